@@ -1,0 +1,152 @@
+//! Where two indices differ. Shared nodes are skipped, so the cost follows the nodes that are not.
+
+use super::frame::Frame;
+use super::slot::{BITS, Node, Slot, get, rank};
+use super::trie;
+use std::ptr;
+
+/// One place in an index: nothing, a frame, or a node.
+#[derive(Clone, Copy)]
+enum Spot {
+    Nothing,
+    Leaf(Slot),
+    Node(*const Node),
+}
+
+impl Spot {
+    /// # Safety
+    /// 1. `node` is null or alive.
+    unsafe fn at(node: *const Node, bit: u32) -> Spot {
+        // SAFETY: #1; the rank of a set bit is one of a slot.
+        unsafe {
+            if node.is_null() || (*node).bitmap & bit == 0 {
+                return Spot::Nothing;
+            }
+            let slot = get(node, rank((*node).bitmap, bit));
+            if slot.is_node() { Spot::Node(slot.as_node()) } else { Spot::Leaf(slot) }
+        }
+    }
+
+    /// # Safety
+    /// 1. What the spot leads to is alive.
+    unsafe fn each(self, f: &mut dyn FnMut(Slot)) {
+        match self {
+            Spot::Nothing => {}
+            Spot::Leaf(slot) => f(slot),
+            // SAFETY: #1.
+            Spot::Node(node) => unsafe { trie::each(node, 0, f) },
+        }
+    }
+}
+
+/// Whether two frames stand for one binding: the same frame, aliases of one value, or two masks of one variable.
+///
+/// # Safety
+/// 1. Both slots lead to live frames.
+unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
+    use super::frame::Role::Mask;
+    // SAFETY: #1.
+    unsafe {
+        let (x, y) = (a.as_frame(), b.as_frame());
+        a.same_place(b)
+            || (*x).id == (*y).id && (*x).role == Mask && (*y).role == Mask
+            || ((*x).role != Mask && (*y).role != Mask && ptr::eq(Frame::source(x), Frame::source(y)))
+    }
+}
+
+/// Calls `f` with each pair of slots, of one id, that is not the same on both sides.
+///
+/// # Safety
+/// 1. Both are null or alive with everything their index leads to.
+pub(super) unsafe fn differences(
+    a: *const Node,
+    b: *const Node,
+    shift: u32,
+    f: &mut dyn FnMut(Option<Slot>, Option<Slot>),
+) {
+    if a == b {
+        return;
+    }
+    // SAFETY (all): #1.
+    let bits = |node: *const Node| if node.is_null() { 0 } else { unsafe { (*node).bitmap } };
+    let mut ways = bits(a) | bits(b);
+    while ways != 0 {
+        let bit = ways & ways.wrapping_neg();
+        ways ^= bit;
+        match unsafe { (Spot::at(a, bit), Spot::at(b, bit)) } {
+            (Spot::Node(a), Spot::Node(b)) => unsafe { differences(a, b, shift + BITS, f) },
+            (before, after) => unsafe { mixed(before, after, f) },
+        }
+    }
+}
+
+/// Two spots of which at least one is no node.
+///
+/// # Safety
+/// 1. What they lead to is alive.
+unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Option<Slot>)) {
+    // SAFETY (all): #1.
+    let single = |spot| match spot {
+        Spot::Leaf(slot) => Some(slot),
+        _ => None,
+    };
+    let (one_before, one_after) = (single(before), single(after));
+    let partner =
+        |of: Slot, one: Option<Slot>| unsafe { one.filter(|slot| (*slot.as_frame()).id == (*of.as_frame()).id) };
+    let (mut met_before, mut met_after) = (false, false);
+    if one_after.is_some() || matches!(after, Spot::Nothing) {
+        unsafe {
+            before.each(&mut |a| {
+                let b = partner(a, one_after);
+                met_after |= b.is_some();
+                if b.is_none_or(|b| !same_leaf(a, b)) {
+                    f(Some(a), b);
+                }
+            });
+        }
+        if let Some(b) = one_after.filter(|_| !met_after) {
+            f(None, Some(b));
+        }
+        return;
+    }
+    unsafe {
+        after.each(&mut |b| {
+            let a = partner(b, one_before);
+            met_before |= a.is_some();
+            if a.is_none_or(|a| !same_leaf(a, b)) {
+                f(a, Some(b));
+            }
+        });
+    }
+    if let Some(a) = one_before.filter(|_| !met_before) {
+        f(Some(a), None);
+    }
+}
+
+/// Whether nothing differs.
+///
+/// # Safety
+/// 1. Both are null or alive with everything their index leads to.
+pub(super) unsafe fn same(a: *const Node, b: *const Node) -> bool {
+    if a == b {
+        return true;
+    }
+    // SAFETY (all): #1; shapes depend on the content alone (I3), so different shapes are different contents.
+    let (bits_a, bits_b) = unsafe { (bits(a), bits(b)) };
+    bits_a == bits_b
+        && (0..bits_a.count_ones() as usize).all(|i| unsafe {
+            let (x, y) = (get(a, i), get(b, i));
+            match (x.is_node(), y.is_node()) {
+                (true, true) => same(x.as_node(), y.as_node()),
+                (false, false) => same_leaf(x, y),
+                _ => false,
+            }
+        })
+}
+
+/// # Safety
+/// 1. `node` is null or alive.
+unsafe fn bits(node: *const Node) -> u32 {
+    // SAFETY: #1.
+    if node.is_null() { 0 } else { unsafe { (*node).bitmap } }
+}

@@ -1,0 +1,426 @@
+//! A frame: one binding, or one other event of a stack, in one allocation.
+//!
+//! ```text
+//! block: [ child nodes of the index … | root slots, first one last ] Frame { root, counts, … } [ value ]
+//! ```
+//! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
+//! the stack that owns the frame; another thread looks at them only after the last count reached it.
+
+use super::slot::{Node, SPECIAL, Slot};
+use super::trie::{self, Edit, Extent, Writer};
+use crate::sync::{AtomicU32, Watch, allocate, free};
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+use std::ptr;
+
+/// How the value of a frame is laid out, dropped and, if its variable allows it, shown.
+pub(crate) struct Kind {
+    size: usize,
+    align: usize,
+    drop: Option<unsafe fn(*mut u8)>,
+    show: Option<Show>,
+}
+
+type Show = unsafe fn(*const u8, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+impl Kind {
+    pub(crate) const fn of<T>() -> &'static Kind {
+        const {
+            &Kind {
+                size: size_of::<T>(),
+                align: align_of::<T>(),
+                drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
+                show: None,
+            }
+        }
+    }
+
+    pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
+        const { &Kind { show: Some(show_value::<T>), ..*Kind::of::<T>() } }
+    }
+
+    fn offset(&self) -> usize {
+        size_of::<Frame>().next_multiple_of(self.align)
+    }
+}
+
+/// # Safety
+/// 1. `value` is a `T`, aligned, and never used again.
+unsafe fn drop_value<T>(value: *mut u8) {
+    // SAFETY: #1.
+    unsafe { value.cast::<T>().drop_in_place() }
+}
+
+/// # Safety
+/// 1. `value` is a live `T`, aligned, that may be read from this thread.
+unsafe fn show_value<T: fmt::Debug>(value: *const u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // SAFETY: #1.
+    fmt::Debug::fmt(unsafe { &*value.cast::<T>() }, f)
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(super) enum Role {
+    /// A checkpoint begins; no variable is bound by it.
+    Mark,
+    /// One variable has the value that lies behind the frame.
+    Binding,
+    /// One variable reads as if never bound.
+    Mask,
+    /// One variable has the value of another frame, which this one counts.
+    Alias,
+    /// A context takes the place of everything that was visible; the frame counts it.
+    Adopt,
+    /// One variable shows what was bound further out, or nothing.
+    Reveal,
+    /// Takes the place of the other frames of its checkpoint and counts the values of all that is visible.
+    Digest,
+}
+
+/// This frame begins a checkpoint.
+pub(super) const MARKER: u8 = 1;
+/// The checkpoint of this frame may not be changed from inside.
+pub(super) const SEALED: u8 = 2;
+/// This frame does not count its parent: it counts what it shows in another way.
+pub(super) const CUT: u8 = 4;
+/// The name is a counted string.
+const OWNED_NAME: u8 = 8;
+/// The binding is seen on its own stack only.
+pub(super) const STACK: u8 = 16;
+/// The binding is seen in its own checkpoint only.
+pub(super) const CHECKPOINT: u8 = 32;
+/// The index leads to no node of another frame; once shared, the frame counts every value that it shows.
+pub(super) const WHOLE: u8 = 64;
+
+/// Others may hold this frame with its parents: `strong` counts.
+pub(super) const SHARED: u8 = 1;
+/// Others may hold the value of this frame: `values` counts.
+pub(super) const HELD: u8 = 2;
+/// This frame counts the values that it shows.
+pub(super) const HOLDING: u8 = 4;
+/// The frame has been left by its stack, and its value, being of short reach, ends with that.
+pub(super) const LEFT: u8 = 8;
+/// The frame waits for nothing but the end of its value; its counts stay.
+pub(super) const ONLY: u8 = 16;
+/// The `strong` count of the frame is gone already, and that of its parent is taken care of.
+pub(super) const DEAD: u8 = 32;
+/// All counts of the value are gone.
+pub(super) const ENDED: u8 = 64;
+
+/// One word that is needed for one thing at a time.
+#[derive(Clone, Copy)]
+pub(super) union Origin {
+    /// Of a frame that begins a checkpoint: its serial number.
+    pub(super) serial: u64,
+    /// Of the others on a stack: the frame that begins their checkpoint; null below the first one.
+    pub(super) marker: *const Frame,
+    /// Of a frame that is being released: the next one.
+    pub(super) next: *const Frame,
+}
+
+/// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been shared and are
+/// not cut, and one for the stack if this frame is shared and the frame above it on the stack does not count it.
+/// I5 — `values` counts the frames that keep this value without its parents, and one for all of `strong`.
+/// I6 — `weak` counts the weak contexts, and one for all of `values`.
+/// I7 — below a shared frame that is not cut its parent is shared.
+/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one.
+#[repr(C, align(8))]
+pub(super) struct Frame {
+    pub(super) root: Node,
+    pub(super) strong: AtomicU32,
+    pub(super) values: AtomicU32,
+    pub(super) weak: AtomicU32,
+    /// Bytes of the block before the frame.
+    before: u32,
+    /// Frames since the last one with a whole index.
+    pub(super) segment: u16,
+    /// Frames since the one that begins this checkpoint.
+    pub(super) run: u16,
+    pub(super) role: Role,
+    pub(super) bits: u8,
+    pub(super) state: Cell<u8>,
+    /// The value was dropped before its frame.
+    pub(super) gone: Cell<bool>,
+    pub(super) id: usize,
+    pub(super) parent: *const Frame,
+    pub(super) kind: &'static Kind,
+    name: *const str,
+    pub(super) place: &'static Location<'static>,
+    pub(super) origin: Cell<Origin>,
+    /// Written when the value is written or dropped, read when it is read.
+    pub(super) watch: Watch,
+}
+
+#[cfg(all(target_pointer_width = "64", not(stackholm_loom)))]
+const _: () = assert!(size_of::<Frame>() == 88, "a binding of a u64 among eight takes 160 bytes");
+
+/// The name of a variable.
+pub(crate) enum Name {
+    Static(&'static str),
+    Shared(crate::sync::Arc<str>),
+}
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Name::Static(name) => name,
+            Name::Shared(name) => name,
+        }
+    }
+
+    fn into_raw(self: &Name) -> (*const str, u8) {
+        match self {
+            Name::Static(name) => (*name, 0),
+            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), OWNED_NAME),
+        }
+    }
+}
+
+/// What a new frame is to say.
+pub(super) struct Draft<'a> {
+    pub(super) role: Role,
+    pub(super) bits: u8,
+    pub(super) id: usize,
+    pub(super) name: &'a Name,
+    pub(super) kind: &'static Kind,
+    pub(super) place: &'static Location<'static>,
+    pub(super) parent: *const Frame,
+    pub(super) origin: Origin,
+    pub(super) run: u16,
+    /// Where the index is taken from; null for an empty one.
+    pub(super) from: *const Frame,
+    /// A tag for all that is taken from there.
+    pub(super) tag: usize,
+    /// What changes of it, at `id`.
+    pub(super) edit: Edit,
+    /// Where `id` leads then; `None`: to the new frame.
+    pub(super) to: Option<Slot>,
+}
+
+static NOTHING: Node = Node::EMPTY;
+
+impl Draft<'_> {
+    fn root(&self) -> *const Node {
+        if self.from.is_null() { &raw const NOTHING } else { self.from.cast() }
+    }
+
+    /// Makes the frame; its value, if its kind has one, is still to be written with [`Frame::init`].
+    ///
+    /// # Safety
+    /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the new frame.
+    /// 2. An id to be removed leads somewhere.
+    pub(super) unsafe fn build(&self) -> *mut Frame {
+        let root = self.root();
+        let (segment, extent) = self.segment();
+        // SAFETY: #1, and the empty node leads nowhere.
+        let bytes = unsafe { trie::measure(root, self.id, self.edit, extent) };
+        let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
+        let layout = layout(before, self.kind);
+        // SAFETY: a frame is not of size zero.
+        let block = unsafe { allocate(layout) };
+        // SAFETY: the layout has the frame after that many bytes.
+        let frame = unsafe { block.add(before) }.cast::<Frame>();
+        let mut writer = Writer { free: block, tag: self.tag, extent };
+        let (name, owned) = self.name.into_raw();
+        let cut = match (extent, self.role) {
+            (Extent::Whole, _) => CUT | WHOLE,
+            (Extent::Path, Role::Adopt) => CUT,
+            (Extent::Path, _) => 0,
+        };
+        // SAFETY: the block is ours, aligned and large enough.
+        unsafe {
+            frame.write(Frame {
+                root: Node::EMPTY,
+                strong: AtomicU32::new(1),
+                values: AtomicU32::new(1),
+                weak: AtomicU32::new(1),
+                before: u32::try_from(before).expect("an index of less than 4 GiB"),
+                segment,
+                run: self.run,
+                role: self.role,
+                bits: self.bits | owned | cut,
+                state: Cell::new(0),
+                gone: Cell::new(false),
+                id: self.id,
+                parent: self.parent,
+                kind: self.kind,
+                name,
+                place: self.place,
+                origin: Cell::new(self.origin),
+                watch: Watch::new(),
+            });
+        }
+        let special = if self.is_special() { SPECIAL } else { 0 };
+        let slot = self.to.unwrap_or_else(|| Slot::frame(frame, special));
+        // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame yet.
+        unsafe { trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer) };
+        debug_assert!(writer.free.addr() <= frame.addr());
+        // SAFETY: what the index leads to is alive by #1, the frame itself is whole.
+        unsafe { trie::check(frame.cast(), 0, 0) };
+        frame
+    }
+
+    fn is_special(&self) -> bool {
+        self.role != Role::Binding || self.bits & (STACK | CHECKPOINT) != 0
+    }
+
+    /// How many frames lie since the last whole index, and whether it is time for another one.
+    fn segment(&self) -> (u16, Extent) {
+        if self.from.is_null() {
+            return (1, Extent::Path);
+        }
+        // SAFETY: #1 of `build`.
+        let from = unsafe { &*self.from };
+        if self.role == Role::Digest || outgrown(from.segment, from.root.entries) {
+            (0, Extent::Whole)
+        } else {
+            (from.segment + 1, Extent::Path)
+        }
+    }
+}
+
+/// Whether so many frames are well beyond the variables they show, so that it is time to shorten the chain.
+///
+/// A new index of `entries` variables is written at most once for twice as many frames and 32 more: a constant
+/// for each frame. The cap keeps the numbers in 16 bits; beyond it each frame pays `entries` / 32 768 words.
+pub(super) fn outgrown(frames: u16, entries: u32) -> bool {
+    u32::from(frames) >= (2 * entries.min(u32::MAX / 4) + 32).min(1 << 15)
+}
+
+fn layout(before: usize, kind: &Kind) -> Layout {
+    let size = before + kind.offset() + kind.size;
+    let align = kind.align.max(align_of::<Frame>());
+    Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
+}
+
+impl Frame {
+    /// Where the value of a frame lies.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and its value is a `T`.
+    #[inline]
+    pub(super) unsafe fn value<T>(frame: *const Frame) -> *const T {
+        const { assert!(size_of::<Frame>() <= isize::MAX as usize / 2) };
+        let offset = const { size_of::<Frame>().next_multiple_of(align_of::<T>()) };
+        // SAFETY: by #1 the block goes on with a `T` at that offset.
+        unsafe { frame.cast::<u8>().add(offset).cast() }
+    }
+
+    /// Writes the value of a frame that was just built.
+    ///
+    /// # Safety
+    /// 1. `frame` was built with the kind of `T`, and nobody else knows it yet.
+    #[inline]
+    pub(super) unsafe fn init<T>(frame: *mut Frame, value: T) {
+        // SAFETY: #1.
+        unsafe {
+            (*frame).watch.writes();
+            Frame::value::<T>(frame).cast_mut().write(value);
+        }
+    }
+
+    /// Ends the value. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, and this is the only use of the value, now and later.
+    #[inline]
+    pub(super) unsafe fn drop_value(frame: *const Frame) {
+        // SAFETY: #1.
+        let this = unsafe { &*frame };
+        if let Some(drop) = this.kind.drop {
+            this.watch.writes();
+            // SAFETY: the kind is that of the value; #1.
+            unsafe { drop(frame.cast::<u8>().add(this.kind.offset()).cast_mut()) };
+        }
+    }
+
+    /// Gives the block back; the value has ended before.
+    ///
+    /// # Safety
+    /// 1. Nobody uses the frame any more.
+    #[inline]
+    pub(super) unsafe fn free(frame: *const Frame) {
+        // SAFETY: #1; the layout is computed from the same numbers as when the block was allocated.
+        unsafe {
+            let (before, kind) = ((*frame).before as usize, (*frame).kind);
+            if (*frame).bits & OWNED_NAME != 0 {
+                drop(crate::sync::Arc::from_raw((*frame).name));
+            }
+            let frame = frame.cast_mut();
+            ptr::drop_in_place(frame);
+            free(frame.cast::<u8>().sub(before), layout(before, kind));
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        // SAFETY: the name is static or counted by this frame.
+        unsafe { &*self.name }
+    }
+
+    pub(super) fn is(&self, bits: u8) -> bool {
+        self.bits & bits != 0
+    }
+
+    pub(super) fn set_state(&self, more: u8) {
+        self.state.set(self.state.get() | more);
+    }
+
+    /// The frame that begins the checkpoint of this one; null below the first.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and on a stack, or was until a digest took its place.
+    #[inline]
+    pub(super) unsafe fn marker(frame: *const Frame) -> *const Frame {
+        // SAFETY: #1; the bit says which of the two the origin is.
+        unsafe {
+            let this = &*frame;
+            if this.bits & MARKER != 0 { frame } else { this.origin.get().marker }
+        }
+    }
+
+    /// The frame that has the value: itself, or the one it is an alias of.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and a binding or an alias.
+    pub(super) unsafe fn source(frame: *const Frame) -> *const Frame {
+        // SAFETY: an alias keeps the frame that it stands for.
+        unsafe {
+            match (*frame).role {
+                Role::Alias => *Frame::value::<*const Frame>(frame),
+                _ => frame,
+            }
+        }
+    }
+
+    /// Shows the value, if its variable was declared to allow it. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, a binding or an alias of one, and its value has not ended.
+    pub(super) unsafe fn show(frame: *const Frame) -> Option<Shown> {
+        // SAFETY: #1.
+        let (source, kind) = unsafe {
+            let source = Frame::source(frame);
+            (source, (*source).kind)
+        };
+        kind.show.map(|show| Shown { show, value: source.cast::<u8>().wrapping_add(kind.offset()) })
+    }
+}
+
+/// A value that may be shown.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    show: Show,
+    value: *const u8,
+}
+
+impl Shown {
+    /// # Safety
+    /// 1. The value that this was made of has not ended.
+    pub(super) unsafe fn fmt(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: #1; the function belongs to the type of the value.
+        unsafe { (self.show)(self.value, f) }
+    }
+}

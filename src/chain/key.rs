@@ -1,0 +1,90 @@
+//! What makes a variable one variable: an id that no other one ever has, and the type that goes with it.
+//!
+//! The engine reads a value as a `T` because the frame has the id of a `Key<T>`. That is sound because an id is
+//! handed out once per process and key, so all frames that carry it were made through that one key.
+
+use super::frame::{CHECKPOINT, Kind, Name, STACK};
+use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// How far the bindings of a variable go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    Everywhere,
+    Stack,
+    Checkpoint,
+}
+
+pub(crate) struct Key<T> {
+    id: StaticAtomicUsize,
+    name: Name,
+    kind: &'static Kind,
+    reach: Reach,
+    of: PhantomData<T>,
+}
+
+/// Handed out ids; the first one is 1, so that 0 means "never bound".
+static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
+
+impl<T> Key<T> {
+    pub(crate) const fn new(name: Name) -> Self {
+        Key { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: Reach::Everywhere, of: PhantomData }
+    }
+
+    pub(crate) const fn set_reach(&mut self, reach: Reach) {
+        self.reach = reach;
+    }
+
+    pub(crate) const fn set_shown(&mut self)
+    where
+        T: fmt::Debug,
+    {
+        self.kind = Kind::shown::<T>();
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    pub(super) fn kind(&self) -> &'static Kind {
+        self.kind
+    }
+
+    pub(super) fn reach_bits(&self) -> u8 {
+        match self.reach {
+            Reach::Everywhere => 0,
+            Reach::Stack => STACK,
+            Reach::Checkpoint => CHECKPOINT,
+        }
+    }
+
+    /// The id, or 0 if the variable was never bound.
+    #[inline]
+    pub(super) fn peek(&self) -> usize {
+        // Relaxed: the number says everything; whoever sees a frame with it got the frame by an edge of its own.
+        self.id.load(Relaxed)
+    }
+
+    /// The id, handed out on first use.
+    #[inline]
+    pub(super) fn id(&self) -> usize {
+        match self.peek() {
+            0 => self.first_use(),
+            id => id,
+        }
+    }
+
+    #[cold]
+    fn first_use(&self) -> usize {
+        let next = LAST
+            .fetch_update(Relaxed, Relaxed, |last| last.checked_add(1))
+            .unwrap_or_else(|_| panic!("every id that a variable can have was handed out"))
+            + 1;
+        // Relaxed on both sides: of two threads one wins, and both go on with the winner's number.
+        match self.id.compare_exchange(0, next, Relaxed, Relaxed) {
+            Ok(_) => next,
+            Err(winner) => winner,
+        }
+    }
+}

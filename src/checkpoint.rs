@@ -1,0 +1,366 @@
+//! Blocks of bindings: `Checkpoint` (open), `Scope` (sealed), and the guard that leaves them.
+
+use crate::chain::{Begins, Held, Leaving, Spine, current, hold_value};
+use crate::error::Place;
+use crate::future::InContext;
+use crate::misuse::{Misuse, report};
+use crate::stack::Stack;
+use crate::var::Var;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// Leaves a checkpoint, and all inside it, when it is dropped.
+///
+/// Stays on its thread. Dropped late or on another stack it does nothing; forgotten, its checkpoint is left with
+/// the next outer one, or when the thread or the task ends. None of this panics; [`on_misuse`](crate::on_misuse)
+/// counts it.
+#[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
+pub struct Entered {
+    serial: u64,
+    /// Not `Send`: it belongs to the stack of this thread.
+    stays: PhantomData<*mut ()>,
+}
+
+impl Entered {
+    #[inline]
+    pub(crate) fn new(serial: u64) -> Self {
+        Entered { serial, stays: PhantomData }
+    }
+
+    /// Leaves now.
+    pub fn leave(self) {}
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        // Nothing of ours can fail here: what is not on the current stack is not touched. A value's own drop may
+        // panic, after the stack is in order.
+        match current::leave(self.serial) {
+            Leaving::InOrder => {}
+            Leaving::WithInner => report(Misuse::LeftWithInner),
+            Leaving::NotHere => report(Misuse::NotHere),
+        }
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entered").finish_non_exhaustive()
+    }
+}
+
+/// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop) and
+/// [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible before.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Checkpoint, Var};
+///
+/// static STEP: Var<u32> = Var::new("step");
+///
+/// let checkpoint = Checkpoint::enter();
+/// STEP.set(1)?;
+/// Checkpoint::run(|| {
+///     STEP.set(2)?;
+///     assert_eq!(STEP.get(), 2);
+///     Ok::<_, stackholm::SetError<u32>>(())
+/// })?;
+/// assert_eq!(STEP.get(), 1);
+/// drop(checkpoint);
+/// assert!(!STEP.is_bound());
+/// # Ok::<_, stackholm::SetError<u32>>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Checkpoint;
+
+impl Checkpoint {
+    /// Enters an open checkpoint.
+    #[track_caller]
+    pub fn enter() -> Entered {
+        let place = Location::caller();
+        Entered::new(current::on_spine(|spine, begin| {
+            let (begins, serial) = begin(false);
+            spine.mark(begins, place);
+            serial
+        }))
+    }
+
+    /// Calls `f` inside an open checkpoint.
+    #[track_caller]
+    pub fn run<R>(f: impl FnOnce() -> R) -> R {
+        let _entered = Self::enter();
+        f()
+    }
+
+    /// A function that enters a checkpoint of its own for each call, recursive ones included.
+    #[track_caller]
+    pub fn around<A, R>(f: impl Fn(A) -> R) -> impl Fn(A) -> R {
+        move |argument| Self::run(|| f(argument))
+    }
+
+    /// A future that runs inside an open checkpoint, on what is visible here.
+    pub fn wrap<F>(future: F) -> InContext<F> {
+        // What is handed a context begins in an open checkpoint of its own.
+        InContext::new(Stack::inherit(), future)
+    }
+
+    /// A checkpoint that is given bindings before it is entered, and may be entered again and again.
+    pub fn prepare<'v>() -> Prepared<'v> {
+        Prepared { bindings: Vec::new() }
+    }
+}
+
+/// An open checkpoint whose first bindings were made beforehand.
+///
+/// They are seen where it is entered, and not before; each entry sees the same values again.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Checkpoint, Var};
+///
+/// static DB: Var<String> = Var::with_default("db", || "main".into());
+///
+/// let archive = Checkpoint::prepare().set(&DB, "archive".into());
+/// assert_eq!(DB.get(), "main");
+/// for _ in 0..2 {
+///     archive.run(|| assert_eq!(DB.get(), "archive"));
+/// }
+/// assert_eq!(DB.get(), "main");
+/// ```
+#[must_use = "nothing is bound before it is entered"]
+#[derive(Clone)]
+pub struct Prepared<'v> {
+    bindings: Vec<(Place, &'v (dyn Prepare + 'v), Held)>,
+}
+
+/// How a prepared binding is made on a stack, whatever its type.
+trait Prepare: Sync {
+    fn bind(&self, value: &Held, place: Place, spine: &Spine);
+    fn name(&self) -> &str;
+}
+
+impl<T: Send + Sync + 'static> Prepare for Var<T> {
+    fn bind(&self, value: &Held, place: Place, spine: &Spine) {
+        spine.bind_held(self.key(), value, place);
+    }
+
+    fn name(&self) -> &str {
+        self.name()
+    }
+}
+
+impl<'v> Prepared<'v> {
+    /// One more binding; of several for one variable the last wins.
+    #[track_caller]
+    pub fn set<T: Send + Sync + 'static>(mut self, var: &'v Var<T>, value: T) -> Self {
+        let place = Location::caller();
+        self.bindings.push((place, var, hold_value(var.key(), value, place)));
+        self
+    }
+
+    /// Enters an open checkpoint that begins with these bindings.
+    #[track_caller]
+    pub fn enter(&self) -> Entered {
+        let entered = Checkpoint::enter();
+        current::on_spine(|spine, _| self.bind(spine));
+        entered
+    }
+
+    fn bind(&self, spine: &Spine) {
+        for (place, var, value) in &self.bindings {
+            var.bind(value, place, spine);
+        }
+    }
+
+    /// Calls `f` inside an open checkpoint that begins with these bindings.
+    #[track_caller]
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// A future that runs inside an open checkpoint that begins with these bindings.
+    pub fn wrap<F>(&self, future: F) -> InContext<F> {
+        let mut stack = Stack::inherit();
+        stack.own().work(|spine, _, _| self.bind(spine));
+        InContext::new(stack, future)
+    }
+}
+
+impl fmt::Debug for Prepared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry =
+            |(place, var, _): &(Place, &(dyn Prepare + '_), Held)| (String::from(var.name()), place.to_string());
+        f.debug_map().entries(self.bindings.iter().map(entry)).finish()
+    }
+}
+
+/// A block whose bindings are given beforehand, all at once, and cannot be changed from inside.
+///
+/// Equals the nested single scopes: of two bindings of one variable the last wins, and the values were made
+/// outside. One allocation for each binding, none besides.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Scope, Var};
+///
+/// static ID: Var<u64> = Var::new("id");
+/// static USER: Var<&str> = Var::new("user");
+///
+/// let seen = Scope::new().set(&ID, 7).set(&USER, "ada").run(|| (ID.get(), USER.get()));
+/// assert_eq!(seen, (7, "ada"));
+/// assert!(!ID.is_bound() && !USER.is_bound());
+/// ```
+#[must_use = "nothing is bound before the scope is entered"]
+pub struct Scope<B = ()> {
+    bindings: B,
+}
+
+impl Scope {
+    /// A scope with no binding yet.
+    pub const fn new() -> Self {
+        Scope { bindings: () }
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B: Bindings> Scope<B> {
+    /// One more binding.
+    #[track_caller]
+    pub fn set<T: Send + Sync + 'static>(self, var: &Var<T>, value: T) -> Scope<(B, Bind<'_, T>)> {
+        Scope { bindings: (self.bindings, Bind { var, value, place: Location::caller() }) }
+    }
+
+    /// One more mask: inside, the variable reads as if never bound.
+    #[track_caller]
+    pub fn unset<T: Send + Sync + 'static>(self, var: &Var<T>) -> Scope<(B, Mask<'_, T>)> {
+        Scope { bindings: (self.bindings, Mask { var, place: Location::caller() }) }
+    }
+
+    /// Enters the scope.
+    #[track_caller]
+    pub fn enter(self) -> Entered {
+        let place = Location::caller();
+        Entered::new(current::on_spine(|spine, begin| {
+            let (begins, serial) = begin(true);
+            self.begin(spine, begins, place);
+            serial
+        }))
+    }
+
+    fn begin(self, spine: &Spine, begins: Begins, place: Place) {
+        if self.bindings.bind(spine, begins) == begins {
+            spine.mark(begins, place);
+        }
+    }
+
+    /// Calls `f` inside the scope.
+    #[track_caller]
+    pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// A future that runs inside the scope, on what is visible here.
+    #[track_caller]
+    pub fn wrap<F>(self, future: F) -> InContext<F> {
+        let place = Location::caller();
+        let mut stack = Stack::inherit();
+        let begins = Begins::Sealed(current::serial());
+        stack.own().work(|spine, _, _| self.begin(spine, begins, place));
+        InContext::new(stack, future)
+    }
+}
+
+impl<B> fmt::Debug for Scope<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
+}
+
+/// What a [`Scope`] binds. Made by its methods only.
+pub trait Bindings: sealed::Bindings {}
+
+impl<B: sealed::Bindings> Bindings for B {}
+
+mod sealed {
+    use crate::chain::{Begins, Spine};
+
+    #[expect(private_interfaces, reason = "nobody outside can name this trait")]
+    pub trait Bindings {
+        /// Binds all on `spine`; the first one begins the scope. Gives what is then still to begin.
+        #[doc(hidden)]
+        fn bind(self, spine: &Spine, begins: Begins) -> Begins;
+    }
+}
+
+/// A binding of a [`Scope`].
+pub struct Bind<'v, T: 'static> {
+    var: &'v Var<T>,
+    value: T,
+    place: Place,
+}
+
+/// A mask of a [`Scope`].
+pub struct Mask<'v, T: 'static> {
+    var: &'v Var<T>,
+    place: Place,
+}
+
+#[expect(private_interfaces, reason = "nobody outside can name this trait")]
+impl sealed::Bindings for () {
+    fn bind(self, _: &Spine, begins: Begins) -> Begins {
+        begins
+    }
+}
+
+#[expect(private_interfaces, reason = "nobody outside can name this trait")]
+impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bind<'_, T>) {
+    fn bind(self, spine: &Spine, begins: Begins) -> Begins {
+        let (outer, Bind { var, value, place }) = self;
+        let begins = outer.bind(spine, begins);
+        spine.bind(var.key(), value, begins, place);
+        Begins::Nothing
+    }
+}
+
+#[expect(private_interfaces, reason = "nobody outside can name this trait")]
+impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mask<'_, T>) {
+    fn bind(self, spine: &Spine, begins: Begins) -> Begins {
+        let (outer, Mask { var, place }) = self;
+        let begins = outer.bind(spine, begins);
+        spine.mask(var.key(), begins, place);
+        Begins::Nothing
+    }
+}
+
+impl<T: Send + Sync + 'static> Var<T> {
+    /// Binds the variable until the guard is dropped, in a sealed scope. One allocation.
+    #[track_caller]
+    #[inline]
+    pub fn enter(&self, value: T) -> Entered {
+        Entered::new(current::enter(self.key(), value, Location::caller()))
+    }
+
+    /// Calls `f` with the variable bound, in a sealed scope.
+    #[track_caller]
+    #[inline]
+    pub fn sync_scope<R>(&self, value: T, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter(value);
+        f()
+    }
+
+    /// A future with the variable bound, in a sealed scope, on what is visible here.
+    #[track_caller]
+    pub fn scope<F>(&self, value: T, future: F) -> InContext<F> {
+        Scope::new().set(self, value).wrap(future)
+    }
+}

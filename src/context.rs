@@ -1,0 +1,285 @@
+//! `Context`: an immutable snapshot of everything visible at one point.
+
+use crate::chain::{Entry, Link, Seen, WeakLink, current};
+use crate::checkpoint::Entered;
+use crate::error::{Missing, Place};
+use crate::var::Var;
+use std::fmt;
+use std::panic::Location;
+
+/// Everything that was visible at one point: immutable, `Send + Sync`, cloned in O(1).
+///
+/// Bindings are shared with the stack they came from, not copied; later changes there are not seen here, nor the
+/// reverse. Bindings of short reach are not carried: asked for one, a context says where it was bound.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Context, Var};
+///
+/// static USER: Var<&str> = Var::new("user");
+///
+/// let theirs = USER.sync_scope("ada", Context::current);
+/// let ours = theirs.with(&USER, "grace");
+/// assert_eq!((theirs.get(&USER), ours.get(&USER)), (Some(&"ada"), Some(&"grace")));
+/// ours.run(|| assert_eq!(USER.get(), "grace"));
+/// assert!(!USER.is_bound());
+/// ```
+#[derive(Clone, Default)]
+pub struct Context(Option<Link>);
+
+impl Context {
+    /// What is visible here: one pointer, no allocation.
+    #[inline]
+    pub fn current() -> Context {
+        Context(current::capture())
+    }
+
+    /// Nothing at all.
+    pub const fn empty() -> Context {
+        Context(None)
+    }
+
+    pub(crate) fn from_link(link: Option<Link>) -> Self {
+        Context(link)
+    }
+
+    pub(crate) fn into_link(self) -> Option<Link> {
+        self.0
+    }
+
+    /// This context and one more binding. One allocation.
+    ///
+    /// A variable of short reach is not carried: the value is kept out of sight until the new context ends.
+    #[track_caller]
+    pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
+        Context(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
+    }
+
+    /// This context with a mask: in the new one the variable reads as if never bound.
+    #[track_caller]
+    pub fn without<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Context {
+        Context(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
+    }
+
+    /// The value bound to a variable in this context. Process-wide values and defaults are not part of it.
+    pub fn get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<&T> {
+        self.0.as_ref()?.get(var.key())
+    }
+
+    /// The value bound to a variable in this context, or why there is none.
+    ///
+    /// # Errors
+    /// If it is not bound, masked, or bound with a reach that no context carries.
+    pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
+        let seen = || self.0.as_ref().map_or(Seen::Absent, |link| link.see(var.key()));
+        self.get(var).ok_or_else(|| var.missing(seen()))
+    }
+
+    /// The binding of a variable in this context: its name and place.
+    pub fn binding<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Binding<'_>> {
+        self.iter().find(|binding| binding.0.is_of(var.key()))
+    }
+
+    /// Calls `f` inside this context, in an open checkpoint of its own.
+    #[track_caller]
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter();
+        f()
+    }
+
+    /// Enters this context: until the guard is dropped it takes the place of everything that was visible here.
+    ///
+    /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside, nor in the
+    /// context.
+    #[track_caller]
+    pub fn enter(&self) -> Entered {
+        Entered::new(current::adopt(self.0.clone(), Location::caller()))
+    }
+
+    /// A closure that calls `f` inside this context, once. See also [`wrap_mut`](Self::wrap_mut) and
+    /// [`wrap_fn`](Self::wrap_fn).
+    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
+        move || self.run(f)
+    }
+
+    /// A closure that calls `f` inside this context, as often as it is called.
+    pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
+        move || self.run(&mut f)
+    }
+
+    /// A closure that calls `f` inside this context, from several threads at once if need be.
+    pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
+        move || self.run(&f)
+    }
+
+    /// The visible bindings, each once, in the order in which their variables were first used. O(n log n).
+    pub fn iter(&self) -> Bindings<'_> {
+        Bindings(self.0.as_ref().map(Link::entries).unwrap_or_default().into_iter())
+    }
+
+    /// How many bindings are visible. O(n).
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Link::len)
+    }
+
+    /// Whether no binding is visible.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether both are snapshots of the very same point. Never `true` for contexts that show different things;
+    /// two snapshots of one point always are.
+    pub fn ptr_eq(&self, other: &Context) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => a.ptr_eq(b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The bindings of `self` that `later` does not have, and the reverse, in pairs where the variable is one.
+    ///
+    /// What both share is skipped, so the cost follows the changes.
+    pub fn changes<'a>(&'a self, later: &'a Context) -> Vec<Change<'a>> {
+        let mut changes = Vec::new();
+        Link::differences(self.0.as_ref(), later.0.as_ref(), &mut |before, after| {
+            if before.is_some() || after.is_some() {
+                changes.push(Change { before: before.map(Binding), after: after.map(Binding) });
+            }
+        });
+        changes
+    }
+
+    /// A handle that does not keep the values alive.
+    pub fn downgrade(&self) -> WeakContext {
+        WeakContext(self.0.as_ref().map(Link::downgrade))
+    }
+}
+
+/// Contexts are equal if they show the same bindings and masks: the same ones, not merely equal values.
+impl PartialEq for Context {
+    fn eq(&self, other: &Context) -> bool {
+        self.ptr_eq(other) || Link::same(self.0.as_ref(), other.0.as_ref())
+    }
+}
+
+impl Eq for Context {}
+
+/// Shows names and places, never a value.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for binding in self {
+            map.entry(&format_args!("{}", binding.name()), &format_args!("{}", binding.place()));
+        }
+        map.finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Context {
+    type Item = Binding<'a>;
+    type IntoIter = Bindings<'a>;
+
+    fn into_iter(self) -> Bindings<'a> {
+        self.iter()
+    }
+}
+
+/// One binding that a context shows.
+#[derive(Clone, Copy)]
+pub struct Binding<'a>(Entry<'a>);
+
+impl<'a> Binding<'a> {
+    /// The name of the variable.
+    pub fn name(&self) -> &'a str {
+        self.0.name()
+    }
+
+    /// Where the binding was made.
+    pub fn place(&self) -> Place {
+        self.0.place()
+    }
+
+    /// Whether it binds this variable.
+    pub fn is_of<T: Send + Sync + 'static>(&self, var: &Var<T>) -> bool {
+        self.0.is_of(var.key())
+    }
+
+    /// The value, for people, if the variable was declared [`shown`](Var::shown).
+    pub fn value(&self) -> Option<impl fmt::Debug + use<'a>> {
+        self.0.shown()
+    }
+}
+
+/// Bindings are equal if they are one and the same binding.
+impl PartialEq for Binding<'_> {
+    fn eq(&self, other: &Binding<'_>) -> bool {
+        self.0.same(&other.0)
+    }
+}
+
+impl Eq for Binding<'_> {}
+
+/// Shows name and place, and the value only if the variable was declared [`shown`](Var::shown).
+impl fmt::Debug for Binding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut binding = f.debug_struct("Binding");
+        binding.field("name", &self.name()).field("place", &format_args!("{}", self.place()));
+        match self.value() {
+            Some(value) => binding.field("value", &value).finish(),
+            None => binding.finish_non_exhaustive(),
+        }
+    }
+}
+
+/// The bindings that a context shows; made by [`Context::iter`].
+pub struct Bindings<'a>(std::vec::IntoIter<Entry<'a>>);
+
+impl<'a> Iterator for Bindings<'a> {
+    type Item = Binding<'a>;
+
+    fn next(&mut self) -> Option<Binding<'a>> {
+        self.0.next().map(Binding)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Bindings<'_> {}
+
+impl fmt::Debug for Bindings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.as_slice().iter().copied().map(Binding)).finish()
+    }
+}
+
+/// One variable that two contexts bind differently; made by [`Context::changes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The binding of the earlier context.
+    pub before: Option<Binding<'a>>,
+    /// The binding of the later one.
+    pub after: Option<Binding<'a>>,
+}
+
+/// A context that does not keep its values alive.
+#[derive(Clone)]
+pub struct WeakContext(Option<WeakLink>);
+
+impl WeakContext {
+    /// The context, if a stack or another context still keeps it.
+    pub fn upgrade(&self) -> Option<Context> {
+        match &self.0 {
+            None => Some(Context::empty()),
+            Some(weak) => weak.upgrade().map(|link| Context(Some(link))),
+        }
+    }
+}
+
+impl fmt::Debug for WeakContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(WeakContext)")
+    }
+}

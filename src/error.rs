@@ -1,0 +1,136 @@
+//! What can go wrong, each a small type that says which variable, what was expected, and where it was bound.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+
+/// A place in the source.
+pub type Place = &'static Location<'static>;
+
+/// A variable has no value here: nothing is bound that reaches here, no process-wide value, no default.
+#[derive(Clone, Debug)]
+pub struct Missing {
+    name: Cow<'static, str>,
+    reason: Reason,
+}
+
+/// Why a variable has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nothing is bound here.
+    Unbound,
+    /// It was unset at that place.
+    Masked(Place),
+    /// It was bound at that place, but its reach ends before here.
+    NotCarried(Place),
+}
+
+impl Missing {
+    pub(crate) fn new(name: Cow<'static, str>, reason: Reason) -> Self {
+        Missing { name, reason }
+    }
+
+    /// The name of the variable.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why it has no value.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the variable `{}` ", self.name)?;
+        match self.reason {
+            Reason::Unbound => f.write_str("is not bound here and has no default"),
+            Reason::Masked(place) => write!(f, "was unset at {place} and has no default"),
+            Reason::NotCarried(place) => {
+                write!(f, "was bound at {place}, but its reach does not carry it here")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// The innermost checkpoint cannot be changed.
+#[derive(Clone, Debug)]
+pub struct NotOpen {
+    name: Cow<'static, str>,
+    sealed: Option<Place>,
+}
+
+impl NotOpen {
+    pub(crate) fn new(name: Cow<'static, str>, sealed: Option<Place>) -> Self {
+        NotOpen { name, sealed }
+    }
+
+    /// The name of the variable that was to be changed.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the sealed scope was entered that forbids it; `None` if there is no checkpoint at all.
+    pub fn sealed_at(&self) -> Option<Place> {
+        self.sealed
+    }
+}
+
+impl fmt::Display for NotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the variable `{}` cannot be changed: ", self.name)?;
+        match self.sealed {
+            None => f.write_str("no checkpoint is entered here"),
+            Some(place) => write!(f, "the scope entered at {place} is sealed"),
+        }
+    }
+}
+
+impl std::error::Error for NotOpen {}
+
+/// A value could not be set; the error gives it back.
+pub struct SetError<T> {
+    value: T,
+    error: NotOpen,
+}
+
+impl<T> SetError<T> {
+    pub(crate) fn new(value: T, error: NotOpen) -> Self {
+        SetError { value, error }
+    }
+
+    /// The value that was to be set.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// Why it was not.
+    pub fn error(&self) -> &NotOpen {
+        &self.error
+    }
+}
+
+impl<T> From<SetError<T>> for NotOpen {
+    fn from(error: SetError<T>) -> NotOpen {
+        error.error
+    }
+}
+
+/// Shows the reason, never the value.
+impl<T> fmt::Debug for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SetError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for SetError<T> {}

@@ -1,0 +1,28 @@
+//! Ambient context for Rust: scoped variables, inherited without a copy, snapshotted in O(1), handed to threads
+//! and tasks, leaked to nobody.
+#![warn(missing_docs)]
+
+mod cell;
+mod chain;
+mod checkpoint;
+mod context;
+mod error;
+mod future;
+mod misuse;
+mod stack;
+mod sync;
+pub mod thread;
+mod var;
+
+pub use cell::ContextCell;
+pub use checkpoint::{Checkpoint, Entered, Prepared, Scope};
+pub use context::{Binding, Bindings, Change, Context, WeakContext};
+pub use error::{Missing, NotOpen, Place, Reason, SetError};
+pub use future::{ContextExt, InContext};
+pub use misuse::{Misuse, on_misuse};
+pub use var::{Source, Var};
+
+/// What the author of a runtime embeds.
+pub mod embed {
+    pub use crate::stack::Stack;
+}

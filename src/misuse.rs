@@ -1,0 +1,57 @@
+//! Guards that were not dropped in order: harmless, but worth counting.
+
+use crate::sync::OnceLock;
+use std::fmt;
+
+/// What happened to a guard. None of these corrupts anything or panics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// A guard was dropped while checkpoints entered after it were still there; they were left with it.
+    LeftWithInner,
+    /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing was done.
+    NotHere,
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Misuse::LeftWithInner => "a guard was dropped before the guards entered after it",
+            Misuse::NotHere => "a guard was dropped whose checkpoint is not on the current stack",
+        })
+    }
+}
+
+static HOOK: OnceLock<fn(Misuse)> = OnceLock::new();
+
+/// Calls `hook` on each misuse of a guard from now on, in the whole process; only the first hook is ever taken.
+///
+/// The hook runs in the drop of the guard, after the stack has been put in order. It may read and enter; if it
+/// panics, the panic travels from that drop.
+///
+/// # Errors
+/// Gives the hook back if there is one already.
+///
+/// # Examples
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// static LATE: AtomicUsize = AtomicUsize::new(0);
+/// stackholm::on_misuse(|_| { LATE.fetch_add(1, Ordering::Relaxed); }).unwrap();
+/// # static A: stackholm::Var<u8> = stackholm::Var::new("a");
+/// let outer = A.enter(1);
+/// let inner = A.enter(2);
+/// drop(outer);
+/// drop(inner);
+/// assert_eq!(LATE.load(Ordering::Relaxed), 2);
+/// assert!(!A.is_bound());
+/// ```
+pub fn on_misuse(hook: fn(Misuse)) -> Result<(), fn(Misuse)> {
+    HOOK.set(hook)
+}
+
+#[cold]
+pub(crate) fn report(misuse: Misuse) {
+    if let Some(hook) = HOOK.get() {
+        hook(misuse);
+    }
+}

@@ -1,0 +1,193 @@
+//! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
+
+use crate::chain::{Begins, Own, Seen, Serials, Spine, current};
+use crate::context::Context;
+use crate::error::{Missing, NotOpen, SetError};
+use crate::var::Var;
+use std::fmt;
+use std::panic::Location;
+
+/// The checkpoints of one thread or one task, held as a value.
+///
+/// Owned by a runtime it stands for a task: [`run`](Self::run) makes it the current stack of this thread for the
+/// length of a poll, in O(1), without a count or an allocation. Owned by single-threaded code it needs no
+/// thread-local at all: [`get`](Self::get), [`set`](Self::set) and [`checkpoint`](Self::checkpoint) act on it
+/// directly.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Var, embed::Stack};
+///
+/// static DEPTH: Var<u32> = Var::new("depth");
+///
+/// let mut stack = Stack::new();
+/// stack.checkpoint(|stack| {
+///     stack.set(&DEPTH, 1).unwrap();
+///     stack.checkpoint(|stack| {
+///         stack.set(&DEPTH, 2).unwrap();
+///         assert_eq!(stack.get(&DEPTH), Some(&2));
+///     });
+///     assert_eq!(stack.get(&DEPTH), Some(&1));
+///     stack.run(|| assert_eq!(DEPTH.get(), 1));
+/// });
+/// assert_eq!(stack.get(&DEPTH), None);
+/// ```
+pub struct Stack {
+    own: Own,
+    serials: Serials,
+}
+
+impl Stack {
+    /// A stack with nothing on it.
+    pub fn new() -> Self {
+        Stack { own: Own::new(Spine::new()), serials: Serials::new() }
+    }
+
+    /// A stack that begins with what `context` shows, in an open checkpoint of its own. No allocation.
+    pub fn on(context: Context) -> Self {
+        Stack { own: Own::new(Spine::on(context.into_link())), serials: Serials::new() }
+    }
+
+    /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
+    pub fn inherit() -> Self {
+        Self::on(Context::current())
+    }
+
+    pub(crate) fn own(&mut self) -> &mut Own {
+        &mut self.own
+    }
+
+    /// Makes this the current stack of the thread while `f` runs, and puts it back after, even if `f` panics.
+    ///
+    /// Four words are swapped, twice. What `f` enters and forgets stays on this stack.
+    #[inline]
+    pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        current::run_on(&mut self.own, f)
+    }
+
+    /// The value bound to a variable on this stack. Process-wide values and defaults are not on it.
+    pub fn get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<&T> {
+        self.own.get(var.key()).ok()
+    }
+
+    /// The value bound to a variable on this stack, or why there is none.
+    ///
+    /// # Errors
+    /// If it is not bound, masked, or does not reach here.
+    pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
+        self.own.get(var.key()).map_err(|seen| var.missing(seen))
+    }
+
+    /// Whether a variable is bound on this stack.
+    pub fn is_bound<T: Send + Sync + 'static>(&self, var: &Var<T>) -> bool {
+        matches!(self.own.see(var.key()), Seen::Bound(_))
+    }
+
+    /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the last one.
+    pub fn capture(&mut self) -> Context {
+        Context::from_link(self.own.work(|spine, _, _| spine.capture()))
+    }
+
+    /// As [`Var::set`], on this stack.
+    ///
+    /// # Errors
+    /// Gives the value back if no checkpoint is entered on this stack, or a sealed scope is.
+    #[track_caller]
+    pub fn set<T: Send + Sync + 'static>(&mut self, var: &Var<T>, value: T) -> Result<(), SetError<T>> {
+        let place = Location::caller();
+        if let Err(closed) = self.own.is_open() {
+            return Err(SetError::new(value, var.not_open(closed)));
+        }
+        self.own.work(|spine, borrows, ending| spine.set(var.key(), value, place, borrows, ending));
+        Ok(())
+    }
+
+    /// As [`Var::unset`], on this stack.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered on this stack, or a sealed scope is.
+    #[track_caller]
+    pub fn unset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
+        let place = Location::caller();
+        self.open_for(var)?;
+        self.own.work(|spine, borrows, ending| spine.unset(var.key(), place, borrows, ending));
+        Ok(())
+    }
+
+    /// As [`Var::pop`], on this stack.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered on this stack, or a sealed scope is.
+    #[track_caller]
+    pub fn pop<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<bool, NotOpen> {
+        let place = Location::caller();
+        self.open_for(var)?;
+        Ok(self.own.work(|spine, borrows, ending| spine.reveal_next(var.key(), place, borrows, ending)))
+    }
+
+    /// As [`Var::reset`], on this stack.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered on this stack, or a sealed scope is.
+    #[track_caller]
+    pub fn reset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
+        let place = Location::caller();
+        self.open_for(var)?;
+        self.own.work(|spine, borrows, ending| spine.reveal_outside(var.key(), place, borrows, ending));
+        Ok(())
+    }
+
+    fn open_for<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<(), NotOpen> {
+        self.own.is_open().map_err(|closed| var.not_open(closed))
+    }
+
+    /// Calls `f` inside an open checkpoint on this stack.
+    #[track_caller]
+    pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
+        let (serial, place) = (self.serials.next(), Location::caller());
+        self.own.work(|spine, _, _| spine.mark(Begins::Open(serial), place));
+        let within = Within { stack: self, serial };
+        f(within.stack)
+    }
+
+    /// Calls `f` with a variable bound on this stack, in a sealed scope.
+    #[track_caller]
+    pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
+        let (serial, place) = (self.serials.next(), Location::caller());
+        self.own.work(|spine, _, _| spine.bind(var.key(), value, Begins::Sealed(serial), place));
+        let within = Within { stack: self, serial };
+        f(within.stack)
+    }
+}
+
+/// Leaves a checkpoint of a stack that is held as a value: on return and on panic.
+struct Within<'a> {
+    stack: &'a mut Stack,
+    serial: u64,
+}
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        let serial = self.serial;
+        // Should `f` have put another stack in the place of this one, nothing is found and nothing is done.
+        let _ = self.stack.own.work(|spine, borrows, ending| spine.leave(serial, borrows, ending));
+    }
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Context> for Stack {
+    fn from(context: Context) -> Self {
+        Stack::on(context)
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").finish_non_exhaustive()
+    }
+}

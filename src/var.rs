@@ -1,0 +1,326 @@
+//! `Var<T>`: a variable with identity, a name for people, perhaps a default, and a reach.
+//!
+//! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
+
+use crate::chain::{Closed, Key, Name, Reach, Seen, current};
+use crate::error::{Missing, NotOpen, Place, Reason, SetError};
+use crate::sync::{Arc, ArcCell, OnceLock};
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+
+/// A variable that is bound for the extent of a block, a future or a stack.
+///
+/// Usually a `static`; a variable made at run time works the same ([`Var::named`]). Two variables are two, even
+/// with one name and one type. Reading costs O(log n) in the number of variables that are bound, whatever the
+/// depth of nesting; binding allocates once.
+///
+/// # Examples
+/// ```
+/// use stackholm::Var;
+///
+/// static TENANT: Var<String> = Var::with_default("tenant", || "nobody".into());
+///
+/// assert_eq!(TENANT.get(), "nobody");
+/// TENANT.sync_scope("acme".into(), || {
+///     TENANT.with(|tenant| assert_eq!(tenant, "acme"));
+/// });
+/// assert!(!TENANT.is_bound());
+/// ```
+pub struct Var<T: 'static> {
+    key: Key<T>,
+    global: ArcCell<T>,
+    default: Option<fn() -> T>,
+    made: OnceLock<T>,
+}
+
+/// Where the value comes from that a variable has here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// It is bound; the binding was made at that place.
+    Bound(Place),
+    /// Nothing that reaches here is bound, but there is a process-wide value.
+    Global,
+    /// Neither, but there is a default.
+    Default,
+    /// There is no value.
+    Missing(Reason),
+}
+
+impl<T: Send + Sync + 'static> Var<T> {
+    /// A variable without a default.
+    pub const fn new(name: &'static str) -> Self {
+        Self::keyed(Key::new(Name::Static(name)), None)
+    }
+
+    /// A variable with a default, made once per process, at the first read that needs it.
+    ///
+    /// The default is a value, not a binding: it is not listed, and [`is_bound`](Self::is_bound) stays `false`.
+    /// `default` runs with nothing of the library held; if two threads need it at once it may run twice, and one
+    /// of the values is dropped. It must not read the variable itself.
+    pub const fn with_default(name: &'static str, default: fn() -> T) -> Self {
+        Self::keyed(Key::new(Name::Static(name)), Some(default))
+    }
+
+    /// A variable whose name is known only at run time. Nothing of it stays behind when it is dropped and the
+    /// last binding of it is gone.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::keyed(Key::new(Name::Shared(name.into())), None)
+    }
+
+    const fn keyed(key: Key<T>, default: Option<fn() -> T>) -> Self {
+        Var { key, global: ArcCell::empty(), default, made: OnceLock::new() }
+    }
+
+    /// Bindings are seen on the stack where they are made and are carried nowhere else.
+    ///
+    /// For what must not outlive its block or change threads: a transaction, a permit. The value ends when its
+    /// checkpoint is left, even if a context lives on.
+    pub const fn stays_on_stack(mut self) -> Self {
+        self.key.set_reach(Reach::Stack);
+        self
+    }
+
+    /// Bindings are seen in the checkpoint where they are made: not in nested ones, and nowhere else.
+    pub const fn stays_in_checkpoint(mut self) -> Self {
+        self.key.set_reach(Reach::Checkpoint);
+        self
+    }
+
+    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. Without it nothing ever prints one.
+    pub const fn shown(mut self) -> Self
+    where
+        T: fmt::Debug,
+    {
+        self.key.set_shown();
+        self
+    }
+
+    /// The name, for people.
+    pub fn name(&self) -> &str {
+        self.key.name().as_str()
+    }
+
+    pub(crate) fn key(&self) -> &Key<T> {
+        &self.key
+    }
+
+    /// A clone of the value.
+    ///
+    /// # Panics
+    /// If there is none; see [`try_get`](Self::try_get).
+    #[track_caller]
+    pub fn get(&self) -> T
+    where
+        T: Clone,
+    {
+        match self.try_get() {
+            Ok(value) => value,
+            Err(missing) => panic!("{missing}"),
+        }
+    }
+
+    /// A clone of the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// # Errors
+    /// If there is none of the three.
+    pub fn try_get(&self) -> Result<T, Missing>
+    where
+        T: Clone,
+    {
+        self.try_with(T::clone)
+    }
+
+    /// Calls `f` with the value.
+    ///
+    /// # Panics
+    /// If there is none; see [`try_with`](Self::try_with).
+    #[track_caller]
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
+        match self.try_with(f) {
+            Ok(result) => result,
+            Err(missing) => panic!("{missing}"),
+        }
+    }
+
+    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// `f` may do anything, entering and leaving included; the reference stays valid even if `f` ends the
+    /// binding that it came from, whose value then ends when `f` returns.
+    ///
+    /// # Errors
+    /// If there is none of the three.
+    #[inline]
+    pub fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
+        match current::read(&self.key, f) {
+            Ok(result) => Ok(result),
+            Err((f, seen)) => self.with_unbound(f, seen),
+        }
+    }
+
+    #[inline]
+    fn with_unbound<R>(&self, f: impl FnOnce(&T) -> R, seen: Seen) -> Result<R, Missing> {
+        if let Some(global) = self.global.load() {
+            return Ok(f(&global));
+        }
+        match self.default_value() {
+            Some(value) => Ok(f(value)),
+            None => Err(self.missing(seen)),
+        }
+    }
+
+    #[inline]
+    fn default_value(&self) -> Option<&T> {
+        let make = self.default?;
+        if let Some(value) = self.made.get() {
+            return Some(value);
+        }
+        let value = make();
+        // Another thread may have been faster; then its value is the default, and ours goes.
+        Some(self.made.get_or_init(|| value))
+    }
+
+    #[cold]
+    pub(crate) fn missing(&self, seen: Seen) -> Missing {
+        Missing::new(self.owned_name(), reason(seen))
+    }
+
+    fn owned_name(&self) -> Cow<'static, str> {
+        match self.key.name() {
+            Name::Static(name) => Cow::Borrowed(name),
+            Name::Shared(name) => Cow::Owned(String::from(&**name)),
+        }
+    }
+
+    /// Whether a binding is seen here. A mask, a process-wide value and a default are none.
+    #[inline]
+    pub fn is_bound(&self) -> bool {
+        matches!(current::see(&self.key), Seen::Bound(_))
+    }
+
+    /// Where the value comes from that the variable has here, or why it has none.
+    pub fn source(&self) -> Source {
+        match current::see(&self.key) {
+            Seen::Bound(place) => Source::Bound(place),
+            seen => self.source_unbound(seen),
+        }
+    }
+
+    pub(crate) fn source_unbound(&self, seen: Seen) -> Source {
+        if self.global.load().is_some() {
+            Source::Global
+        } else if self.default.is_some() {
+            Source::Default
+        } else {
+            Source::Missing(reason(seen))
+        }
+    }
+
+    /// The bindings and masks that this stack made, from the nearest one outwards, and the one it inherited.
+    ///
+    /// What lies beneath an inherited binding is not part of a context.
+    pub fn history(&self) -> Vec<Source> {
+        let source = |seen| match seen {
+            Seen::Bound(place) => Source::Bound(place),
+            other => Source::Missing(reason(other)),
+        };
+        current::history(&self.key).into_iter().map(source).collect()
+    }
+
+    /// Binds the variable in the innermost checkpoint, which must be open; once more replaces that binding.
+    ///
+    /// # Errors
+    /// Gives the value back if no checkpoint is entered here, or a sealed scope is.
+    #[track_caller]
+    pub fn set(&self, value: T) -> Result<(), SetError<T>> {
+        let place = Location::caller();
+        if let Err(closed) = current::is_open() {
+            return Err(SetError::new(value, self.not_open(closed)));
+        }
+        let set = current::change(|spine, borrows, ending| {
+            spine.set(&self.key, value, place, borrows, ending);
+        });
+        debug_assert!(set.is_ok(), "nothing came in between");
+        Ok(())
+    }
+
+    /// Masks the variable in the innermost checkpoint: from here on it reads as if nobody had bound it.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered here, or a sealed scope is.
+    #[track_caller]
+    pub fn unset(&self) -> Result<(), NotOpen> {
+        let place = Location::caller();
+        current::change(|spine, borrows, ending| spine.unset(&self.key, place, borrows, ending))
+            .map_err(|closed| self.not_open(closed))
+    }
+
+    /// Drops the nearest binding or mask from sight, for the extent of the innermost checkpoint, and shows the
+    /// next one out. Says whether there was one.
+    ///
+    /// The caller has all its bindings again when the checkpoint is left. Beneath a binding that came with a
+    /// context there is nothing.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered here, or a sealed scope is.
+    #[track_caller]
+    pub fn pop(&self) -> Result<bool, NotOpen> {
+        let place = Location::caller();
+        current::change(|spine, borrows, ending| spine.reveal_next(&self.key, place, borrows, ending))
+            .map_err(|closed| self.not_open(closed))
+    }
+
+    /// Takes back what the innermost checkpoint did to the variable.
+    ///
+    /// # Errors
+    /// If no checkpoint is entered here, or a sealed scope is.
+    #[track_caller]
+    pub fn reset(&self) -> Result<(), NotOpen> {
+        let place = Location::caller();
+        current::change(|spine, borrows, ending| spine.reveal_outside(&self.key, place, borrows, ending))
+            .map_err(|closed| self.not_open(closed))
+    }
+
+    pub(crate) fn not_open(&self, closed: Closed) -> NotOpen {
+        let sealed = match closed {
+            Closed::NoCheckpoint => None,
+            Closed::Sealed(place) => Some(place),
+        };
+        NotOpen::new(self.owned_name(), sealed)
+    }
+
+    /// Sets the value that the whole process sees where nothing is bound; gives back the one before.
+    ///
+    /// Threads that are reading go on with the value that they have. Stores are rare by design: each costs time
+    /// in the number of threads that ever read one.
+    pub fn set_global(&self, value: T) -> Option<Arc<T>> {
+        self.global.swap(Some(Arc::new(value)))
+    }
+
+    /// Takes the process-wide value away; gives it back.
+    pub fn clear_global(&self) -> Option<Arc<T>> {
+        self.global.swap(None)
+    }
+
+    /// The process-wide value, if one is set.
+    pub fn global(&self) -> Option<Arc<T>> {
+        self.global.load()
+    }
+}
+
+fn reason(seen: Seen) -> Reason {
+    match seen {
+        Seen::Masked(place) => Reason::Masked(place),
+        Seen::NotCarried(place) => Reason::NotCarried(place),
+        Seen::Bound(_) | Seen::Absent => Reason::Unbound,
+    }
+}
+
+/// Shows the name, never a value.
+impl<T> fmt::Debug for Var<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Var").field("name", &self.key.name().as_str()).finish_non_exhaustive()
+    }
+}
