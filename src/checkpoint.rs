@@ -185,7 +185,7 @@ impl<'v> Prepared<'v> {
     /// A future that runs inside an open checkpoint that begins with these bindings.
     pub fn wrap<F>(&self, future: F) -> InContext<F> {
         let mut stack = Stack::inherit();
-        stack.own().work(|spine, _, _| self.bind(spine));
+        stack.own().work(|spine, _| self.bind(spine));
         InContext::new(stack, future)
     }
 }
@@ -275,7 +275,7 @@ impl<B: Bindings> Scope<B> {
         let place = Location::caller();
         let mut stack = Stack::inherit();
         let begins = Begins::Sealed(current::serial());
-        stack.own().work(|spine, _, _| self.begin(spine, begins, place));
+        stack.own().work(|spine, _| self.begin(spine, begins, place));
         InContext::new(stack, future)
     }
 }

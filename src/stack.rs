@@ -85,7 +85,7 @@ impl Stack {
 
     /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the last one.
     pub fn capture(&mut self) -> Context {
-        Context::from_link(self.own.work(|spine, _, _| spine.capture()))
+        Context::from_link(self.own.work(|spine, _| spine.capture()))
     }
 
     /// As [`Var::set`], on this stack.
@@ -98,7 +98,7 @@ impl Stack {
         if let Err(closed) = self.own.is_open() {
             return Err(SetError::new(value, var.not_open(closed)));
         }
-        self.own.work(|spine, borrows, ending| spine.set(var.key(), value, place, borrows, ending));
+        self.own.work(|spine, parting| spine.set(var.key(), value, place, parting));
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Stack {
     pub fn unset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|spine, borrows, ending| spine.unset(var.key(), place, borrows, ending));
+        self.own.work(|spine, parting| spine.unset(var.key(), place, parting));
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Stack {
     pub fn pop<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<bool, NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        Ok(self.own.work(|spine, borrows, ending| spine.reveal_next(var.key(), place, borrows, ending)))
+        Ok(self.own.work(|spine, parting| spine.reveal_next(var.key(), place, parting)))
     }
 
     /// As [`Var::reset`], on this stack.
@@ -133,7 +133,7 @@ impl Stack {
     pub fn reset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|spine, borrows, ending| spine.reveal_outside(var.key(), place, borrows, ending));
+        self.own.work(|spine, parting| spine.reveal_outside(var.key(), place, parting));
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Stack {
     #[track_caller]
     pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
         let (serial, place) = (self.serials.next(), Location::caller());
-        self.own.work(|spine, _, _| spine.mark(Begins::Open(serial), place));
+        self.own.work(|spine, _| spine.mark(Begins::Open(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -154,7 +154,7 @@ impl Stack {
     #[track_caller]
     pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
         let (serial, place) = (self.serials.next(), Location::caller());
-        self.own.work(|spine, _, _| spine.bind(var.key(), value, Begins::Sealed(serial), place));
+        self.own.work(|spine, _| spine.bind(var.key(), value, Begins::Sealed(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -170,7 +170,7 @@ impl Drop for Within<'_> {
     fn drop(&mut self) {
         let serial = self.serial;
         // Should `f` have put another stack in the place of this one, nothing is found and nothing is done.
-        let _ = self.stack.own.work(|spine, borrows, ending| spine.leave(serial, borrows, ending));
+        let _ = self.stack.own.work(|spine, parting| spine.leave(serial, parting));
     }
 }
 

@@ -239,8 +239,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         if let Err(closed) = current::is_open() {
             return Err(SetError::new(value, self.not_open(closed)));
         }
-        let set = current::change(|spine, borrows, ending| {
-            spine.set(&self.key, value, place, borrows, ending);
+        let set = current::change(|spine, parting| {
+            spine.set(&self.key, value, place, parting);
         });
         debug_assert!(set.is_ok(), "nothing came in between");
         Ok(())
@@ -253,8 +253,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn unset(&self) -> Result<(), NotOpen> {
         let place = Location::caller();
-        current::change(|spine, borrows, ending| spine.unset(&self.key, place, borrows, ending))
-            .map_err(|closed| self.not_open(closed))
+        current::change(|spine, parting| spine.unset(&self.key, place, parting)).map_err(|closed| self.not_open(closed))
     }
 
     /// Drops the nearest binding or mask from sight, for the extent of the innermost checkpoint, and shows the
@@ -268,7 +267,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn pop(&self) -> Result<bool, NotOpen> {
         let place = Location::caller();
-        current::change(|spine, borrows, ending| spine.reveal_next(&self.key, place, borrows, ending))
+        current::change(|spine, parting| spine.reveal_next(&self.key, place, parting))
             .map_err(|closed| self.not_open(closed))
     }
 
@@ -279,7 +278,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn reset(&self) -> Result<(), NotOpen> {
         let place = Location::caller();
-        current::change(|spine, borrows, ending| spine.reveal_outside(&self.key, place, borrows, ending))
+        current::change(|spine, parting| spine.reveal_outside(&self.key, place, parting))
             .map_err(|closed| self.not_open(closed))
     }
 

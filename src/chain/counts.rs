@@ -10,12 +10,11 @@
 //! the machine's stack, what lies deeper is worked off by the deepest of them. A value whose drop panics does
 //! not keep the rest of its list: the guard goes on with it while the panic travels.
 
-use super::current;
-use super::frame::{CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, Origin, SHARED};
+use super::frame::{CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, SHARED};
+use super::queue::{self, Ending};
 use super::slot::Slot;
 use super::trie;
 use crate::sync::{AtomicU32, Ordering::*};
-use std::cell::Cell;
 use std::ptr;
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
@@ -101,67 +100,14 @@ pub(super) unsafe fn hold_all(frame: *const Frame, inherited: usize) {
     }
 }
 
-/// Frames that end, first in first out, linked through their `origin`.
-pub(crate) struct Ending {
-    first: Cell<*const Frame>,
-    last: Cell<*const Frame>,
-}
-
 impl Ending {
-    pub(super) const fn new() -> Self {
-        Ending { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
-    }
-
-    /// # Safety
-    /// 1. `frame` is alive, on no list, and its `origin` is not needed any more.
-    pub(super) unsafe fn push(&self, frame: *const Frame) {
-        // SAFETY: #1; the last one of a list is alive.
-        unsafe {
-            (*frame).origin.set(Origin { next: ptr::null() });
-            match self.last.replace(frame) {
-                last if last.is_null() => self.first.set(frame),
-                last => (*last).origin.set(Origin { next: frame }),
-            }
-        }
-    }
-
-    fn pop(&self) -> Option<*const Frame> {
-        let first = self.first.get();
-        if first.is_null() {
-            return None;
-        }
-        // SAFETY: frames on a list are alive and their origin is the link.
-        self.first.set(unsafe { (*first).origin.get().next });
-        if self.first.get().is_null() {
-            self.last.set(ptr::null());
-        }
-        Some(first)
-    }
-
-    pub(super) fn append(&self, other: &Ending) {
-        let first = other.first.replace(ptr::null());
-        let last = other.last.replace(ptr::null());
-        if first.is_null() {
-            return;
-        }
-        match self.last.replace(last) {
-            end if end.is_null() => self.first.set(first),
-            // SAFETY: frames on a list are alive.
-            end => unsafe { (*end).origin.set(Origin { next: first }) },
-        }
-    }
-
     /// Ends them all. Runs foreign code.
     pub(super) fn finish(&self) {
         if self.is_empty() {
             return;
         }
-        let Some(level) = current::nest(NESTED) else {
-            return current::queue(self);
+        let Some(level) = queue::nest(NESTED) else {
+            return queue::queue(self);
         };
         struct Rest<'a>(&'a dyn Fn());
         impl Drop for Rest<'_> {
@@ -182,7 +128,7 @@ impl Ending {
 
     fn next(&self, deepest: bool) -> Option<*const Frame> {
         if self.is_empty() && deepest {
-            current::queued(self);
+            queue::queued(self);
         }
         self.pop()
     }
@@ -209,17 +155,6 @@ impl Ending {
         }
         if state & DEAD != 0 || give(unsafe { &(*frame).strong }) {
             unsafe { self.end_chain(frame, state & DEAD != 0) };
-        }
-    }
-
-    /// # Safety
-    /// As [`Ending::push`].
-    unsafe fn push_front(&self, frame: *const Frame) {
-        // SAFETY: #1 of `push`.
-        unsafe { (*frame).origin.set(Origin { next: self.first.get() }) };
-        self.first.set(frame);
-        if self.last.get().is_null() {
-            self.last.set(frame);
         }
     }
 

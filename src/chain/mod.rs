@@ -1,22 +1,34 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
-//! code. Read `slot`, `frame`, `trie`, `counts`, `spine`, `link`, `current`; a file uses what stands before it.
+//! code. A file uses what stands before it: `slot`, `trie`, `frame`, `key`, `queue`, `counts`, `diff`, `parting`, `link`,
+//! `spine`, `enter`, `share`, `leave`, `change`, `own`, `serial`, `current`.
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
+mod change;
 mod counts;
 pub(crate) mod current;
 mod diff;
+mod enter;
 mod frame;
 mod key;
+mod leave;
 mod link;
+mod own;
+mod parting;
+mod queue;
+mod serial;
+mod share;
 mod slot;
 mod spine;
 mod trie;
 
 pub(crate) use counts::Held;
-pub(crate) use current::{Own, Serials};
+pub(crate) use enter::Begins;
 pub(crate) use frame::Name;
 pub(crate) use key::{Key, Reach};
+pub(crate) use leave::Leaving;
 pub(crate) use link::{Entry, Link, WeakLink, hold_value};
-pub(crate) use spine::{Begins, Closed, Leaving, Seen, Spine};
+pub(crate) use own::Own;
+pub(crate) use serial::Serials;
+pub(crate) use spine::{Closed, Seen, Spine};

@@ -1,0 +1,156 @@
+//! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
+
+use super::counts::{give, hold_all, take};
+use super::enter::{Begins, NAMELESS};
+use super::frame::*;
+use super::key::Key;
+use super::parting::Parting;
+use super::queue::Ending;
+use super::slot::Slot;
+use super::spine::{Seen, Spine};
+use super::trie::{self, Edit};
+use std::panic::Location;
+
+impl Spine {
+    /// Makes room for a change of `id` in the innermost checkpoint, which is open: a frame on top that this change
+    /// replaces is left, and the frames of a checkpoint that has changed too often give way to a digest.
+    pub(crate) fn clear_way(&self, id: usize, parting: &Parting<'_>) {
+        if self.is_bare() {
+            return;
+        }
+        // SAFETY: S1.
+        let top = unsafe { &*self.top.get() };
+        if top.id == id && !top.is(MARKER) {
+            self.pop(parting);
+        } else if outgrown(top.run, top.root.entries) && parting.is_unwatched() {
+            self.digest(parting.ending());
+        }
+    }
+
+    /// Binds a variable in the innermost checkpoint, which is open.
+    pub(crate) fn set<T>(&self, key: &Key<T>, value: T, place: &'static Location<'static>, parting: &Parting<'_>) {
+        self.clear_way(key.id(), parting);
+        self.bind(key, value, Begins::Nothing, place);
+    }
+
+    /// Masks a variable in the innermost checkpoint, which is open.
+    pub(crate) fn unset<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
+        self.clear_way(key.id(), parting);
+        self.mask(key, Begins::Nothing, place);
+    }
+
+    /// Where `id` leads just outside the checkpoint that `marker` begins.
+    unsafe fn find_outside(&self, marker: *const Frame, id: usize) -> Option<Slot> {
+        // SAFETY (all): the caller names a marker on this stack, or null for the stack's own checkpoint.
+        let outside = if marker.is_null() {
+            self.floor.get()
+        } else if unsafe { (*marker).role } == Role::Adopt {
+            let own = unsafe { trie::find(marker.cast(), id) };
+            return own;
+        } else {
+            unsafe { (*marker).parent }
+        };
+        unsafe { self.find_at(outside, id) }
+    }
+
+    /// Where the binding further out than the one at `slot` is.
+    fn next_out(&self, slot: Slot, id: usize) -> Option<Slot> {
+        if slot.is_inherited() {
+            return None;
+        }
+        // SAFETY: what was not inherited is on this stack, and so is the frame that begins its checkpoint.
+        unsafe { self.find_outside(Frame::marker(slot.as_frame()), id) }
+    }
+
+    /// Lets a variable show what is bound further out than its nearest binding; says whether there was one.
+    pub(crate) fn reveal_next<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) -> bool {
+        let id = key.peek();
+        // SAFETY: S1.
+        let Some(nearest) = (unsafe { self.find_at(self.top.get(), id) }) else { return false };
+        let next = self.next_out(nearest, id);
+        self.clear_way(id, parting);
+        self.reveal(key, next, place);
+        true
+    }
+
+    /// Lets a variable show what it did when the innermost checkpoint began.
+    pub(crate) fn reveal_outside<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
+        let id = key.peek();
+        self.clear_way(id, parting);
+        // SAFETY: S1; the marker is that of this stack's innermost checkpoint.
+        let outside = unsafe { self.find_outside(self.marker(), id) };
+        self.reveal(key, outside, place);
+    }
+
+    /// Lets a variable lead to a place further out, or nowhere, unless it does already.
+    fn reveal<T>(&self, key: &Key<T>, to: Option<Slot>, place: &'static Location<'static>) {
+        // SAFETY: S1.
+        let now = unsafe { self.find_at(self.top.get(), key.peek()) };
+        if now.map(Slot::as_frame) == to.map(Slot::as_frame) {
+            return;
+        }
+        let draft = Draft {
+            role: Role::Reveal,
+            id: key.id(),
+            edit: if to.is_some() { Edit::Put } else { Edit::Remove },
+            to,
+            ..self.draft(Begins::Nothing, key.name(), place)
+        };
+        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by the caller.
+        self.top.set(unsafe { draft.build() });
+    }
+
+    /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made them, and the
+    /// first one that it inherited.
+    pub(crate) fn history(&self, id: usize) -> Vec<Seen> {
+        // SAFETY: S1.
+        let nearest = unsafe { self.find_at(self.top.get(), id) };
+        std::iter::successors(nearest, |slot| self.next_out(*slot, id))
+            // SAFETY: what is seen is on this stack.
+            .map(|slot| self.look_at(slot).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }))
+            .collect()
+    }
+
+    /// Puts one frame in the place of all others of the innermost checkpoint.
+    fn digest(&self, ending: &Ending) {
+        let (top, marker) = (self.top.get(), self.marker());
+        let below = if marker.is_null() { self.floor.get() } else { marker };
+        let draft = Draft {
+            role: Role::Digest,
+            parent: below,
+            run: 1,
+            ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
+        };
+        // SAFETY (all): the index is taken from the top; what it shows is counted before anything is let go.
+        let digest = unsafe { draft.build() };
+        unsafe { hold_all(digest, 0) };
+        unsafe { (*digest).set_state(SHARED) };
+        self.top.set(digest);
+        let (mut frame, mut counted) = (top, false);
+        while frame != below {
+            let this = unsafe { &*frame };
+            let next = this.parent;
+            let shared = this.state.get() & SHARED != 0;
+            // What is visible keeps its origin: only what ends goes to the list. A shared frame that the one above
+            // it counts is not the stack's to give back (I4).
+            if shared && !counted && give(&this.strong) {
+                unsafe { ending.end_chain(frame, false) };
+            } else if !shared && this.state.get() & HELD != 0 {
+                unsafe { ending.give_value(frame) };
+            } else if !shared {
+                unsafe { ending.push(frame) };
+            }
+            counted = shared && !this.is(CUT);
+            frame = next;
+        }
+        if counted && !below.is_null() {
+            // The lowest of them counted it; from now on the stack does.
+            take(unsafe { &(*below).strong });
+        }
+    }
+}

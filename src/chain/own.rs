@@ -1,0 +1,46 @@
+//! A stack that is owned as a value, by a future, a thread to be or a runtime.
+
+use super::key::Key;
+use super::parting::Parting;
+use super::spine::{Closed, Seen, Spine};
+
+/// A spine that is owned as a value. What can be done with a shared reference only reads.
+pub(crate) struct Own(Spine);
+
+// SAFETY: `&Own` gives nothing but reads of what is immutable while it is borrowed.
+unsafe impl Sync for Own {}
+
+impl Own {
+    pub(super) fn spine(&mut self) -> &Spine {
+        &self.0
+    }
+
+    pub(crate) fn new(spine: Spine) -> Self {
+        Own(spine)
+    }
+
+    pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Seen> {
+        // SAFETY: the frame has the id of a key of `T`; nothing is left while the spine is borrowed.
+        self.0.look(key.peek()).map(|sight| unsafe { &*sight.value() })
+    }
+
+    pub(crate) fn see<T>(&self, key: &Key<T>) -> Seen {
+        self.0.see(key.peek())
+    }
+
+    pub(crate) fn is_open(&self) -> Result<(), Closed> {
+        self.0.is_open()
+    }
+
+    /// Works on the spine. `f` must not run foreign code; what it lets go ends afterwards.
+    pub(crate) fn work<R>(&mut self, f: impl FnOnce(&Spine, &Parting<'_>) -> R) -> R {
+        f(&self.0, &Parting::free())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let floor = self.work(|spine, parting| spine.clear(parting));
+        drop(floor);
+    }
+}

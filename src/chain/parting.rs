@@ -1,0 +1,183 @@
+//! Frames that leave their stack, and the reads that may keep them a little longer.
+//!
+//! A read that runs foreign code puts a record on the machine's stack. Should that code leave the frames that were
+//! there when the read began, the record keeps them until the read ends (R6); frames that came later end at once.
+
+use super::frame::*;
+use super::queue::Ending;
+use super::trie;
+use std::cell::Cell;
+use std::ptr;
+
+/// What goes with the frames that leave a stack. Its drop ends them, which runs foreign code: by then the stack must
+/// be as it is to stay.
+pub(crate) struct Parting<'a> {
+    borrows: Option<&'a Borrows>,
+    ending: Ending,
+}
+
+impl<'a> Parting<'a> {
+    /// For the current stack of this thread, whose reads may keep frames.
+    #[inline]
+    pub(super) fn under(borrows: &'a Borrows) -> Self {
+        Parting { borrows: Some(borrows), ending: Ending::new() }
+    }
+
+    /// For a stack that no read can be out from.
+    pub(super) fn free() -> Self {
+        Parting { borrows: None, ending: Ending::new() }
+    }
+
+    /// Whether no read is out.
+    pub(super) fn is_unwatched(&self) -> bool {
+        self.borrows.is_none_or(Borrows::is_empty)
+    }
+
+    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
+    #[inline]
+    pub(super) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
+        self.borrows.is_some_and(|borrows| borrows.keep(frame, parent))
+    }
+
+    pub(super) fn ending(&self) -> &Ending {
+        &self.ending
+    }
+}
+
+impl Drop for Parting<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.ending.finish();
+    }
+}
+
+/// The reads of this thread that run foreign code just now, innermost first.
+pub(crate) struct Borrows(Cell<*const Borrow>);
+
+struct Borrow {
+    outer: *const Borrow,
+    /// The innermost of the frames that were there when the read began and are still on the stack.
+    top: Cell<*const Frame>,
+    /// Those that have been left since, from the first one outwards.
+    kept: Cell<*const Frame>,
+    number: Cell<usize>,
+}
+
+impl Borrows {
+    pub(crate) const fn new() -> Self {
+        Borrows(Cell::new(ptr::null()))
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.get().is_null()
+    }
+
+    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
+    #[inline]
+    pub(super) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
+        !self.is_empty() && self.keep_slowly(frame, parent)
+    }
+
+    #[cold]
+    fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
+        let mut keeper: Option<&Borrow> = None;
+        let mut next = self.0.get();
+        while !next.is_null() {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            let borrow = unsafe { &*next };
+            if borrow.top.get() == frame {
+                borrow.top.set(parent);
+                keeper = Some(borrow);
+            }
+            next = borrow.outer;
+        }
+        // The outermost of them ends last.
+        let Some(keeper) = keeper else { return false };
+        if keeper.number.get() == 0 {
+            keeper.kept.set(frame);
+        }
+        keeper.number.set(keeper.number.get() + 1);
+        true
+    }
+}
+
+/// Ends a read: on return and on panic.
+struct EndOfRead<'a>(&'a Borrow, &'a Borrows);
+
+impl Drop for EndOfRead<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.1.0.set(self.0.outer);
+        if self.0.number.get() != 0 {
+            end_kept(self.0);
+        }
+    }
+}
+
+#[cold]
+fn end_kept(borrow: &Borrow) {
+    let ending = Ending::new();
+    let mut frame = borrow.kept.get();
+    for _ in 0..borrow.number.get() {
+        // SAFETY: the record owns these frames, as the stack did before; each leads to the next.
+        unsafe {
+            let next = (*frame).parent;
+            retire(frame, &ending);
+            frame = next;
+        }
+    }
+    ending.finish();
+}
+
+impl Borrows {
+    /// Calls `f` while what can be seen from `top` is kept.
+    #[inline]
+    pub(super) fn during<R>(&self, top: *const Frame, f: impl FnOnce() -> R) -> R {
+        let borrow =
+            Borrow { outer: self.0.get(), top: Cell::new(top), kept: Cell::new(ptr::null()), number: Cell::new(0) };
+        self.0.set(&raw const borrow);
+        let _end = EndOfRead(&borrow, self);
+        f()
+    }
+}
+
+/// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps the frame.
+///
+/// # Safety
+/// 1. `frame` was on a stack of the caller and is not any more.
+pub(super) unsafe fn retire(frame: *const Frame, ending: &Ending) {
+    // SAFETY (all): #1.
+    let this = unsafe { &*frame };
+    let state = this.state.get();
+    if state & (SHARED | HELD) == 0 {
+        return unsafe { ending.push(frame) };
+    }
+    if this.role == Role::Digest {
+        unsafe {
+            let marker = this.origin.get().marker;
+            trie::each(frame.cast(), 0, &mut |slot| {
+                let source = slot.as_frame();
+                if !slot.is_inherited() && Frame::marker(source) == marker && ends_here(source) {
+                    (*source).set_state(ONLY);
+                    ending.push(source);
+                }
+            });
+        }
+    } else {
+        unsafe { ends_here(frame) };
+    }
+    unsafe { ending.push(frame) };
+}
+
+/// Whether the value of a frame ends as its stack leaves it; notes that it is going.
+unsafe fn ends_here(frame: *const Frame) -> bool {
+    // SAFETY: the caller names a frame of its own stack.
+    let this = unsafe { &*frame };
+    let ends = this.is(STACK | CHECKPOINT) && matches!(this.role, Role::Binding | Role::Alias) && !this.gone.get();
+    if ends {
+        this.gone.set(true);
+        this.set_state(LEFT);
+    }
+    ends
+}

@@ -1,0 +1,49 @@
+//! Snapshots: marking what was private as shared, once for each frame.
+
+use super::counts::{hold_all, take};
+use super::frame::*;
+use super::link::Link;
+use super::spine::Spine;
+use crate::sync::Ordering::Relaxed;
+
+impl Spine {
+    /// One counted pointer to all that is visible here. From now on these frames are shared.
+    pub(crate) fn capture(&self) -> Option<Link> {
+        let top = self.top.get();
+        if top.is_null() {
+            return None;
+        }
+        // SAFETY (all): frames down to the first shared one are on this stack; it is ours alone to mark them.
+        let this = unsafe { &*top };
+        if self.is_bare() || this.state.get() & SHARED != 0 {
+            take(&this.strong);
+        } else {
+            self.share();
+            // Nobody else knows the frame yet: one count is the stack's, one the context's.
+            this.strong.store(2, Relaxed);
+        }
+        unsafe { Link::from_raw(top) }
+    }
+
+    /// Marks the frames from the top down to the first one that is shared already, or does not count its parent.
+    fn share(&self) {
+        let mut frame = self.top.get();
+        // The count of a parent that is shared already passes from the stack to the frame above it (I4).
+        while frame != self.floor.get() {
+            // SAFETY: frames above the floor are on this stack (S1).
+            let this = unsafe { &*frame };
+            if this.state.get() & SHARED != 0 {
+                return;
+            }
+            this.set_state(SHARED);
+            if this.is(WHOLE) && this.state.get() & HOLDING == 0 {
+                // SAFETY: the frame is only now shared; what it shows is on this stack or was inherited.
+                unsafe { hold_all(frame, 0) };
+            }
+            if this.is(CUT) {
+                return;
+            }
+            frame = this.parent;
+        }
+    }
+}
