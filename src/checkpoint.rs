@@ -1,55 +1,13 @@
-//! Blocks of bindings: `Checkpoint` (open), `Scope` (sealed), and the guard that leaves them.
+//! Blocks of bindings: `Checkpoint` (open) and `Scope` (sealed).
 
-use crate::chain::{Begins, Held, Leaving, Spine, current, hold_value};
+use crate::chain::{Begins, Held, Spine, current, hold_value};
+use crate::entered::Entered;
 use crate::error::Place;
 use crate::future::InContext;
-use crate::misuse::{Misuse, report};
 use crate::stack::Stack;
 use crate::var::Var;
 use std::fmt;
-use std::marker::PhantomData;
 use std::panic::Location;
-
-/// Leaves a checkpoint, and all inside it, when it is dropped.
-///
-/// Stays on its thread. Dropped late or on another stack it does nothing; forgotten, its checkpoint is left with
-/// the next outer one, or when the thread or the task ends. None of this panics; [`on_misuse`](crate::on_misuse)
-/// counts it.
-#[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
-pub struct Entered {
-    serial: u64,
-    /// Not `Send`: it belongs to the stack of this thread.
-    stays: PhantomData<*mut ()>,
-}
-
-impl Entered {
-    #[inline]
-    pub(crate) fn new(serial: u64) -> Self {
-        Entered { serial, stays: PhantomData }
-    }
-
-    /// Leaves now.
-    pub fn leave(self) {}
-}
-
-impl Drop for Entered {
-    #[inline]
-    fn drop(&mut self) {
-        // Nothing of ours can fail here: what is not on the current stack is not touched. A value's own drop may
-        // panic, after the stack is in order.
-        match current::leave(self.serial) {
-            Leaving::InOrder => {}
-            Leaving::WithInner => report(Misuse::LeftWithInner),
-            Leaving::NotHere => report(Misuse::NotHere),
-        }
-    }
-}
-
-impl fmt::Debug for Entered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entered").finish_non_exhaustive()
-    }
-}
 
 /// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop) and
 /// [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible before.

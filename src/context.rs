@@ -1,7 +1,7 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
 use crate::chain::{Entry, Link, Seen, WeakLink, current};
-use crate::checkpoint::Entered;
+use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::var::Var;
 use std::fmt;

@@ -6,6 +6,7 @@ mod cell;
 mod chain;
 mod checkpoint;
 mod context;
+mod entered;
 mod error;
 mod future;
 mod misuse;
@@ -15,8 +16,9 @@ pub mod thread;
 mod var;
 
 pub use cell::ContextCell;
-pub use checkpoint::{Checkpoint, Entered, Prepared, Scope};
+pub use checkpoint::{Checkpoint, Prepared, Scope};
 pub use context::{Binding, Bindings, Change, Context, WeakContext};
+pub use entered::Entered;
 pub use error::{Missing, NotOpen, Place, Reason, SetError};
 pub use future::{ContextExt, InContext};
 pub use misuse::{Misuse, on_misuse};
