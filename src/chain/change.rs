@@ -1,10 +1,10 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
-use super::counts::{give, hold_all, take};
+use super::counts::{hold_all, take};
 use super::enter::{Begins, NAMELESS};
 use super::frame::*;
 use super::key::Key;
-use super::parting::Parting;
+use super::parting::{Parting, end_unless_seen};
 use super::queue::Ending;
 use super::slot::Slot;
 use super::spine::{Seen, Spine};
@@ -40,17 +40,22 @@ impl Spine {
     }
 
     /// Where `id` leads just outside the checkpoint that `marker` begins.
+    ///
+    /// # Safety
+    /// 1. `marker` begins a checkpoint of this stack, or is null for the one that the stack itself is.
     unsafe fn find_outside(&self, marker: *const Frame, id: usize) -> Option<Slot> {
-        // SAFETY (all): the caller names a marker on this stack, or null for the stack's own checkpoint.
-        let outside = if marker.is_null() {
-            self.floor.get()
-        } else if unsafe { (*marker).role } == Role::Adopt {
-            let own = unsafe { trie::find(marker.cast(), id) };
-            return own;
-        } else {
-            unsafe { (*marker).parent }
-        };
-        unsafe { self.find_at(outside, id) }
+        // SAFETY: #1; the parent of a marker is on this stack or its floor.
+        unsafe {
+            let outside = if marker.is_null() {
+                self.floor.get()
+            } else if (*marker).role == Role::Adopt {
+                let own = trie::find(marker.cast(), id);
+                return own;
+            } else {
+                (*marker).parent
+            };
+            self.find_at(outside, id)
+        }
     }
 
     /// Where the binding further out than the one at `slot` is.
@@ -126,31 +131,31 @@ impl Spine {
             run: 1,
             ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
         };
-        // SAFETY (all): the index is taken from the top; what it shows is counted before anything is let go.
-        let digest = unsafe { draft.build() };
-        unsafe { hold_all(digest, 0) };
-        unsafe { (*digest).set_state(SHARED) };
-        self.top.set(digest);
-        let (mut frame, mut counted) = (top, false);
-        while frame != below {
-            let this = unsafe { &*frame };
-            let next = this.parent;
-            let shared = this.state.get() & SHARED != 0;
-            // What is visible keeps its origin: only what ends goes to the list. A shared frame that the one above
-            // it counts is not the stack's to give back (I4).
-            if shared && !counted && give(&this.strong) {
-                unsafe { ending.end_chain(frame, false) };
-            } else if !shared && this.state.get() & HELD != 0 {
-                unsafe { ending.give_value(frame) };
-            } else if !shared {
-                unsafe { ending.push(frame) };
+        // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. Frames are
+        // looked at before the first count is given back: from then on another thread may end them.
+        unsafe {
+            let digest = draft.build();
+            hold_all(digest, 0);
+            (*digest).set_state(SHARED);
+            self.top.set(digest);
+            let (mut replaced, mut frame, mut counted) = (Vec::new(), top, false);
+            while frame != below {
+                let shared = (*frame).state.get() & SHARED != 0;
+                // A shared frame that the one above it counts is not the stack's to give back (I4).
+                if !(shared && counted) {
+                    replaced.push(frame);
+                }
+                counted = shared && !(*frame).is(CUT);
+                end_unless_seen(frame, digest, ending);
+                frame = (*frame).parent;
             }
-            counted = shared && !this.is(CUT);
-            frame = next;
-        }
-        if counted && !below.is_null() {
-            // The lowest of them counted it; from now on the stack does.
-            take(unsafe { &(*below).strong });
+            if counted && !below.is_null() {
+                // The lowest of them counts it; from now on the stack does.
+                take(&(*below).strong);
+            }
+            for frame in replaced {
+                ending.give_from_stack(frame);
+            }
         }
     }
 }

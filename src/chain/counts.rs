@@ -86,8 +86,8 @@ pub(super) unsafe fn hold(slot: Slot) {
 /// Counts every value that `frame` shows, but its own.
 ///
 /// # Safety
-/// 1. `frame` is alive, not yet shared and has a whole index.   2. As [`hold`], for all it shows; `inherited` says
-/// that all of it is.
+/// 1. `frame` is alive, not yet shared and has a whole index.
+/// 2. As [`hold`], for all it shows; `inherited` says that all of it is.
 pub(super) unsafe fn hold_all(frame: *const Frame, inherited: usize) {
     // SAFETY: #1 and #2.
     unsafe {
@@ -136,25 +136,28 @@ impl Ending {
     /// # Safety
     /// 1. `frame` was taken from a list.
     unsafe fn end(&self, frame: *const Frame) {
-        // SAFETY (all): #1; the state says which counts are still there to give back.
-        let state = unsafe { (*frame).state.get() };
-        if state & ENDED != 0 || state & (SHARED | HELD) == 0 {
-            return unsafe { end_value(frame, state & ENDED != 0) };
-        }
-        if state & LEFT != 0 {
-            unsafe { (*frame).state.set(state & !LEFT) };
-            // On a panic the counts are given back all the same: the frame is first on the list again.
-            unsafe { self.push_front(frame) };
-            return unsafe { Frame::drop_value(frame) };
-        }
-        if state & ONLY != 0 {
-            return unsafe { (*frame).state.set(state & !ONLY) };
-        }
-        if state & SHARED == 0 {
-            return unsafe { self.give_value(frame) };
-        }
-        if state & DEAD != 0 || give(unsafe { &(*frame).strong }) {
-            unsafe { self.end_chain(frame, state & DEAD != 0) };
+        // SAFETY: #1; the state says which counts are still there to give back.
+        unsafe {
+            let state = (*frame).state.get();
+            if state & ENDED != 0 || state & (SHARED | HELD) == 0 {
+                return end_value(frame, state & ENDED != 0);
+            }
+            if state & LEFT != 0 {
+                (*frame).state.set(state & !LEFT);
+                // On a panic the counts are given back all the same: the frame is first on the list again.
+                self.push_front(frame);
+                return Frame::drop_value(frame);
+            }
+            if state & ONLY != 0 {
+                (*frame).state.set(state & !ONLY);
+                return self.give_value(frame);
+            }
+            if state & SHARED == 0 {
+                return self.give_value(frame);
+            }
+            if state & DEAD != 0 || give(&(*frame).strong) {
+                self.end_chain(frame, state & DEAD != 0);
+            }
         }
     }
 
@@ -164,24 +167,41 @@ impl Ending {
     /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from it.
     /// 2. `alone`: the count of the parent has been passed on.
     pub(super) unsafe fn end_chain(&self, mut frame: *const Frame, mut alone: bool) {
-        loop {
-            // SAFETY (all): by #1 the frame is ours; its index and parent are kept until here.
-            let this = unsafe { &*frame };
-            let parent = if alone || this.is(CUT) { ptr::null() } else { this.parent };
-            if this.state.get() & HOLDING != 0 {
-                unsafe {
+        // SAFETY: by #1 the frame is ours; its index and parent are kept until here.
+        unsafe {
+            loop {
+                let this = &*frame;
+                let parent = if alone || this.is(CUT) { ptr::null() } else { this.parent };
+                if this.state.get() & HOLDING != 0 {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.give_value(slot.as_frame());
                         }
                     });
                 }
+                self.give_value(frame);
+                if parent.is_null() || !give(&(*parent).strong) {
+                    return;
+                }
+                (frame, alone) = (parent, false);
             }
-            unsafe { self.give_value(frame) };
-            if parent.is_null() || !give(unsafe { &(*parent).strong }) {
-                return;
+        }
+    }
+
+    /// Gives back what a stack has of a frame that stays visible, or ends. Unlike a frame that is pushed on the list,
+    /// one that stays keeps its origin.
+    ///
+    /// # Safety
+    /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the stack any more.
+    pub(super) unsafe fn give_from_stack(&self, frame: *const Frame) {
+        // SAFETY: #1.
+        unsafe {
+            match (*frame).state.get() & (SHARED | HELD) {
+                0 => self.push(frame),
+                HELD => self.give_value(frame),
+                _ if give(&(*frame).strong) => self.end_chain(frame, false),
+                _ => {}
             }
-            (frame, alone) = (parent, false);
         }
     }
 
@@ -261,7 +281,6 @@ pub(super) unsafe fn give_weak(frame: *const Frame) {
 pub(crate) struct Held(pub(super) *const Frame);
 
 // SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is immutable.
-#[expect(clippy::non_send_fields_in_send_ty, reason = "see above")]
 unsafe impl Send for Held {}
 // SAFETY: as above.
 unsafe impl Sync for Held {}

@@ -1,7 +1,7 @@
 //! Where two indices differ. Shared nodes are skipped, so the cost follows the nodes that are not.
 
 use super::frame::Frame;
-use super::slot::{BITS, Node, Slot, get, rank};
+use super::slot::{Node, Slot, get, rank};
 use super::trie;
 use std::ptr;
 
@@ -58,24 +58,21 @@ unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
 ///
 /// # Safety
 /// 1. Both are null or alive with everything their index leads to.
-pub(super) unsafe fn differences(
-    a: *const Node,
-    b: *const Node,
-    shift: u32,
-    f: &mut dyn FnMut(Option<Slot>, Option<Slot>),
-) {
-    if a == b {
-        return;
-    }
-    // SAFETY (all): #1.
-    let bits = |node: *const Node| if node.is_null() { 0 } else { unsafe { (*node).bitmap } };
-    let mut ways = bits(a) | bits(b);
-    while ways != 0 {
-        let bit = ways & ways.wrapping_neg();
-        ways ^= bit;
-        match unsafe { (Spot::at(a, bit), Spot::at(b, bit)) } {
-            (Spot::Node(a), Spot::Node(b)) => unsafe { differences(a, b, shift + BITS, f) },
-            (before, after) => unsafe { mixed(before, after, f) },
+pub(super) unsafe fn differences(a: *const Node, b: *const Node, f: &mut dyn FnMut(Option<Slot>, Option<Slot>)) {
+    // SAFETY: #1, which holds for what the slots lead to.
+    unsafe {
+        if a == b {
+            return;
+        }
+        let bits = |node: *const Node| if node.is_null() { 0 } else { (*node).bitmap };
+        let mut ways = bits(a) | bits(b);
+        while ways != 0 {
+            let bit = ways & ways.wrapping_neg();
+            ways ^= bit;
+            match (Spot::at(a, bit), Spot::at(b, bit)) {
+                (Spot::Node(a), Spot::Node(b)) => differences(a, b, f),
+                (before, after) => mixed(before, after, f),
+            }
         }
     }
 }
@@ -85,17 +82,16 @@ pub(super) unsafe fn differences(
 /// # Safety
 /// 1. What they lead to is alive.
 unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Option<Slot>)) {
-    // SAFETY (all): #1.
-    let single = |spot| match spot {
-        Spot::Leaf(slot) => Some(slot),
-        _ => None,
-    };
-    let (one_before, one_after) = (single(before), single(after));
-    let partner =
-        |of: Slot, one: Option<Slot>| unsafe { one.filter(|slot| (*slot.as_frame()).id == (*of.as_frame()).id) };
-    let (mut met_before, mut met_after) = (false, false);
-    if one_after.is_some() || matches!(after, Spot::Nothing) {
-        unsafe {
+    // SAFETY: #1.
+    unsafe {
+        let single = |spot| match spot {
+            Spot::Leaf(slot) => Some(slot),
+            _ => None,
+        };
+        let (one_before, one_after) = (single(before), single(after));
+        let partner = |of: Slot, one: Option<Slot>| one.filter(|slot| (*slot.as_frame()).id == (*of.as_frame()).id);
+        let (mut met_before, mut met_after) = (false, false);
+        if one_after.is_some() || matches!(after, Spot::Nothing) {
             before.each(&mut |a| {
                 let b = partner(a, one_after);
                 met_after |= b.is_some();
@@ -103,13 +99,11 @@ unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Optio
                     f(Some(a), b);
                 }
             });
+            if let Some(b) = one_after.filter(|_| !met_after) {
+                f(None, Some(b));
+            }
+            return;
         }
-        if let Some(b) = one_after.filter(|_| !met_after) {
-            f(None, Some(b));
-        }
-        return;
-    }
-    unsafe {
         after.each(&mut |b| {
             let a = partner(b, one_before);
             met_before |= a.is_some();
@@ -117,9 +111,9 @@ unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Optio
                 f(a, Some(b));
             }
         });
-    }
-    if let Some(a) = one_before.filter(|_| !met_before) {
-        f(Some(a), None);
+        if let Some(a) = one_before.filter(|_| !met_before) {
+            f(Some(a), None);
+        }
     }
 }
 
@@ -128,20 +122,22 @@ unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Optio
 /// # Safety
 /// 1. Both are null or alive with everything their index leads to.
 pub(super) unsafe fn same(a: *const Node, b: *const Node) -> bool {
-    if a == b {
-        return true;
+    // SAFETY: #1; shapes depend on the content alone (I3), so different shapes are different contents.
+    unsafe {
+        if a == b {
+            return true;
+        }
+        let (bits_a, bits_b) = (bits(a), bits(b));
+        bits_a == bits_b
+            && (0..bits_a.count_ones() as usize).all(|i| {
+                let (x, y) = (get(a, i), get(b, i));
+                match (x.is_node(), y.is_node()) {
+                    (true, true) => same(x.as_node(), y.as_node()),
+                    (false, false) => same_leaf(x, y),
+                    _ => false,
+                }
+            })
     }
-    // SAFETY (all): #1; shapes depend on the content alone (I3), so different shapes are different contents.
-    let (bits_a, bits_b) = unsafe { (bits(a), bits(b)) };
-    bits_a == bits_b
-        && (0..bits_a.count_ones() as usize).all(|i| unsafe {
-            let (x, y) = (get(a, i), get(b, i));
-            match (x.is_node(), y.is_node()) {
-                (true, true) => same(x.as_node(), y.as_node()),
-                (false, false) => same_leaf(x, y),
-                _ => false,
-            }
-        })
 }
 
 /// # Safety

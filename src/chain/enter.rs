@@ -121,6 +121,8 @@ impl Spine {
             let frame = draft.build();
             if (*frame).is(WHOLE) {
                 hold_all(frame, INHERITED);
+                // What counts values is ended by its `strong` count.
+                (*frame).set_state(SHARED);
                 Frame::init::<Option<Link>>(frame, None);
             } else {
                 Frame::init(frame, context);

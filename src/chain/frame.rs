@@ -103,7 +103,7 @@ pub(super) const HELD: u8 = 2;
 pub(super) const HOLDING: u8 = 4;
 /// The frame has been left by its stack, and its value, being of short reach, ends with that.
 pub(super) const LEFT: u8 = 8;
-/// The frame waits for nothing but the end of its value; its counts stay.
+/// When the value has ended one `values` count is given back; the others stay.
 pub(super) const ONLY: u8 = 16;
 /// The `strong` count of the frame is gone already, and that of its parent is taken care of.
 pub(super) const DEAD: u8 = 32;

@@ -20,27 +20,29 @@ pub(crate) enum Leaving {
 impl Spine {
     /// Takes the innermost frame from the stack; puts on the list what ends with that.
     pub(super) fn pop(&self, parting: &Parting<'_>) {
-        let frame = self.top.get();
-        // SAFETY (all): the top is on this stack (S1) and above the floor, as all callers have looked.
-        let parent = unsafe { (*frame).parent };
-        self.top.set(parent);
-        let counts_parent = unsafe { (*frame).state.get() & SHARED != 0 && !(*frame).is(CUT) };
-        let counts_parent = counts_parent && !parent.is_null();
-        if parting.keep(frame, parent) {
+        // SAFETY: the top is on this stack (S1) and above the floor, as all callers have looked.
+        unsafe {
+            let frame = self.top.get();
+            let parent = (*frame).parent;
+            self.top.set(parent);
+            let counts_parent = (*frame).state.get() & SHARED != 0 && !(*frame).is(CUT);
+            let counts_parent = counts_parent && !parent.is_null();
+            if parting.keep(frame, parent) {
+                if counts_parent {
+                    take(&(*parent).strong);
+                }
+                return;
+            }
             if counts_parent {
-                take(unsafe { &(*parent).strong });
+                // The count of the parent passes to the stack if the frame ends here, else the stack takes its own.
+                if give_if_sole(&*frame) {
+                    (*frame).set_state(DEAD);
+                } else {
+                    take(&(*parent).strong);
+                }
             }
-            return;
+            retire(frame, parting.ending());
         }
-        if counts_parent {
-            // The count of the parent passes to the stack if the frame ends here, else the stack takes its own.
-            if give_if_sole(unsafe { &*frame }) {
-                unsafe { (*frame).set_state(DEAD) };
-            } else {
-                take(unsafe { &(*parent).strong });
-            }
-        }
-        unsafe { retire(frame, parting.ending()) };
     }
 
     /// Leaves the innermost frame, if it alone is the checkpoint with that number and belongs to nobody else (I8).
@@ -64,28 +66,30 @@ impl Spine {
 
     /// Leaves the checkpoint with that serial number and all inside it.
     pub(crate) fn leave(&self, serial: u64, parting: &Parting<'_>) -> Leaving {
-        let mut marker = self.marker();
-        let mut leaving = Leaving::InOrder;
-        loop {
-            if marker.is_null() {
-                return Leaving::NotHere;
+        // SAFETY: markers of frames on this stack are on it too (S1).
+        unsafe {
+            let mut marker = self.marker();
+            let mut leaving = Leaving::InOrder;
+            loop {
+                if marker.is_null() {
+                    return Leaving::NotHere;
+                }
+                if (*marker).origin.get().serial == serial {
+                    break;
+                }
+                let outside = (*marker).parent;
+                if outside == self.floor.get() {
+                    return Leaving::NotHere;
+                }
+                marker = Frame::marker(outside);
+                leaving = Leaving::WithInner;
             }
-            // SAFETY (all): markers of frames on this stack are on it too (S1).
-            if unsafe { (*marker).origin.get().serial } == serial {
-                break;
+            let target = (*marker).parent;
+            while self.top.get() != target {
+                self.pop(parting);
             }
-            let outside = unsafe { (*marker).parent };
-            if outside == self.floor.get() {
-                return Leaving::NotHere;
-            }
-            marker = unsafe { Frame::marker(outside) };
-            leaving = Leaving::WithInner;
+            leaving
         }
-        let target = unsafe { (*marker).parent };
-        while self.top.get() != target {
-            self.pop(parting);
-        }
-        leaving
     }
 
     /// Leaves everything, the floor included; puts on the list what ends with that.

@@ -166,7 +166,7 @@ impl Link {
         let root = |link: Option<&Link>| link.map_or(ptr::null(), |link| link.root());
         // SAFETY: both links keep what their indices lead to (L1).
         unsafe {
-            diff::differences(root(before), root(after), 0, &mut |a, b| f(a.and_then(entry), b.and_then(entry)));
+            diff::differences(root(before), root(after), &mut |a, b| f(a.and_then(entry), b.and_then(entry)));
         }
     }
 

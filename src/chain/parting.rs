@@ -3,8 +3,10 @@
 //! A read that runs foreign code puts a record on the machine's stack. Should that code leave the frames that were
 //! there when the read began, the record keeps them until the read ends (R6); frames that came later end at once.
 
+use super::counts::take;
 use super::frame::*;
 use super::queue::Ending;
+use super::slot::Slot;
 use super::trie;
 use std::cell::Cell;
 use std::ptr;
@@ -147,32 +149,75 @@ impl Borrows {
 /// # Safety
 /// 1. `frame` was on a stack of the caller and is not any more.
 pub(super) unsafe fn retire(frame: *const Frame, ending: &Ending) {
-    // SAFETY (all): #1.
-    let this = unsafe { &*frame };
-    let state = this.state.get();
-    if state & (SHARED | HELD) == 0 {
-        return unsafe { ending.push(frame) };
+    // SAFETY: #1; what a digest shows of its own checkpoint left the stack when it took its place.
+    unsafe {
+        let shared = (*frame).state.get() & (SHARED | HELD) != 0;
+        if shared && (*frame).role == Role::Digest {
+            each_own(frame, &mut |slot| end_apart(slot.as_frame(), ending));
+        } else if shared {
+            ends_here(frame);
+        }
+        ending.push(frame);
     }
-    if this.role == Role::Digest {
-        unsafe {
-            let marker = this.origin.get().marker;
-            trie::each(frame.cast(), 0, &mut |slot| {
-                let source = slot.as_frame();
-                if !slot.is_inherited() && Frame::marker(source) == marker && ends_here(source) {
-                    (*source).set_state(ONLY);
-                    ending.push(source);
+}
+
+/// Calls `f` with what a digest shows of its own checkpoint.
+///
+/// # Safety
+/// 1. `digest` is one, and of a stack of the caller.
+unsafe fn each_own(digest: *const Frame, f: &mut dyn FnMut(Slot)) {
+    // SAFETY: #1; what was not inherited is of the caller's stack too.
+    unsafe {
+        let marker = (*digest).origin.get().marker;
+        trie::each(digest.cast(), 0, &mut |slot| {
+            if !slot.is_inherited() && Frame::marker(slot.as_frame()) == marker {
+                f(slot);
+            }
+        });
+    }
+}
+
+/// Ends the values of short reach that go with `frame` as `digest` takes its place, and that `digest` does not show.
+///
+/// # Safety
+/// 1. `frame` is on a stack of the caller, in the checkpoint that `digest` belongs to.
+pub(super) unsafe fn end_unless_seen(frame: *const Frame, digest: *const Frame, ending: &Ending) {
+    // SAFETY: #1, which holds for what an older digest shows of this checkpoint too.
+    unsafe {
+        let unseen = |old: *const Frame| trie::find(digest.cast(), (*old).id).is_none_or(|slot| slot.as_frame() != old);
+        if (*frame).role == Role::Digest {
+            each_own(frame, &mut |slot| {
+                if unseen(slot.as_frame()) {
+                    end_apart(slot.as_frame(), ending);
                 }
             });
+        } else if (*frame).state.get() & (SHARED | HELD) != 0 && unseen(frame) {
+            end_apart(frame, ending);
         }
-    } else {
-        unsafe { ends_here(frame) };
     }
-    unsafe { ending.push(frame) };
+}
+
+/// Ends the value of a frame, if it is of short reach, apart from the counts of the frame: those stay as they are.
+///
+/// # Safety
+/// 1. `frame` is of a stack of the caller, and shared or held.
+unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
+    // SAFETY: #1; a count of its own keeps the frame until the list has come to it.
+    unsafe {
+        if ends_here(frame) {
+            take(&(*frame).values);
+            (*frame).set_state(ONLY);
+            ending.push(frame);
+        }
+    }
 }
 
 /// Whether the value of a frame ends as its stack leaves it; notes that it is going.
+///
+/// # Safety
+/// 1. `frame` is of a stack of the caller.
 unsafe fn ends_here(frame: *const Frame) -> bool {
-    // SAFETY: the caller names a frame of its own stack.
+    // SAFETY: #1.
     let this = unsafe { &*frame };
     let ends = this.is(STACK | CHECKPOINT) && matches!(this.role, Role::Binding | Role::Alias) && !this.gone.get();
     if ends {

@@ -9,20 +9,22 @@ use crate::sync::Ordering::Relaxed;
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
     pub(crate) fn capture(&self) -> Option<Link> {
-        let top = self.top.get();
-        if top.is_null() {
-            return None;
+        // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark them.
+        unsafe {
+            let top = self.top.get();
+            if top.is_null() {
+                return None;
+            }
+            let this = &*top;
+            if self.is_bare() || this.state.get() & SHARED != 0 {
+                take(&this.strong);
+            } else {
+                self.share();
+                // Nobody else knows the frame yet: one count is the stack's, one the context's.
+                this.strong.store(2, Relaxed);
+            }
+            Link::from_raw(top)
         }
-        // SAFETY (all): frames down to the first shared one are on this stack; it is ours alone to mark them.
-        let this = unsafe { &*top };
-        if self.is_bare() || this.state.get() & SHARED != 0 {
-            take(&this.strong);
-        } else {
-            self.share();
-            // Nobody else knows the frame yet: one count is the stack's, one the context's.
-            this.strong.store(2, Relaxed);
-        }
-        unsafe { Link::from_raw(top) }
     }
 
     /// Marks the frames from the top down to the first one that is shared already, or does not count its parent.

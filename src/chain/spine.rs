@@ -122,22 +122,24 @@ impl Spine {
     /// The frame of a plain binding of `id`, if that is what it is bound to; the fast way of [`Spine::see`].
     #[inline]
     pub(super) fn glance(&self, id: usize) -> Option<Sight> {
-        let top = self.top.get();
-        if top.is_null() {
-            return None;
+        // SAFETY: the top is alive, with everything its index leads to (S1); the bit says there is a slot.
+        unsafe {
+            let top = self.top.get();
+            if top.is_null() {
+                return None;
+            }
+            let bit = bit(id, 0);
+            let bitmap = (*top).root.bitmap;
+            if bitmap & bit == 0 {
+                return None;
+            }
+            let slot = get(top.cast(), rank(bitmap, bit));
+            if !slot.is_plain() {
+                return None;
+            }
+            let frame = slot.as_frame();
+            ((*frame).id == id).then_some(Sight(frame))
         }
-        let bit = bit(id, 0);
-        // SAFETY (all): the top is alive, with everything its index leads to (S1); the bit says there is a slot.
-        let bitmap = unsafe { (*top).root.bitmap };
-        if bitmap & bit == 0 {
-            return None;
-        }
-        let slot = unsafe { get(top.cast(), rank(bitmap, bit)) };
-        if !slot.is_plain() {
-            return None;
-        }
-        let frame = slot.as_frame();
-        (unsafe { (*frame).id } == id).then_some(Sight(frame))
     }
 
     /// What `id` is bound to here.
@@ -157,13 +159,15 @@ impl Spine {
 
     pub(super) fn look_at(&self, slot: Slot) -> Result<Sight, Seen> {
         // SAFETY: slots that were found lead to live frames; markers are compared, not followed.
-        let frame = unsafe { &*slot.as_frame() };
-        let here = || !slot.is_inherited() && unsafe { Frame::marker(frame) } == self.marker();
-        match frame.role {
-            Role::Mask => Err(Seen::Masked(frame.place)),
-            _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
-            _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
-            _ => Ok(Sight(frame)),
+        unsafe {
+            let frame = &*slot.as_frame();
+            let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
+            match frame.role {
+                Role::Mask => Err(Seen::Masked(frame.place)),
+                _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
+                _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
+                _ => Ok(Sight(frame)),
+            }
         }
     }
 

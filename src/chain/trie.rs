@@ -102,32 +102,36 @@ pub(super) struct Writer {
 /// # Safety
 /// 1. `root` is alive, with everything its index leads to.
 pub(super) unsafe fn measure(root: *const Node, id: usize, edit: Edit, extent: Extent) -> usize {
-    // SAFETY (all three): #1.
-    match edit {
-        Edit::Keep => unsafe { slots_bytes(count(root)) + others(root, None, extent) },
-        Edit::Put => unsafe { measure_put(root, id, 0, extent) },
-        Edit::Remove => match unsafe { measure_remove(root, id, 0, extent) } {
-            Left::Node(bytes) => bytes,
-            Left::Leaf(_) => unreachable!("a root does not collapse"),
-        },
+    // SAFETY: #1 is passed on.
+    unsafe {
+        match edit {
+            Edit::Keep => slots_bytes(count(root)) + others(root, None, extent),
+            Edit::Put => measure_put(root, id, 0, extent),
+            Edit::Remove => match measure_remove(root, id, 0, extent) {
+                Left::Node(bytes) => bytes,
+                Left::Leaf(_) => unreachable!("a root does not collapse"),
+            },
+        }
     }
 }
 
 /// Writes the index at `root`, changed by `edit`, below `new`.
 ///
 /// # Safety
-/// 1. `root` is alive, with everything its index leads to.   2. Below `new` there is room for the slots, and from
-/// `writer.free` on for the child nodes, together as [`measure`] said for the same arguments.
+/// 1. `root` is alive, with everything its index leads to.
+/// 2. Below `new` and from `writer.free` on there is as much room as [`measure`] said for the same arguments.
 /// 3. Nobody else knows `new` yet.
 pub(super) unsafe fn write(root: *const Node, new: *mut Node, id: usize, edit: Edit, slot: Slot, writer: &mut Writer) {
-    // SAFETY (all): #1 to #3 are passed on; a root is written at level 0.
-    match edit {
-        Edit::Keep => unsafe { write_same(root, new, writer) },
-        Edit::Put => {
-            let added = u32::from(unsafe { find(root, id) }.is_none());
-            unsafe { write_put(root, new, (id, 0, added), slot, writer) }
+    // SAFETY: #1 to #3 are passed on; a root is written at level 0.
+    unsafe {
+        match edit {
+            Edit::Keep => write_same(root, new, writer),
+            Edit::Put => {
+                let added = u32::from(find(root, id).is_none());
+                write_put(root, new, (id, 0, added), slot, writer)
+            }
+            Edit::Remove => write_remove(root, new, id, 0, writer),
         }
-        Edit::Remove => unsafe { write_remove(root, new, id, 0, writer) },
     }
 }
 
@@ -136,47 +140,45 @@ pub(super) unsafe fn write(root: *const Node, new: *mut Node, id: usize, edit: E
 /// # Safety
 /// 1. `node` is alive, with everything its index leads to.
 unsafe fn others(node: *const Node, except: Option<usize>, extent: Extent) -> usize {
-    if extent == Extent::Path {
-        return 0;
+    // SAFETY: #1, which holds for what the slots lead to; `i` stays below the count.
+    unsafe {
+        if extent == Extent::Path {
+            return 0;
+        }
+        (0..count(node))
+            .filter(|i| Some(*i) != except)
+            .map(|i| get(node, i))
+            .filter(|slot| slot.is_node())
+            .map(|slot| {
+                let child = slot.as_node();
+                HEAD + slots_bytes(count(child)) + others(child, None, extent)
+            })
+            .sum()
     }
-    // SAFETY: #1, and `i` stays below the count.
-    (0..unsafe { count(node) })
-        .filter(|i| Some(*i) != except)
-        .map(|i| unsafe { get(node, i) })
-        .filter(|slot| slot.is_node())
-        .map(|slot| {
-            let child = slot.as_node();
-            // SAFETY: #1 holds for what the slots lead to.
-            unsafe { HEAD + slots_bytes(count(child)) + others(child, None, extent) }
-        })
-        .sum()
 }
 
 /// # Safety
 /// As [`measure`].
 unsafe fn measure_put(node: *const Node, id: usize, shift: u32, extent: Extent) -> usize {
-    let bit = bit(id, shift);
-    // SAFETY: #1 of `measure`.
-    let bitmap = unsafe { (*node).bitmap };
-    let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
-    if bitmap & bit == 0 {
-        // SAFETY: as above.
-        return slots_bytes(many + 1) + unsafe { others(node, None, extent) };
-    }
-    // SAFETY: the bit is set, so by I1 there is a slot of this rank.
-    let old = unsafe { get(node, at) };
-    let below = if old.is_node() {
-        // SAFETY: what a slot leads to is alive by #1.
-        HEAD + unsafe { measure_put(old.as_node(), id, shift + BITS, extent) }
-    } else {
-        // SAFETY: as above.
-        match unsafe { (*old.as_frame()).id } {
-            found if found == id => 0,
-            found => split_bytes(found, id, shift + BITS),
+    // SAFETY: #1 of `measure`; the bit says that there is a slot, and what it leads to is alive.
+    unsafe {
+        let bit = bit(id, shift);
+        let bitmap = (*node).bitmap;
+        let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
+        if bitmap & bit == 0 {
+            return slots_bytes(many + 1) + others(node, None, extent);
         }
-    };
-    // SAFETY: as above.
-    slots_bytes(many) + below + unsafe { others(node, Some(at), extent) }
+        let old = get(node, at);
+        let below = if old.is_node() {
+            HEAD + measure_put(old.as_node(), id, shift + BITS, extent)
+        } else {
+            match (*old.as_frame()).id {
+                found if found == id => 0,
+                found => split_bytes(found, id, shift + BITS),
+            }
+        };
+        slots_bytes(many) + below + others(node, Some(at), extent)
+    }
 }
 
 fn split_bytes(a: usize, b: usize, shift: u32) -> usize {
@@ -198,24 +200,26 @@ enum Left {
 /// # Safety
 /// As [`measure`]; 2. `id` leads to a frame.
 unsafe fn measure_remove(node: *const Node, id: usize, shift: u32, extent: Extent) -> Left {
-    // SAFETY (all): #1 of `measure`; ranks and indices are below the count by I1.
-    let (bitmap, many) = unsafe { ((*node).bitmap, count(node)) };
-    let at = rank(bitmap, bit(id, shift));
-    let old = unsafe { get(node, at) };
-    let rest = unsafe { others(node, Some(at), extent) };
-    if !old.is_node() {
-        if shift > 0 && many == 2 {
-            let other = unsafe { get(node, 1 - at) };
-            if !other.is_node() {
-                return Left::Leaf(other);
+    // SAFETY: #1 of `measure`; ranks and indices are below the count by I1.
+    unsafe {
+        let (bitmap, many) = ((*node).bitmap, count(node));
+        let at = rank(bitmap, bit(id, shift));
+        let old = get(node, at);
+        let rest = others(node, Some(at), extent);
+        if !old.is_node() {
+            if shift > 0 && many == 2 {
+                let other = get(node, 1 - at);
+                if !other.is_node() {
+                    return Left::Leaf(other);
+                }
             }
+            return Left::Node(slots_bytes(many - 1) + rest);
         }
-        return Left::Node(slots_bytes(many - 1) + rest);
-    }
-    match unsafe { measure_remove(old.as_node(), id, shift + BITS, extent) } {
-        Left::Leaf(leaf) if shift > 0 && many == 1 => Left::Leaf(leaf.with(old.inheritance())),
-        Left::Leaf(_) => Left::Node(slots_bytes(many) + rest),
-        Left::Node(below) => Left::Node(slots_bytes(many) + HEAD + below + rest),
+        match measure_remove(old.as_node(), id, shift + BITS, extent) {
+            Left::Leaf(leaf) if shift > 0 && many == 1 => Left::Leaf(leaf.with(old.inheritance())),
+            Left::Leaf(_) => Left::Node(slots_bytes(many) + rest),
+            Left::Node(below) => Left::Node(slots_bytes(many) + HEAD + below + rest),
+        }
     }
 }
 
@@ -285,85 +289,91 @@ unsafe fn write_put(
     slot: Slot,
     writer: &mut Writer,
 ) {
-    let bit = bit(id, shift);
-    // SAFETY (all): as `write`; positions are ranks in `node` (I1) or, where a slot is added, one more.
-    let Node { bitmap, entries } = unsafe { *node };
-    let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
-    unsafe { new.write(Node { bitmap: bitmap | bit, entries: entries + added }) };
-    if bitmap & bit == 0 {
-        unsafe { writer.copy(node, new, 0, at, 0) };
-        unsafe { put(new, at, slot) };
-        unsafe { writer.copy(node, new, at, many, 1) };
-        return;
-    }
-    unsafe { writer.copy(node, new, 0, at, 0) };
-    unsafe { writer.copy(node, new, at + 1, many, 0) };
-    let old = unsafe { get(node, at) }.with(writer.tag);
-    let here = if old.is_node() {
-        let child = old.as_node();
-        let grown = unsafe { (*child).bitmap } | self::bit(id, shift + BITS);
-        let place = unsafe { writer.child(grown.count_ones() as usize) };
-        let tag = writer.tag;
-        writer.tag |= old.inheritance();
-        unsafe { write_put(child, place, (id, shift + BITS, added), slot, writer) };
-        writer.tag = tag;
-        Slot::node(place)
-    } else {
-        match unsafe { (*old.as_frame()).id } {
-            found if found == id => slot,
-            found => unsafe { write_split((found, old), (id, slot), shift + BITS, writer) },
+    // SAFETY: as `write`; positions are ranks in `node` (I1) or, where a slot is added, one more.
+    unsafe {
+        let bit = bit(id, shift);
+        let Node { bitmap, entries } = *node;
+        let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
+        new.write(Node { bitmap: bitmap | bit, entries: entries + added });
+        if bitmap & bit == 0 {
+            writer.copy(node, new, 0, at, 0);
+            put(new, at, slot);
+            writer.copy(node, new, at, many, 1);
+            return;
         }
-    };
-    unsafe { put(new, at, here) };
+        writer.copy(node, new, 0, at, 0);
+        writer.copy(node, new, at + 1, many, 0);
+        let old = get(node, at).with(writer.tag);
+        let here = if old.is_node() {
+            let child = old.as_node();
+            let grown = (*child).bitmap | self::bit(id, shift + BITS);
+            let place = writer.child(grown.count_ones() as usize);
+            let tag = writer.tag;
+            writer.tag |= old.inheritance();
+            write_put(child, place, (id, shift + BITS, added), slot, writer);
+            writer.tag = tag;
+            Slot::node(place)
+        } else {
+            match (*old.as_frame()).id {
+                found if found == id => slot,
+                found => write_split((found, old), (id, slot), shift + BITS, writer),
+            }
+        };
+        put(new, at, here);
+    }
 }
 
 /// # Safety
 /// As [`write`].
 unsafe fn write_split(a: (usize, Slot), b: (usize, Slot), shift: u32, writer: &mut Writer) -> Slot {
-    let (bit_a, bit_b) = (bit(a.0, shift), bit(b.0, shift));
-    let root = Node { bitmap: bit_a | bit_b, entries: 2 };
-    // SAFETY (all): as `write`; one or two slots are written into room for as many.
-    let node = unsafe { writer.child(root.bitmap.count_ones() as usize) };
-    unsafe { node.write(root) };
-    if bit_a == bit_b {
-        let below = unsafe { write_split(a, b, shift + BITS, writer) };
-        unsafe { put(node, 0, below) };
-    } else {
-        unsafe { put(node, usize::from(bit_a > bit_b), a.1) };
-        unsafe { put(node, usize::from(bit_b > bit_a), b.1) };
+    // SAFETY: as `write`; one or two slots are written into room for as many.
+    unsafe {
+        let (bit_a, bit_b) = (bit(a.0, shift), bit(b.0, shift));
+        let root = Node { bitmap: bit_a | bit_b, entries: 2 };
+        let node = writer.child(root.bitmap.count_ones() as usize);
+        node.write(root);
+        if bit_a == bit_b {
+            let below = write_split(a, b, shift + BITS, writer);
+            put(node, 0, below);
+        } else {
+            put(node, usize::from(bit_a > bit_b), a.1);
+            put(node, usize::from(bit_b > bit_a), b.1);
+        }
+        Slot::node(node)
     }
-    Slot::node(node)
 }
 
 /// # Safety
 /// As [`write`]; 4. `id` leads to a frame, and this node does not collapse.
 unsafe fn write_remove(node: *const Node, new: *mut Node, id: usize, shift: u32, writer: &mut Writer) {
-    let bit = bit(id, shift);
-    // SAFETY (all): as `write`; positions are ranks in `node` (I1).
-    let Node { bitmap, entries } = unsafe { *node };
-    let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
-    let old = unsafe { get(node, at) }.with(writer.tag);
-    unsafe { writer.copy(node, new, 0, at, 0) };
-    if !old.is_node() {
-        unsafe { new.write(Node { bitmap: bitmap & !bit, entries: entries - 1 }) };
-        unsafe { writer.copy(node, new, at + 1, many, -1) };
-        return;
-    }
-    unsafe { new.write(Node { bitmap, entries: entries - 1 }) };
-    unsafe { writer.copy(node, new, at + 1, many, 0) };
-    let child = old.as_node();
-    let tag = writer.tag;
-    writer.tag |= old.inheritance();
-    let here = match unsafe { measure_remove(child, id, shift + BITS, writer.extent) } {
-        Left::Leaf(leaf) => leaf.with(writer.tag),
-        Left::Node(_) => {
-            let place = unsafe { writer.child(kept_slots(child, id, shift + BITS)) };
-            unsafe { write_remove(child, place, id, shift + BITS, writer) };
-            Slot::node(place)
+    // SAFETY: as `write`; positions are ranks in `node` (I1).
+    unsafe {
+        let bit = bit(id, shift);
+        let Node { bitmap, entries } = *node;
+        let (at, many) = (rank(bitmap, bit), bitmap.count_ones() as usize);
+        let old = get(node, at).with(writer.tag);
+        writer.copy(node, new, 0, at, 0);
+        if !old.is_node() {
+            new.write(Node { bitmap: bitmap & !bit, entries: entries - 1 });
+            writer.copy(node, new, at + 1, many, -1);
+            return;
         }
-    };
-    writer.tag = tag;
-    unsafe { put(new, at, here) };
+        new.write(Node { bitmap, entries: entries - 1 });
+        writer.copy(node, new, at + 1, many, 0);
+        let child = old.as_node();
+        let tag = writer.tag;
+        writer.tag |= old.inheritance();
+        let here = match measure_remove(child, id, shift + BITS, writer.extent) {
+            Left::Leaf(leaf) => leaf.with(writer.tag),
+            Left::Node(_) => {
+                let place = writer.child(kept_slots(child, id, shift + BITS));
+                write_remove(child, place, id, shift + BITS, writer);
+                Slot::node(place)
+            }
+        };
+        writer.tag = tag;
+        put(new, at, here);
+    }
 }
 
 /// How many slots `node` keeps when `id` is taken from it.
@@ -371,11 +381,12 @@ unsafe fn write_remove(node: *const Node, new: *mut Node, id: usize, shift: u32,
 /// # Safety
 /// As [`measure_remove`].
 unsafe fn kept_slots(node: *const Node, id: usize, shift: u32) -> usize {
-    // SAFETY: as `measure_remove`.
-    let (bitmap, many) = unsafe { ((*node).bitmap, count(node)) };
-    // SAFETY: `id` is there, so its rank is one of a slot.
-    let slot = unsafe { get(node, rank(bitmap, bit(id, shift))) };
-    many - usize::from(!slot.is_node())
+    // SAFETY: as `measure_remove`; `id` is there, so its rank is one of a slot.
+    unsafe {
+        let (bitmap, many) = ((*node).bitmap, count(node));
+        let slot = get(node, rank(bitmap, bit(id, shift)));
+        many - usize::from(!slot.is_node())
+    }
 }
 
 /// Walks the invariants of an index, in debug builds.
@@ -383,32 +394,29 @@ unsafe fn kept_slots(node: *const Node, id: usize, shift: u32) -> usize {
 /// # Safety
 /// 1. `node` is alive, with everything its index leads to.
 pub(super) unsafe fn check(node: *const Node, prefix: usize, shift: u32) {
-    if !cfg!(debug_assertions) {
-        return;
-    }
-    let mut entries = 0;
-    let mut bits = unsafe_bits(node);
-    // SAFETY (all): #1 and I1.
-    for i in 0..unsafe { count(node) } {
-        let way = bits.trailing_zeros() as usize;
-        bits &= bits - 1;
-        let slot = unsafe { get(node, i) };
-        let prefix = prefix | way << shift;
-        if slot.is_node() {
-            unsafe { check(slot.as_node(), prefix, shift + BITS) };
-            entries += unsafe { (*slot.as_node()).entries };
-        } else {
-            let id = unsafe { (*slot.as_frame()).id };
-            let seen = if shift + BITS >= usize::BITS { usize::MAX } else { (1 << (shift + BITS)) - 1 };
-            assert_eq!(id & seen, prefix, "I1");
-            entries += 1;
+    // SAFETY: #1 and I1.
+    unsafe {
+        if !cfg!(debug_assertions) {
+            return;
         }
-    }
-    assert_eq!(entries, unsafe { (*node).entries }, "I2");
-    assert!(shift == 0 || entries >= 2, "I3");
-
-    fn unsafe_bits(node: *const Node) -> u32 {
-        // SAFETY: only called with the live node of the caller.
-        unsafe { (*node).bitmap }
+        let mut entries = 0;
+        let mut bits = (*node).bitmap;
+        for i in 0..count(node) {
+            let way = bits.trailing_zeros() as usize;
+            bits &= bits - 1;
+            let slot = get(node, i);
+            let prefix = prefix | way << shift;
+            if slot.is_node() {
+                check(slot.as_node(), prefix, shift + BITS);
+                entries += (*slot.as_node()).entries;
+            } else {
+                let id = (*slot.as_frame()).id;
+                let seen = if shift + BITS >= usize::BITS { usize::MAX } else { (1 << (shift + BITS)) - 1 };
+                assert_eq!(id & seen, prefix, "I1");
+                entries += 1;
+            }
+        }
+        assert_eq!(entries, (*node).entries, "I2");
+        assert!(shift == 0 || entries >= 2, "I3");
     }
 }
