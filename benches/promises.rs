@@ -1,0 +1,256 @@
+//! Question: does the core keep what it promises about cost? Each promise compares two things that are done in
+//! turns on the same machine; see `race`.
+//!
+//! `cargo bench --manifest-path benches/Cargo.toml --bench promises` prints the table;
+//! `-- --strict` also fails if a promise is broken.
+
+use opentelemetry::{Context as Otel, context::FutureExt as _};
+use stackholm::{Context, ContextExt as _, Entered};
+use stackholm_benches::bound::{self, ABSENT, Absent, Number, VARS, value};
+use stackholm_benches::race::{Race, Times};
+use std::alloc::Layout;
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, Waker};
+use std::time::Duration;
+
+tokio::task_local! { static LOCAL: u64; }
+
+/// What is promised: `ours` takes at most `most` times as long as `theirs`; `aim` is what we want next.
+struct Promise {
+    what: &'static str,
+    ours: &'static str,
+    theirs: &'static str,
+    most: f64,
+    aim: Option<f64>,
+}
+
+const fn promise(what: &'static str, ours: &'static str, theirs: &'static str, most: f64, aim: Option<f64>) -> Promise {
+    Promise { what, ours, theirs, most, aim }
+}
+
+const PROMISES: &[Promise] = &[
+    promise("enter + leave / malloc + free of 64 bytes", "enter, 1 bound", "malloc", 1.5, Some(1.2)),
+    promise("  the same at 8 bound", "enter, 8 bound", "malloc", 1.5, Some(1.2)),
+    promise("enter + leave at 32 bound / at 1 bound", "enter again, 32 bound", "enter, 1 bound", 1.3, None),
+    promise("  the same, a 33rd variable", "enter, 32 bound", "enter, 1 bound", 1.3, None),
+    promise("enter + leave / OpenTelemetry, 8 bound", "enter, 8 bound", "otel enter, 8 bound", 1.0 / 8.0, None),
+    promise("enter + leave / OpenTelemetry, 32 bound", "enter, 32 bound", "otel enter, 32 bound", 1.0 / 20.0, None),
+    promise("read at 8 bound / OpenTelemetry", "read present", "otel read present", 0.75, Some(0.6)),
+    promise("read absent / read present", "read absent", "read present", 0.5, None),
+    promise("  the same, by is_bound", "is_bound absent", "read present", 0.5, None),
+    promise("  the same, in a place that is taken", "read absent, crowded", "read present", 1.0, None),
+    promise("poll / tokio's task_local with one key", "poll", "tokio poll", 0.6, Some(0.45)),
+    promise("poll / OpenTelemetry's with_context", "poll", "otel poll", 0.1, None),
+    promise("capture + drop, settled / Arc clone + drop", "capture", "arc", 1.3, Some(1.15)),
+    promise("enter + capture + leave / Arc clone + drop", "enter + capture", "arc", 3.0, Some(3.0)),
+    promise("  the same / malloc + free of 64 bytes", "enter + capture", "malloc", 3.0, Some(3.0)),
+];
+
+fn main() {
+    bound::touch();
+    let times = race().run(Duration::from_secs(12));
+    print_times(&times);
+    let broken = print_promises(&times);
+    if broken > 0 && std::env::args().any(|argument| argument == "--strict") {
+        std::process::exit(1);
+    }
+}
+
+fn print_times(times: &Times) {
+    println!("\n{:<26}{:>10}{:>20}", "ns for a turn", "median", "quartiles");
+    for name in times.names() {
+        let nanos = times.nanos(name);
+        println!("{name:<26}{:>10.2}{:>20}", nanos.median, format!("{:.2} .. {:.2}", nanos.low, nanos.high));
+    }
+}
+
+/// Prints the table and says how many promises are broken.
+fn print_promises(times: &Times) -> usize {
+    println!("\n{:<46}{:>8}{:>18}{:>8}{:>7}{:>8}", "promise", "figure", "quartiles", "most", "holds", "aim");
+    let mut broken = 0;
+    for promise in PROMISES {
+        let ratio = times.ratio(promise.ours, promise.theirs);
+        let holds = ratio.median <= promise.most;
+        broken += usize::from(!holds);
+        let quartiles = format!("{:.3} .. {:.3}", ratio.low, ratio.high);
+        let aim = promise
+            .aim
+            .map_or(String::new(), |aim| format!("{aim:.2} {}", if ratio.median <= aim { "yes" } else { "no" }));
+        let holds = if holds { "yes" } else { "NO" };
+        println!("{:<46}{:>8.3}{quartiles:>18}{:>8.3}{holds:>7}  {aim:>8}", promise.what, ratio.median, promise.most);
+    }
+    println!("\n{} of {} promises hold", PROMISES.len() - broken, PROMISES.len());
+    broken
+}
+
+fn race() -> Race<'static> {
+    let mut race = Race::new();
+    yardsticks(&mut race);
+    entering(&mut race);
+    reading(&mut race);
+    polling(&mut race);
+    capturing(&mut race);
+    race
+}
+
+fn yardsticks(race: &mut Race<'_>) {
+    race.runner("malloc", |batch| batch.time(0, || malloc_and_free(black_box(Layout::new::<[u64; 8]>()))));
+    race.runner("arc", |batch| {
+        let arc = Arc::new(7_u64);
+        batch.time(7, || *black_box(Arc::clone(black_box(&arc))));
+    });
+}
+
+#[expect(unsafe_code, reason = "the yardstick is the bare allocator")]
+fn malloc_and_free(layout: Layout) -> u64 {
+    // SAFETY: the layout is not of size zero, and the memory is freed once, with the same layout.
+    unsafe {
+        let memory = black_box(std::alloc::alloc(layout));
+        std::alloc::dealloc(memory, layout);
+    }
+    0
+}
+
+/// Enters and leaves one variable; the value is given from outside and the guard is seen.
+#[inline(always)]
+fn enter_and_leave<const N: usize>() -> u64 {
+    drop(black_box(enter::<N>()));
+    0
+}
+
+#[inline(always)]
+fn enter<const N: usize>() -> Entered {
+    VARS[N].enter(black_box(value(N)))
+}
+
+#[inline(always)]
+fn otel_enter_and_leave<const N: usize>() -> u64 {
+    let number = Number::<N>(black_box(value(N)));
+    drop(black_box(Otel::map_current(|context| context.with_value(number)).attach()));
+    0
+}
+
+fn entering(race: &mut Race<'_>) {
+    race.runner("enter, 1 bound", |batch| {
+        let _bound = bound::ours(1);
+        batch.time(0, enter_and_leave::<1>);
+    });
+    race.runner("enter, 8 bound", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, enter_and_leave::<8>);
+    });
+    race.runner("enter, 32 bound", |batch| {
+        let _bound = bound::ours(32);
+        batch.time(0, enter_and_leave::<32>);
+    });
+    race.runner("enter again, 32 bound", |batch| {
+        let _bound = bound::ours(32);
+        batch.time(0, enter_and_leave::<5>);
+    });
+    race.runner("otel enter, 8 bound", |batch| {
+        let _bound = bound::otel(8);
+        batch.time(0, otel_enter_and_leave::<8>);
+    });
+    race.runner("otel enter, 32 bound", |batch| {
+        let _bound = bound::otel(32);
+        batch.time(0, otel_enter_and_leave::<32>);
+    });
+}
+
+fn reading(race: &mut Race<'_>) {
+    race.runner("read present", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(value(3), || VARS[3].with(|number| *number));
+    });
+    race.runner("read absent", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(1, || u64::from(ABSENT.try_with(|number| *number).is_err()));
+    });
+    race.runner("read absent, crowded", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(1, || u64::from(VARS[32].try_with(|number| *number).is_err()));
+    });
+    race.runner("is_bound absent", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || u64::from(ABSENT.is_bound()));
+    });
+    race.runner("otel read present", |batch| {
+        let _bound = bound::otel(8);
+        batch.time(value(3), || Otel::map_current(|context| context.get::<Number<3>>().map_or(0, |number| number.0)));
+    });
+    race.runner("otel read absent", |batch| {
+        let _bound = bound::otel(8);
+        batch.time(1, || Otel::map_current(|context| context.get::<Absent>().map_or(1, |absent| absent.0)));
+    });
+}
+
+/// Never ready; counts its polls.
+struct Busy(u64);
+
+impl Future for Busy {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<()> {
+        self.0 = self.0.wrapping_add(1);
+        black_box(self.0);
+        Poll::Pending
+    }
+}
+
+#[inline(always)]
+fn poll(future: Pin<&mut impl Future<Output = ()>>) -> u64 {
+    u64::from(black_box(future.poll(&mut Task::from_waker(Waker::noop()))).is_pending())
+}
+
+fn polling(race: &mut Race<'_>) {
+    race.runner("poll", |batch| {
+        let mut future = pin!(VARS[0].scope(value(0), Busy(0)));
+        batch.time(1, || poll(future.as_mut()));
+    });
+    race.runner("poll, bare", |batch| {
+        let mut future = pin!(Busy(0));
+        batch.time(1, || poll(future.as_mut()));
+    });
+    race.runner("tokio poll", |batch| {
+        let mut future = pin!(LOCAL.scope(value(0), Busy(0)));
+        batch.time(1, || poll(future.as_mut()));
+    });
+    race.runner("otel poll", |batch| {
+        let context = Otel::new().with_value(Number::<0>(value(0)));
+        let mut future = pin!(Busy(0).with_context(context));
+        batch.time(1, || poll(future.as_mut()));
+    });
+}
+
+fn capturing(race: &mut Race<'_>) {
+    race.runner("capture", |batch| {
+        let _bound = bound::ours(8);
+        let settled = Context::current();
+        batch.time(0, || {
+            drop(black_box(Context::current()));
+            0
+        });
+        drop(settled);
+    });
+    race.runner("enter + capture", |batch| {
+        let _bound = bound::ours(8);
+        let settled = Context::current();
+        batch.time(0, || {
+            let entered = enter::<8>();
+            drop(black_box(Context::current()));
+            drop(black_box(entered));
+            0
+        });
+        drop(settled);
+    });
+    race.runner("hand over to a future", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || {
+            drop(black_box(Busy(0).in_current_context()));
+            0
+        });
+    });
+}
