@@ -79,7 +79,7 @@ fn maintain(table: &Table) -> Outcome {
         step(2);
         enable()?;
         step(3);
-        Block::new().as_disabled().run(|| step(4));
+        Block::new().disabled().run(|| step(4));
         step(5);
         Ok(())
     })

@@ -133,7 +133,7 @@ impl Block {
         Block(self.0.set(kind.description(), text.into()))
     }
 
-    pub(crate) fn as_disabled(self) -> Self {
+    pub(crate) fn disabled(self) -> Self {
         Block(self.0.set(&ENABLED, false))
     }
 
