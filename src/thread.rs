@@ -3,7 +3,7 @@
 //! The same names as in `std::thread`, whose own functions start empty. The context is captured at the call; the
 //! new thread works on a stack of its own that begins in an open checkpoint, so nothing it sets comes back.
 
-use crate::stack::Stack;
+use crate::envelope::Envelope;
 use std::io;
 use std::thread::{self, JoinHandle, Scope as StdScope, ScopedJoinHandle};
 
@@ -27,9 +27,29 @@ where
     thread::spawn(carrying(f))
 }
 
+/// As [`std::thread::spawn`], in the empty context, in an open checkpoint.
+///
+/// # Panics
+/// If the system cannot make a thread.
+#[track_caller]
+pub fn spawn_detached<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    thread::spawn(detached(f))
+}
+
 fn carrying<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-    let mut stack = Stack::inherit();
-    move || stack.run(f)
+    opening(Envelope::new(f))
+}
+
+fn detached<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
+    opening(Envelope::detached(f))
+}
+
+fn opening<R>(sealed: Envelope<impl FnOnce() -> R>) -> impl FnOnce() -> R {
+    move || sealed.open(|f| f())
 }
 
 /// As [`std::thread::scope`]; each thread spawned in it gets the context of where *it* is spawned.
@@ -69,7 +89,7 @@ impl<'scope> Scope<'scope, '_> {
         self.0.spawn(carrying(f))
     }
 
-    /// Spawns a thread that starts empty.
+    /// Spawns a thread in the empty context, in an open checkpoint.
     ///
     /// # Panics
     /// If the system cannot make a thread.
@@ -79,7 +99,7 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> R + Send + 'scope,
         R: Send + 'scope,
     {
-        self.0.spawn(f)
+        self.0.spawn(detached(f))
     }
 }
 
@@ -117,6 +137,18 @@ impl Builder {
         self.0.spawn(carrying(f))
     }
 
+    /// Spawns a thread in the empty context, in an open checkpoint.
+    ///
+    /// # Errors
+    /// If the system cannot make a thread.
+    pub fn spawn_detached<F, R>(self, f: F) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.0.spawn(detached(f))
+    }
+
     /// Spawns a scoped thread in the context of the caller.
     ///
     /// # Errors
@@ -127,5 +159,21 @@ impl Builder {
         R: Send + 'scope,
     {
         self.0.spawn_scoped(scope.0, carrying(f))
+    }
+
+    /// Spawns a scoped thread in the empty context, in an open checkpoint.
+    ///
+    /// # Errors
+    /// If the system cannot make a thread.
+    pub fn spawn_scoped_detached<'scope, F, R>(
+        self,
+        scope: Scope<'scope, '_>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, R>>
+    where
+        F: FnOnce() -> R + Send + 'scope,
+        R: Send + 'scope,
+    {
+        self.0.spawn_scoped(scope.0, detached(f))
     }
 }

@@ -1,0 +1,118 @@
+//! `Envelope`: something to be opened elsewhere, with the context of where it was sealed.
+//!
+//! For channels of jobs and messages, and for closures that other threads call. Whoever opens it works on a stack
+//! of its own; if nobody does, what is inside is dropped on such a stack too.
+
+use crate::context::Context;
+use crate::future::InContext;
+use crate::stack::Stack;
+use std::fmt;
+use std::mem;
+
+/// A message or a job, with the context of its sender.
+///
+/// One word more than what is inside, and no allocation.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Envelope, Var};
+/// use std::sync::mpsc;
+///
+/// static USER: Var<&str> = Var::new("user");
+///
+/// let (jobs, inbox) = mpsc::channel();
+/// USER.sync_scope("ada", || jobs.send(Envelope::new("save"))).unwrap();
+/// let line = inbox.recv().unwrap().open(|job| format!("{job} for {}", USER.get()));
+/// assert_eq!(line, "save for ada");
+/// assert!(!USER.is_bound());
+/// ```
+#[derive(Clone)]
+#[must_use = "nothing happens before it is opened"]
+pub struct Envelope<T> {
+    context: Context,
+    /// `None` only once it has been opened.
+    content: Option<T>,
+}
+
+impl<T> Envelope<T> {
+    /// Seals `content` with what is visible here.
+    pub fn new(content: T) -> Self {
+        Self::with_context(content, Context::current())
+    }
+
+    /// Seals `content` with nothing: it is opened in the empty context, whatever is visible there.
+    pub fn detached(content: T) -> Self {
+        Self::with_context(content, Context::empty())
+    }
+
+    /// Seals `content` with `context`.
+    pub fn with_context(content: T, context: Context) -> Self {
+        Envelope { context, content: Some(content) }
+    }
+
+    /// Calls `f` with what is inside, in the context of the sender, in an open checkpoint of its own.
+    pub fn open<R>(mut self, f: impl FnOnce(T) -> R) -> R {
+        let content = self.take();
+        self.stack().run(|| f(content))
+    }
+
+    /// As [`open`](Self::open), for a job that awaits: the future that `f` makes goes on with the same stack.
+    ///
+    /// # Examples
+    /// ```
+    /// # use stackholm::{Envelope, Var};
+    /// # static USER: Var<&str> = Var::new("user");
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let (jobs, mut inbox) = tokio::sync::mpsc::channel(8);
+    /// USER.scope("ada", async { jobs.send(Envelope::new("save")).await }).await.unwrap();
+    /// let job = inbox.recv().await.unwrap();
+    /// let line = job.open_async(async |job| format!("{job} for {}", USER.get())).await;
+    /// assert_eq!(line, "save for ada");
+    /// # });
+    /// ```
+    pub fn open_async<F: Future>(mut self, f: impl FnOnce(T) -> F) -> InContext<F> {
+        let content = self.take();
+        let mut stack = self.stack();
+        let future = stack.run(|| f(content));
+        InContext::new(stack, future)
+    }
+
+    /// What is inside, and the context of the sender.
+    pub fn into_parts(mut self) -> (T, Context) {
+        (self.take(), mem::take(&mut self.context))
+    }
+
+    /// What is inside.
+    pub fn get_ref(&self) -> &T {
+        self.content.as_ref().expect("is there until it is opened")
+    }
+
+    /// The context of the sender.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    fn take(&mut self) -> T {
+        self.content.take().expect("is opened once")
+    }
+
+    fn stack(&mut self) -> Stack {
+        Stack::on(mem::take(&mut self.context))
+    }
+}
+
+/// Dropped unopened: what is inside is dropped in the context of the sender.
+impl<T> Drop for Envelope<T> {
+    fn drop(&mut self) {
+        if let Some(content) = self.content.take() {
+            self.stack().run(|| drop(content));
+        }
+    }
+}
+
+/// Shows neither what is inside nor a value of the context.
+impl<T> fmt::Debug for Envelope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope").field("context", &self.context).finish_non_exhaustive()
+    }
+}
