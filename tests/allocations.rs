@@ -1,0 +1,274 @@
+//! What is allocated: one block for a binding, nothing for reading, capturing, leaving, handing over.
+
+mod counting;
+mod variables;
+
+use counting::{blocks, counted};
+use stackholm::{Checkpoint, Context, ContextExt, Scope, Var, embed::Stack};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use variables::{apart, enter_all, leave_all};
+
+/// How many variables are bound, and how far apart their ids are: in one node, in several, all under one slot.
+const CASES: &[(usize, usize)] = &[
+    (0, 1),
+    (1, 1),
+    (8, 1),
+    (8, 32),
+    (31, 1),
+    (32, 1),
+    (33, 1),
+    (33, 7),
+    (40, 32),
+    (40, 1024),
+    (200, 1),
+    (200, 33),
+    (1025, 1),
+];
+
+/// Calls `f` with variables of which all but the last are bound, private and captured.
+fn in_each_case(f: impl Fn(&[Var<u64>], &Var<u64>, &str)) {
+    for &(bound, step) in CASES {
+        let variables = apart(bound + 1, step);
+        let (last, first) = variables.split_last().expect("there is one more than is bound");
+        let guards = enter_all(first);
+        f(first, last, &format!("{bound} bound, {step} apart"));
+        let kept = Context::current();
+        f(first, last, &format!("{bound} bound, {step} apart, captured"));
+        leave_all(guards);
+        drop(kept);
+        assert!(Context::current().is_empty());
+    }
+}
+
+#[test]
+fn a_binding_is_one_block_and_leaving_frees_it() {
+    in_each_case(|bound, last, case| {
+        let (guard, entered) = counted(|| last.enter(1));
+        assert_eq!((entered.blocks, entered.freed), (1, 0), "enter, {case}");
+        let ((), left) = counted(|| drop(guard));
+        assert_eq!((left.blocks, left.freed), (0, 1), "leave, {case}");
+        for var in bound.iter().take(40) {
+            let (_, again) = blocks(|| drop(var.enter(2)));
+            assert_eq!(again, 1, "bound once more, {case}");
+        }
+    });
+}
+
+#[test]
+fn a_checkpoint_a_set_a_mask_and_a_derived_context_are_one_block_each() {
+    in_each_case(|bound, last, case| {
+        let (guard, entered) = blocks(Checkpoint::enter);
+        assert_eq!(entered, 1, "checkpoint, {case}");
+        assert_eq!(blocks(|| last.set(1).unwrap()).1, 1, "set, {case}");
+        assert_eq!(blocks(|| last.set(2).unwrap()).1, 1, "set again, {case}");
+        assert_eq!(blocks(|| last.unset().unwrap()).1, 1, "unset, {case}");
+        assert_eq!(blocks(|| drop(guard)).1, 0, "leave, {case}");
+        let context = Context::current();
+        assert_eq!(blocks(|| drop(context.with(last, 1))).1, 1, "with, {case}");
+        if let Some(var) = bound.first() {
+            assert_eq!(blocks(|| drop(context.without(var))).1, 1, "without, {case}");
+        }
+        let (guard, entered) = blocks(|| context.enter());
+        assert_eq!(entered, 1, "a context entered, {case}");
+        assert_eq!(blocks(|| drop(guard)).1, 0, "a context left, {case}");
+    });
+}
+
+#[test]
+fn a_scope_of_k_bindings_is_k_blocks() {
+    in_each_case(|_, a, case| {
+        let [b, c, d] = <[Var<u64>; 3]>::try_from(apart(3, 1)).unwrap();
+        let count = |run: &dyn Fn()| blocks(run).1;
+        assert_eq!(count(&|| Scope::new().set(a, 1).run(|| ())), 1, "{case}");
+        assert_eq!(count(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ())), 2, "{case}");
+        assert_eq!(count(&|| Scope::new().set(a, 1).set(&b, 2).set(&c, 3).set(&d, 4).run(|| ())), 4, "{case}");
+        assert_eq!(count(&|| Scope::new().run(|| ())), 1, "the mark of an empty one, {case}");
+        assert_eq!(count(&|| drop(Scope::new().set(a, 1).set(&b, 2).wrap(async {}))), 2, "around a future, {case}");
+    });
+}
+
+#[test]
+fn sets_of_a_checkpoint_are_one_block_each_and_one_in_32_besides() {
+    const SETS: u64 = 10_000;
+    let variables = apart(8, 1);
+    Checkpoint::run(|| {
+        let ((), spent) = counted(|| {
+            for i in 0..SETS {
+                variables[i as usize % 8].set(i).unwrap();
+            }
+        });
+        assert!(spent.blocks <= SETS + SETS / 32 + 1, "{spent:?}");
+    });
+}
+
+#[test]
+fn reading_allocates_nothing() {
+    static ABSENT: Var<u64> = Var::new("absent");
+    static DEFAULT: Var<Vec<u64>> = Var::with_default("default", || vec![1, 2, 3]);
+    DEFAULT.with(|_| ());
+    in_each_case(|bound, last, case| {
+        let ((), read) = blocks(|| {
+            for (i, var) in bound.iter().enumerate() {
+                assert_eq!(var.get(), i as u64);
+                assert!(var.is_bound() && var.with(|value| *value) == i as u64);
+                std::hint::black_box(var.source());
+            }
+            assert!(ABSENT.try_get().is_err() && !ABSENT.is_bound());
+            assert!(!last.is_bound(), "absent, but it has an id");
+            assert_eq!(DEFAULT.with(Vec::len), 3);
+            let context = Context::current();
+            assert!(bound.iter().all(|var| context.get(var).is_some()));
+            assert!(context.get(last).is_none() && context.len() == bound.len());
+        });
+        assert_eq!(read, 0, "{case}");
+    });
+}
+
+#[test]
+fn a_masked_variable_is_read_without_a_block() {
+    let [var] = <[Var<u64>; 1]>::try_from(apart(1, 1)).unwrap();
+    Checkpoint::run(|| {
+        var.set(1).unwrap();
+        var.unset().unwrap();
+        assert_eq!(blocks(|| assert!(!var.is_bound())).1, 0);
+    });
+}
+
+#[test]
+fn capturing_cloning_and_dropping_a_context_allocate_nothing() {
+    in_each_case(|_, last, case| {
+        let (_, spent) = blocks(|| {
+            let context = Context::current();
+            let twin = context.clone();
+            let weak = context.downgrade();
+            assert!(context == twin && weak.upgrade().is_some());
+        });
+        assert_eq!(spent, 0, "what is there, {case}");
+        let guard = last.enter(1);
+        let (context, spent) = blocks(Context::current);
+        assert_eq!(spent, 0, "a fresh frame, {case}");
+        let ((), left) = counted(|| drop(guard));
+        assert_eq!((left.blocks, left.freed), (0, 0), "leaving what a context keeps, {case}");
+        let ((), gone) = counted(|| drop(context));
+        assert_eq!((gone.blocks, gone.freed), (0, 1), "dropping the last one, {case}");
+    });
+}
+
+#[test]
+fn handing_over_and_swapping_in_for_a_poll_allocate_nothing() {
+    in_each_case(|bound, last, case| {
+        let reads = || bound.first().map_or(0, Var::get);
+        let context = Context::current();
+        let ((), spent) = blocks(|| {
+            let mut task = std::task::Context::from_waker(Waker::noop());
+            let mut polls = 0;
+            let count = std::future::poll_fn(|_| {
+                assert_eq!(reads(), 0);
+                polls += 1;
+                if polls < 10 { Poll::Pending } else { Poll::Ready(()) }
+            });
+            let mut future = pin!(count.in_context(context.clone()));
+            while future.as_mut().poll(&mut task).is_pending() {}
+            drop(pin!(async { reads() }.in_current_context()));
+            let mut detached = pin!(async { last.is_bound() }.detached());
+            assert!(detached.as_mut().poll(&mut task) == Poll::Ready(false));
+        });
+        assert_eq!(spent, 0, "futures, {case}");
+        let ((), spent) = blocks(|| {
+            let mut stack = Stack::on(context.clone());
+            for _ in 0..10 {
+                assert_eq!(stack.run(reads), 0);
+            }
+            drop(stack);
+            drop(Stack::inherit());
+            drop(Stack::new());
+        });
+        assert_eq!(spent, 0, "stacks, {case}");
+    });
+}
+
+#[test]
+fn a_u64_among_eight_takes_at_most_160_bytes() {
+    let variables = apart(9, 1);
+    let guards = enter_all(&variables[..8]);
+    let (guard, fresh) = counted(|| variables[8].enter(1));
+    drop(guard);
+    let (guard, again) = counted(|| variables[3].enter(1));
+    drop(guard);
+    leave_all(guards);
+    println!("a ninth variable: {} bytes; one of the eight again: {} bytes", fresh.bytes, again.bytes);
+    if size_of::<usize>() == 8 {
+        assert!(again.bytes <= 160 && fresh.bytes <= 168, "{again:?} {fresh:?}");
+    }
+}
+
+#[test]
+fn inheriting_costs_a_word_for_each_variable_of_a_root_and_no_more() {
+    let variables = apart(33, 1);
+    let bytes = |bound: usize| {
+        let guards = enter_all(&variables[..bound]);
+        let (guard, spent) = counted(|| variables[0].enter(1));
+        drop(guard);
+        leave_all(guards);
+        spent.bytes
+    };
+    let one = bytes(1);
+    for bound in 2..=32 {
+        let words = (bytes(bound) - one) / size_of::<usize>() as u64;
+        assert!(words <= bound as u64, "{bound} bound: {words} words more");
+    }
+    assert!(bytes(33) <= bytes(32) + 4 * 8, "a second level copies its own node only");
+}
+
+/// Runs a loop and says how much more is alive at its worst than after the first hundredth of it.
+fn growth(rounds: u64, mut round: impl FnMut(u64)) -> i64 {
+    let warm = rounds / 100;
+    let ((), first) = counted(|| (0..warm).for_each(&mut round));
+    let ((), rest) = counted(|| (warm..rounds).for_each(&mut round));
+    rest.peak - (first.peak - first.live)
+}
+
+const MILLION: u64 = 1_000_000;
+
+#[test]
+fn a_million_sets_and_captures_of_two_variables_keep_memory_flat() {
+    let [a, b] = <[Var<u64>; 2]>::try_from(apart(2, 1)).unwrap();
+    Checkpoint::run(|| {
+        let grown = growth(MILLION, |i| {
+            let var = if i % 2 == 0 { &a } else { &b };
+            var.set(i).unwrap();
+            assert_eq!(Context::current().get(var), Some(&i));
+        });
+        assert!(grown <= 1024, "{grown} bytes more");
+    });
+}
+
+#[test]
+fn sets_with_the_last_contexts_kept_keep_memory_flat() {
+    let [a, b, c] = <[Var<u64>; 3]>::try_from(apart(3, 40)).unwrap();
+    Checkpoint::run(|| {
+        let mut kept = std::collections::VecDeque::from([const { Context::empty() }; 5]);
+        let grown = growth(MILLION / 5, |i| {
+            [&a, &b, &c][i as usize % 3].set(i).unwrap();
+            kept.pop_front();
+            kept.push_back(Context::current());
+        });
+        // Five contexts may each keep a stretch of frames of their own.
+        assert!(grown <= 64 * 1024, "{grown} bytes more");
+    });
+}
+
+#[test]
+fn a_long_loop_of_scopes_keeps_memory_flat() {
+    let variables = apart(9, 1);
+    let guards = enter_all(&variables[..8]);
+    let mut last = Context::empty();
+    let grown = growth(MILLION / 5, |i| {
+        variables[8].sync_scope(i, || last = Context::current());
+        variables[i as usize % 8].sync_scope(i, || Checkpoint::run(|| variables[0].set(i).unwrap()));
+    });
+    leave_all(guards);
+    assert!(grown <= 1024, "{grown} bytes more");
+}
