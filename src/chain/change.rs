@@ -10,6 +10,7 @@ use super::slot::Slot;
 use super::spine::{Seen, Spine};
 use super::trie::{self, Edit};
 use std::panic::Location;
+use std::ptr;
 
 impl Spine {
     /// Makes room for a change of `id` in the innermost checkpoint, which is open: a frame on top that this change
@@ -131,19 +132,22 @@ impl Spine {
             run: 1,
             ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
         };
-        // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. Frames are
-        // looked at before the first count is given back: from then on another thread may end them.
+        // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. A count that
+        // keeps frames is given back when all of them have been passed: from then on another thread may end them.
         unsafe {
             let digest = draft.build();
             hold_all(digest, 0);
             (*digest).set_state(SHARED);
             self.top.set(digest);
-            let (mut replaced, mut frame, mut counted) = (Vec::new(), top, false);
+            let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
             while frame != below {
                 let shared = (*frame).state.get() & SHARED != 0;
                 // A shared frame that the one above it counts is not the stack's to give back (I4).
                 if !(shared && counted) {
-                    replaced.push(frame);
+                    if !passed.is_null() {
+                        ending.give_from_stack(passed);
+                    }
+                    passed = frame;
                 }
                 counted = shared && !(*frame).is(CUT);
                 end_unless_seen(frame, digest, ending);
@@ -153,9 +157,7 @@ impl Spine {
                 // The lowest of them counts it; from now on the stack does.
                 take(&(*below).strong);
             }
-            for frame in replaced {
-                ending.give_from_stack(frame);
-            }
+            ending.give_from_stack(passed);
         }
     }
 }
