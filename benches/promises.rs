@@ -5,15 +5,14 @@
 //! `-- --strict` also fails if a promise is broken.
 
 use opentelemetry::{Context as Otel, context::FutureExt as _};
-use stackholm::{Context, ContextExt as _, Entered};
+use stackholm::Context;
 use stackholm_benches::bound::{self, ABSENT, Absent, Number, VARS, value};
 use stackholm_benches::race::{Race, Times};
+use stackholm_benches::work::{self, Busy, enter_and_leave, poll};
 use std::alloc::Layout;
-use std::future::Future;
 use std::hint::black_box;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
 tokio::task_local! { static LOCAL: u64; }
@@ -114,18 +113,6 @@ fn malloc_and_free(layout: Layout) -> u64 {
     0
 }
 
-/// Enters and leaves one variable; the value is given from outside and the guard is seen.
-#[inline(always)]
-fn enter_and_leave<const N: usize>() -> u64 {
-    drop(black_box(enter::<N>()));
-    0
-}
-
-#[inline(always)]
-fn enter<const N: usize>() -> Entered {
-    VARS[N].enter(black_box(value(N)))
-}
-
 #[inline(always)]
 fn otel_enter_and_leave<const N: usize>() -> u64 {
     let number = Number::<N>(black_box(value(N)));
@@ -163,11 +150,11 @@ fn entering(race: &mut Race<'_>) {
 fn reading(race: &mut Race<'_>) {
     race.runner("read present", |batch| {
         let _bound = bound::ours(8);
-        batch.time(value(3), || VARS[3].with(|number| *number));
+        batch.time(value(3), work::read_present);
     });
     race.runner("read absent", |batch| {
         let _bound = bound::ours(8);
-        batch.time(1, || u64::from(ABSENT.try_with(|number| *number).is_err()));
+        batch.time(1, work::read_absent);
     });
     race.runner("read absent, crowded", |batch| {
         let _bound = bound::ours(8);
@@ -187,40 +174,22 @@ fn reading(race: &mut Race<'_>) {
     });
 }
 
-/// Never ready; counts its polls.
-struct Busy(u64);
-
-impl Future for Busy {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<()> {
-        self.0 = self.0.wrapping_add(1);
-        black_box(self.0);
-        Poll::Pending
-    }
-}
-
-#[inline(always)]
-fn poll(future: Pin<&mut impl Future<Output = ()>>) -> u64 {
-    u64::from(black_box(future.poll(&mut Task::from_waker(Waker::noop()))).is_pending())
-}
-
 fn polling(race: &mut Race<'_>) {
     race.runner("poll", |batch| {
-        let mut future = pin!(VARS[0].scope(value(0), Busy(0)));
+        let mut future = pin!(VARS[0].scope(value(0), Busy::new()));
         batch.time(1, || poll(future.as_mut()));
     });
     race.runner("poll, bare", |batch| {
-        let mut future = pin!(Busy(0));
+        let mut future = pin!(Busy::new());
         batch.time(1, || poll(future.as_mut()));
     });
     race.runner("tokio poll", |batch| {
-        let mut future = pin!(LOCAL.scope(value(0), Busy(0)));
+        let mut future = pin!(LOCAL.scope(value(0), Busy::new()));
         batch.time(1, || poll(future.as_mut()));
     });
     race.runner("otel poll", |batch| {
         let context = Otel::new().with_value(Number::<0>(value(0)));
-        let mut future = pin!(Busy(0).with_context(context));
+        let mut future = pin!(Busy::new().with_context(context));
         batch.time(1, || poll(future.as_mut()));
     });
 }
@@ -229,28 +198,17 @@ fn capturing(race: &mut Race<'_>) {
     race.runner("capture", |batch| {
         let _bound = bound::ours(8);
         let settled = Context::current();
-        batch.time(0, || {
-            drop(black_box(Context::current()));
-            0
-        });
+        batch.time(0, work::capture);
         drop(settled);
     });
     race.runner("enter + capture", |batch| {
         let _bound = bound::ours(8);
         let settled = Context::current();
-        batch.time(0, || {
-            let entered = enter::<8>();
-            drop(black_box(Context::current()));
-            drop(black_box(entered));
-            0
-        });
+        batch.time(0, work::enter_and_capture::<8>);
         drop(settled);
     });
     race.runner("hand over to a future", |batch| {
         let _bound = bound::ours(8);
-        batch.time(0, || {
-            drop(black_box(Busy(0).in_current_context()));
-            0
-        });
+        batch.time(0, work::hand_over);
     });
 }
