@@ -42,6 +42,15 @@ the variable `a` is not bound here and has no default
 the variable `a` cannot be changed: no checkpoint is entered here
 ";
 
+    own_stack "../examples/own_stack.rs" prints "\
+1
+1
+2
+a callee sees that the variable `a` is not bound here and has no default; a callee sees 2
+1
+the variable `a` is not bound here and has no default
+";
+
     threads "../examples/threads.rs" prints "\
 a plain thread: nobody
 a thread that carries: ada

@@ -314,6 +314,29 @@ async fn asynchronous_work_is_tracked_and_requests_that_take_turns_do_not_mix() 
 }
 
 #[tokio::test]
+async fn a_disabled_block_of_asynchronous_work_disables_nothing_else() {
+    let journal = Arc::<Journal>::default();
+    let block = keeping(&journal, || {
+        Block::new().actor("ada").wrap(async {
+            let silent = Block::new().disabled().wrap(async {
+                change("a");
+                yield_now().await;
+                change("b");
+            });
+            let heard = async {
+                change("c");
+                yield_now().await;
+                change("d");
+            };
+            join(silent, heard).await;
+            change("e");
+        })
+    });
+    block.await;
+    assert_eq!(written(&journal), ["revision 1\n  c by ada\n  d by ada\n  e by ada"]);
+}
+
+#[tokio::test]
 async fn tasks_and_threads_that_carry_the_context_write_into_its_revision() {
     let journal = Arc::<Journal>::default();
     let block = keeping(&journal, || {

@@ -383,6 +383,23 @@ fn a_request_has_its_context_from_the_first_layer_to_the_last_byte_of_the_respon
     assert!(Context::current().is_empty());
 }
 
+#[tokio::test]
+async fn a_request_that_goes_on_in_threads_and_tasks_takes_its_context_along() {
+    static REQUEST: Var<u32> = Var::new("request");
+    let request = Checkpoint::prepare().set(&REQUEST, 1).wrap(async {
+        let blocking = tokio::task::spawn_blocking(Context::current().wrap(|| {
+            REQUEST.set(10).unwrap();
+            REQUEST.get()
+        }));
+        let task = tokio::spawn(async { REQUEST.get() }.in_current_context());
+        REQUEST.set(2).unwrap();
+        let thread = stackholm::thread::spawn(|| REQUEST.get());
+        (blocking.await.unwrap(), task.await.unwrap(), thread.join().unwrap(), REQUEST.get())
+    });
+    assert_eq!(request.await, (10, 1, 2, 2));
+    assert!(!REQUEST.is_bound());
+}
+
 /// "Beyond block-level restrictions": a guard may be kept by an object or handed up, and ends when it does.
 #[test]
 fn a_scope_may_begin_in_one_function_and_end_in_another() {
