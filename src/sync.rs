@@ -18,6 +18,10 @@ mod door {
     use std::alloc::Layout;
     pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
 
+    /// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that an address
+    /// sanitizer or valgrind sees each block freed.
+    pub(crate) const REUSE: bool = !cfg!(stackholm_malloc);
+
     /// Allocates, or ends the process as `Box` does.
     ///
     /// # Safety
@@ -112,6 +116,9 @@ mod door {
     use std::alloc::Layout;
 
     pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
+
+    /// Freed blocks are not kept: loom is to see each allocation and each end of one.
+    pub(crate) const REUSE: bool = false;
 
     /// # Safety
     /// 1. `layout` is not of size zero.

@@ -30,13 +30,13 @@ impl Spine {
 
     /// Binds a variable in the innermost checkpoint, which is open.
     pub(crate) fn set<T>(&self, key: &Key<T>, value: T, place: &'static Location<'static>, parting: &Parting<'_>) {
-        self.clear_way(key.id(), parting);
+        self.clear_way(key.head().id(), parting);
         self.bind(key, value, Begins::Nothing, place);
     }
 
     /// Masks a variable in the innermost checkpoint, which is open.
     pub(crate) fn unset<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
-        self.clear_way(key.id(), parting);
+        self.clear_way(key.head().id(), parting);
         self.mask(key, Begins::Nothing, place);
     }
 
@@ -102,7 +102,7 @@ impl Spine {
         }
         let draft = Draft {
             role: Role::Reveal,
-            id: key.id(),
+            id: key.head().id(),
             edit: if to.is_some() { Edit::Put } else { Edit::Remove },
             to,
             ..self.draft(Begins::Nothing, key.name(), place)

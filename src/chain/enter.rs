@@ -1,8 +1,9 @@
 //! Frames that come onto a stack.
 
 use super::counts::{Held, hold_all};
+use super::flat;
 use super::frame::*;
-use super::key::Key;
+use super::key::{Head, Key};
 use super::link::Link;
 use super::slot::INHERITED;
 use super::spine::Spine;
@@ -24,22 +25,24 @@ pub(crate) enum Begins {
 pub(super) static NAMELESS: Name = Name::Static("");
 
 impl Spine {
-    /// The numbers of a new frame on top.
-    pub(super) fn draft<'a>(&self, begins: Begins, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
-        let top = self.top.get();
-        let (bits, origin, run) = match begins {
+    /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
+    #[inline]
+    fn place_in(&self, begins: Begins) -> (u8, Origin, u16) {
+        match begins {
             Begins::Open(serial) => (MARKER, Origin { serial }, 0),
             Begins::Sealed(serial) => (MARKER | SEALED, Origin { serial }, 0),
+            Begins::Nothing if self.is_bare() => (0, Origin { marker: ptr::null() }, 1),
             Begins::Nothing => {
-                let (sealed, run) = if self.is_bare() {
-                    (0, 1)
-                } else {
-                    // SAFETY: S1.
-                    unsafe { ((*top).bits & SEALED, (*top).run.saturating_add(1)) }
-                };
-                (sealed, Origin { marker: self.marker() }, run)
+                // SAFETY: S1.
+                let top = unsafe { &*self.top.get() };
+                (top.bits & SEALED, Origin { marker: self.marker() }, top.run.saturating_add(1))
             }
-        };
+        }
+    }
+
+    /// The numbers of a new frame on top.
+    pub(super) fn draft<'a>(&self, begins: Begins, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
+        let (bits, origin, run) = self.place_in(begins);
         Draft {
             role: Role::Mark,
             bits,
@@ -47,10 +50,10 @@ impl Spine {
             name,
             kind: Kind::of::<()>(),
             place,
-            parent: top,
+            parent: self.top.get(),
             origin,
             run,
-            from: top,
+            from: self.top.get(),
             tag: self.crossing(),
             edit: Edit::Keep,
             to: None,
@@ -58,33 +61,51 @@ impl Spine {
     }
 
     /// Binds a variable with a frame on top.
+    #[inline]
     pub(crate) fn bind<T>(&self, key: &Key<T>, value: T, begins: Begins, place: &'static Location<'static>) {
-        let draft = Draft {
-            role: Role::Binding,
-            id: key.id(),
-            kind: key.kind(),
-            edit: Edit::Put,
-            ..self.draft(begins, key.name(), place)
-        };
-        let draft = Draft { bits: draft.bits | key.reach_bits(), ..draft };
-        // SAFETY: the draft is taken from our top, which stays below; the kind is that of `T`.
+        // SAFETY: the frame is made with the kind of `T`, of our top, which stays below.
         unsafe {
-            let frame = draft.build();
+            let frame = self.frame_for(key.head(), begins, place);
             Frame::init(frame, value);
             self.top.set(frame);
         }
+    }
+
+    /// A frame for a binding on top, without its value.
+    ///
+    /// # Safety
+    /// 1. The frame gets its value, and goes on top, before anything else happens to this stack.
+    #[inline(never)]
+    unsafe fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+        if self.crossing() == 0 || self.top.get().is_null() {
+            // SAFETY: the top is alive (S1) and stays below the new frame.
+            let frame = unsafe { flat::build(head, self.top.get(), self.place_in(begins), place) };
+            if let Some(frame) = frame {
+                return frame;
+            }
+        }
+        self.frame_for_any(head, begins, place)
+    }
+
+    #[cold]
+    fn frame_for_any(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+        let draft = self.draft(begins, &head.name, place);
+        let bits = draft.bits | head.reach;
+        let draft = Draft { role: Role::Binding, bits, id: head.id(), kind: head.kind, edit: Edit::Put, ..draft };
+        // SAFETY: as in `frame_for`.
+        unsafe { draft.build() }
     }
 
     /// Binds a variable to a value that is counted elsewhere.
     pub(crate) fn bind_held<T>(&self, key: &Key<T>, value: &Held, place: &'static Location<'static>) {
         let draft = Draft {
             role: Role::Alias,
-            id: key.id(),
+            id: key.head().id(),
             kind: Kind::of::<Held>(),
             edit: Edit::Put,
             ..self.draft(Begins::Nothing, key.name(), place)
         };
-        let draft = Draft { bits: draft.bits | key.reach_bits(), ..draft };
+        let draft = Draft { bits: draft.bits | key.head().reach, ..draft };
         // SAFETY: as in `bind`; the value behind an alias is a `Held`.
         unsafe {
             let frame = draft.build();
@@ -95,7 +116,8 @@ impl Spine {
 
     /// Masks a variable.
     pub(crate) fn mask<T>(&self, key: &Key<T>, begins: Begins, place: &'static Location<'static>) {
-        let draft = Draft { role: Role::Mask, id: key.id(), edit: Edit::Put, ..self.draft(begins, key.name(), place) };
+        let draft =
+            Draft { role: Role::Mask, id: key.head().id(), edit: Edit::Put, ..self.draft(begins, key.name(), place) };
         // SAFETY: as in `bind`; a mask has no value.
         self.top.set(unsafe { draft.build() });
     }

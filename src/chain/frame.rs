@@ -6,9 +6,10 @@
 //! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
+use super::pool;
 use super::slot::{Node, SPECIAL, Slot};
 use super::trie::{self, Edit, Extent, Writer};
-use crate::sync::{AtomicU32, Watch, allocate, free};
+use crate::sync::{AtomicU32, Watch};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::fmt;
@@ -19,6 +20,9 @@ use std::ptr;
 pub(crate) struct Kind {
     size: usize,
     align: usize,
+    /// Of the value from the frame.
+    offset: usize,
+    extent: usize,
     drop: Option<unsafe fn(*mut u8)>,
     show: Option<Show>,
 }
@@ -31,18 +35,26 @@ impl Kind {
             &Kind {
                 size: size_of::<T>(),
                 align: align_of::<T>(),
+                offset: size_of::<Frame>().next_multiple_of(align_of::<T>()),
+                extent: if align_of::<T>() > align_of::<Frame>() {
+                    usize::MAX / 2
+                } else {
+                    size_of::<Frame>() + size_of::<T>()
+                },
                 drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
                 show: None,
             }
         }
     }
 
-    pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
-        const { &Kind { show: Some(show_value::<T>), ..*Kind::of::<T>() } }
+    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its own.
+    #[inline]
+    pub(super) fn extent(&self) -> usize {
+        self.extent
     }
 
-    fn offset(&self) -> usize {
-        size_of::<Frame>().next_multiple_of(self.align)
+    pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
+        const { &Kind { show: Some(show_value::<T>), ..*Kind::of::<T>() } }
     }
 }
 
@@ -94,6 +106,8 @@ pub(super) const STACK: u8 = 16;
 pub(super) const CHECKPOINT: u8 = 32;
 /// The index leads to no node of another frame; once shared, the frame counts every value that it shows.
 pub(super) const WHOLE: u8 = 64;
+/// The root of the index leads to frames alone, to no further node: `entries` is the number of its slots.
+pub(super) const FLAT: u8 = 128;
 
 /// Others may hold this frame with its parents: `strong` counts.
 pub(super) const SHARED: u8 = 1;
@@ -134,7 +148,7 @@ pub(super) struct Frame {
     pub(super) values: AtomicU32,
     pub(super) weak: AtomicU32,
     /// Bytes of the block before the frame.
-    before: u32,
+    pub(super) before: u32,
     /// Frames since the last one with a whole index.
     pub(super) segment: u16,
     /// Frames since the one that begins this checkpoint.
@@ -147,7 +161,7 @@ pub(super) struct Frame {
     pub(super) id: usize,
     pub(super) parent: *const Frame,
     pub(super) kind: &'static Kind,
-    name: *const str,
+    pub(super) name: *const str,
     pub(super) place: &'static Location<'static>,
     pub(super) origin: Cell<Origin>,
     /// Written when the value is written or dropped, read when it is read.
@@ -203,8 +217,13 @@ pub(super) struct Draft<'a> {
 static NOTHING: Node = Node::EMPTY;
 
 impl Draft<'_> {
-    fn root(&self) -> *const Node {
-        if self.from.is_null() { &raw const NOTHING } else { self.from.cast() }
+    /// Where the index is taken from, and whether it is one node alone.
+    fn root(&self) -> (*const Node, bool) {
+        if self.from.is_null() {
+            return (&raw const NOTHING, true);
+        }
+        // SAFETY: #1 of `build`.
+        (self.from.cast(), unsafe { (*self.from).bits & FLAT != 0 })
     }
 
     /// Makes the frame; its value, if its kind has one, is still to be written with [`Frame::init`].
@@ -213,17 +232,20 @@ impl Draft<'_> {
     /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the new frame.
     /// 2. An id to be removed leads somewhere.
     pub(super) unsafe fn build(&self) -> *mut Frame {
-        let root = self.root();
+        let (root, is_flat) = self.root();
         let (segment, extent) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
-        let bytes = unsafe { trie::measure(root, self.id, self.edit, extent) };
+        let flat = if is_flat { unsafe { trie::flat(root, self.id, self.edit) } } else { None };
+        let bytes = match &flat {
+            Some(flat) => flat.bytes(),
+            // SAFETY: as above.
+            None => unsafe { trie::measure(root, self.id, self.edit, extent) },
+        };
         let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
-        let layout = layout(before, self.kind);
         // SAFETY: a frame is not of size zero.
-        let block = unsafe { allocate(layout) };
+        let block = unsafe { pool::allocate(layout(before, self.kind)) };
         // SAFETY: the layout has the frame after that many bytes.
         let frame = unsafe { block.add(before) }.cast::<Frame>();
-        let mut writer = Writer { free: block, tag: self.tag, extent };
         let (name, owned) = self.name.into_raw();
         let cut = match (extent, self.role) {
             (Extent::Whole, _) => CUT | WHOLE,
@@ -232,32 +254,31 @@ impl Draft<'_> {
         };
         // SAFETY: the block is ours, aligned and large enough.
         unsafe {
+            let before = u32::try_from(before).expect("an index of less than 4 GiB");
             frame.write(Frame {
-                root: Node::EMPTY,
-                strong: AtomicU32::new(1),
-                values: AtomicU32::new(1),
-                weak: AtomicU32::new(1),
-                before: u32::try_from(before).expect("an index of less than 4 GiB"),
                 segment,
                 run: self.run,
                 role: self.role,
                 bits: self.bits | owned | cut,
-                state: Cell::new(0),
-                gone: Cell::new(false),
-                id: self.id,
-                parent: self.parent,
-                kind: self.kind,
-                name,
-                place: self.place,
-                origin: Cell::new(self.origin),
-                watch: Watch::new(),
+                ..Frame::new(self.id, self.parent, self.kind, name, self.place, self.origin, before)
             });
         }
         let special = if self.is_special() { SPECIAL } else { 0 };
         let slot = self.to.unwrap_or_else(|| Slot::frame(frame, special));
         // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame yet.
-        unsafe { trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer) };
-        debug_assert!(writer.free.addr() <= frame.addr());
+        unsafe {
+            if let Some(flat) = flat {
+                flat.write(root, frame.cast(), slot, self.tag);
+                (*frame).bits |= FLAT;
+            } else {
+                let mut writer = Writer { free: block, tag: self.tag, extent };
+                trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer);
+                debug_assert!(writer.free.addr() <= frame.addr());
+                if (*frame).root.bitmap.count_ones() == (*frame).root.entries {
+                    (*frame).bits |= FLAT;
+                }
+            }
+        }
         // SAFETY: what the index leads to is alive by #1, the frame itself is whole.
         unsafe { trie::check(frame.cast(), 0, 0) };
         frame
@@ -291,12 +312,56 @@ pub(super) fn outgrown(frames: u16, entries: u32) -> bool {
 }
 
 fn layout(before: usize, kind: &Kind) -> Layout {
-    let size = before + kind.offset() + kind.size;
+    let size = before + kind.offset + kind.size;
     let align = kind.align.max(align_of::<Frame>());
     Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
 }
 
+/// The layout of a block that exists, or of one with so few bytes before the frame that it can.
+///
+/// # Safety
+/// 1. A frame of that kind with so many bytes before it is of a size that can be allocated.
+#[inline]
+pub(super) unsafe fn block_layout(before: usize, kind: &Kind) -> Layout {
+    let size = before + kind.offset + kind.size;
+    // SAFETY: alignments are powers of two; #1.
+    unsafe { Layout::from_size_align_unchecked(size, kind.align.max(align_of::<Frame>())) }
+}
+
 impl Frame {
+    /// A frame that nobody shares: a binding, with an empty index.
+    #[inline]
+    pub(super) fn new(
+        id: usize,
+        parent: *const Frame,
+        kind: &'static Kind,
+        name: *const str,
+        place: &'static Location<'static>,
+        origin: Origin,
+        before: u32,
+    ) -> Frame {
+        Frame {
+            root: Node::EMPTY,
+            strong: AtomicU32::new(1),
+            values: AtomicU32::new(1),
+            weak: AtomicU32::new(1),
+            before,
+            segment: 1,
+            run: 0,
+            role: Role::Binding,
+            bits: 0,
+            state: Cell::new(0),
+            gone: Cell::new(false),
+            id,
+            parent,
+            kind,
+            name,
+            place,
+            origin: Cell::new(origin),
+            watch: Watch::new(),
+        }
+    }
+
     /// Where the value of a frame lies.
     ///
     /// # Safety
@@ -333,7 +398,7 @@ impl Frame {
         if let Some(drop) = this.kind.drop {
             this.watch.writes();
             // SAFETY: the kind is that of the value; #1.
-            unsafe { drop(frame.cast::<u8>().add(this.kind.offset()).cast_mut()) };
+            unsafe { drop(frame.cast::<u8>().add(this.kind.offset).cast_mut()) };
         }
     }
 
@@ -351,7 +416,10 @@ impl Frame {
             }
             let frame = frame.cast_mut();
             ptr::drop_in_place(frame);
-            free(frame.cast::<u8>().sub(before), layout(before, kind));
+            let block = frame.cast::<u8>().sub(before);
+            if !pool::free_small(block, before + kind.extent) {
+                pool::free(block, block_layout(before, kind));
+            }
         }
     }
 
@@ -405,7 +473,7 @@ impl Frame {
             let source = Frame::source(frame);
             (source, (*source).kind)
         };
-        kind.show.map(|show| Shown { show, value: source.cast::<u8>().wrapping_add(kind.offset()) })
+        kind.show.map(|show| Shown { show, value: source.cast::<u8>().wrapping_add(kind.offset) })
     }
 }
 

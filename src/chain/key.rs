@@ -8,20 +8,25 @@ use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// How far the bindings of a variable go.
+/// How far the bindings of a variable go, if not everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reach {
-    Everywhere,
     Stack,
     Checkpoint,
 }
 
 pub(crate) struct Key<T> {
-    id: StaticAtomicUsize,
-    name: Name,
-    kind: &'static Kind,
-    reach: Reach,
+    head: Head,
     of: PhantomData<T>,
+}
+
+/// What of a key does not depend on its type.
+pub(super) struct Head {
+    id: StaticAtomicUsize,
+    pub(super) name: Name,
+    pub(super) kind: &'static Kind,
+    /// The bits of a frame that say how far it reaches.
+    pub(super) reach: u8,
 }
 
 /// Handed out ids; the first one is 1, so that 0 means "never bound".
@@ -29,37 +34,40 @@ static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
 impl<T> Key<T> {
     pub(crate) const fn new(name: Name) -> Self {
-        Key { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: Reach::Everywhere, of: PhantomData }
+        let head = Head { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: 0 };
+        Key { head, of: PhantomData }
     }
 
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
-        self.reach = reach;
+        self.head.reach = match reach {
+            Reach::Stack => STACK,
+            Reach::Checkpoint => CHECKPOINT,
+        };
     }
 
     pub(crate) const fn set_shown(&mut self)
     where
         T: fmt::Debug,
     {
-        self.kind = Kind::shown::<T>();
+        self.head.kind = Kind::shown::<T>();
     }
 
     pub(crate) fn name(&self) -> &Name {
-        &self.name
+        &self.head.name
     }
 
-    pub(super) fn kind(&self) -> &'static Kind {
-        self.kind
-    }
-
-    pub(super) fn reach_bits(&self) -> u8 {
-        match self.reach {
-            Reach::Everywhere => 0,
-            Reach::Stack => STACK,
-            Reach::Checkpoint => CHECKPOINT,
-        }
+    pub(super) fn head(&self) -> &Head {
+        &self.head
     }
 
     /// The id, or 0 if the variable was never bound.
+    #[inline]
+    pub(super) fn peek(&self) -> usize {
+        self.head.peek()
+    }
+}
+
+impl Head {
     #[inline]
     pub(super) fn peek(&self) -> usize {
         // Relaxed: the number says everything; whoever sees a frame with it got the frame by an edge of its own.

@@ -93,9 +93,9 @@ impl Link {
     pub(crate) fn with<T>(from: Option<Link>, key: &Key<T>, value: T, place: &'static Location<'static>) -> Link {
         let draft = Draft {
             role: Role::Binding,
-            bits: key.reach_bits(),
-            id: key.id(),
-            kind: key.kind(),
+            bits: key.head().reach,
+            id: key.head().id(),
+            kind: key.head().kind,
             edit: Edit::Put,
             ..draft(&from, key.name(), place)
         };
@@ -109,7 +109,7 @@ impl Link {
 
     /// A chain that shows what `from` does, but a variable as if never bound.
     pub(crate) fn without<T>(from: Option<Link>, key: &Key<T>, place: &'static Location<'static>) -> Link {
-        let draft = Draft { role: Role::Mask, id: key.id(), edit: Edit::Put, ..draft(&from, key.name(), place) };
+        let draft = Draft { role: Role::Mask, id: key.head().id(), edit: Edit::Put, ..draft(&from, key.name(), place) };
         // SAFETY: as in `with`; a mask has no value.
         unsafe { Link::publish(draft.build(), from) }
     }
@@ -295,8 +295,13 @@ impl Drop for WeakLink {
 
 /// A value that is counted on its own, for a checkpoint that is prepared before it is entered.
 pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Held {
-    let draft =
-        Draft { role: Role::Binding, bits: 0, id: key.id(), kind: key.kind(), ..draft(&None, key.name(), place) };
+    let draft = Draft {
+        role: Role::Binding,
+        bits: 0,
+        id: key.head().id(),
+        kind: key.head().kind,
+        ..draft(&None, key.name(), place)
+    };
     // SAFETY: the kind is that of `T`; the one count of the value is the handle's.
     unsafe {
         let frame = draft.build();
