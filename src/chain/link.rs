@@ -274,7 +274,7 @@ unsafe impl Sync for WeakLink {}
 impl WeakLink {
     pub(crate) fn upgrade(&self) -> Option<Link> {
         // SAFETY: L2 keeps the memory.
-        take_if_alive(unsafe { self.0.as_ref() }).then_some(Link(self.0))
+        take_if_alive(unsafe { self.0.as_ref() }).then(|| Link(self.0))
     }
 }
 
