@@ -280,7 +280,7 @@ impl Draft<'_> {
             }
         }
         // SAFETY: what the index leads to is alive by #1, the frame itself is whole.
-        unsafe { trie::check(frame.cast(), 0, 0) };
+        unsafe { trie::check(frame.cast(), 0, 0, (extent == Extent::Path).then_some(self.id)) };
         frame
     }
 

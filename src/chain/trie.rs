@@ -458,11 +458,12 @@ unsafe fn kept_slots(node: *const Node, id: usize, shift: u32) -> usize {
     }
 }
 
-/// Walks the invariants of an index, in debug builds.
+/// Walks the invariants of an index, in debug builds: all of it, or the nodes on the way to one id if the others
+/// were checked when they were made. A binding must not cost more than the depth even there.
 ///
 /// # Safety
 /// 1. `node` is alive, with everything its index leads to.
-pub(super) unsafe fn check(node: *const Node, prefix: usize, shift: u32) {
+pub(super) unsafe fn check(node: *const Node, prefix: usize, shift: u32, way_to: Option<usize>) {
     // SAFETY: #1 and I1.
     unsafe {
         if !cfg!(debug_assertions) {
@@ -476,7 +477,9 @@ pub(super) unsafe fn check(node: *const Node, prefix: usize, shift: u32) {
             let slot = get(node, i);
             let prefix = prefix | way << shift;
             if slot.is_node() {
-                check(slot.as_node(), prefix, shift + BITS);
+                if way_to.is_none_or(|id| bit(id, shift) == 1 << way) {
+                    check(slot.as_node(), prefix, shift + BITS, way_to);
+                }
                 entries += (*slot.as_node()).entries;
             } else {
                 let id = (*slot.as_frame()).id;
