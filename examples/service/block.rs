@@ -1,0 +1,62 @@
+//! A block of requests of one way of carrying, driven by so many clients at a time.
+
+use super::app::App;
+use super::client::Client;
+use super::fate::{Fate, Fault};
+use super::plan::{Plan, Weather};
+use super::tally::Tally;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+use tokio::task::JoinSet;
+
+/// Requests with consecutive numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) app: Arc<App>,
+    pub(crate) path: &'static str,
+    pub(crate) seed: u64,
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) weather: Weather,
+    /// Something wrong to be done in the first request.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Block {
+    /// Makes all requests, `concurrency` at a time, and waits for their ends.
+    pub(crate) async fn drive(self, client: &Client, concurrency: u16) -> Tally {
+        let next = Arc::new(AtomicU64::new(0));
+        let mut clients = JoinSet::new();
+        for _ in 0..concurrency {
+            clients.spawn(self.clone().work(client.clone(), Arc::clone(&next)));
+        }
+        let mut tally = Tally::new();
+        while let Some(theirs) = clients.join_next().await {
+            tally.merge(theirs.expect("a client does not panic"));
+        }
+        tally
+    }
+
+    async fn work(self, client: Client, next: Arc<AtomicU64>) -> Tally {
+        let mut tally = Tally::new();
+        loop {
+            let nth = next.fetch_add(1, Relaxed);
+            if nth >= self.count {
+                return tally;
+            }
+            let plan = self.plan(nth);
+            let begun = Instant::now();
+            let outcome = client.send(&self.app, self.path, &plan).await;
+            tally.add(plan.request(), outcome, begun.elapsed());
+        }
+    }
+
+    fn plan(&self, nth: u64) -> Plan {
+        let mut plan = Plan::new(self.seed, self.first + nth, self.weather);
+        if let Some(fault) = self.fault.filter(|_| nth == 0) {
+            plan.fate = Fate::Planted(fault);
+        }
+        plan
+    }
+}

@@ -1,0 +1,150 @@
+//! A real HTTP client: sends one request over a real connection and says how it ended.
+
+use super::app::App;
+use super::body::{CHUNKS, HALF};
+use super::fate::Fate;
+use super::hop::Hop;
+use super::plan::Plan;
+use axum::body::Bytes;
+use axum::http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client as Pool, Error};
+use hyper_util::rt::TokioExecutor;
+use std::net::SocketAddr;
+
+/// How a request ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    Cancelled,
+    Panicked,
+    /// Not as it was meant to.
+    Failed(String),
+}
+
+/// Connections to one server, kept alive between requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    plain: Pool<HttpConnector, Empty<Bytes>>,
+    /// By HTTP/2: all requests at once over one connection.
+    multiplexed: Pool<HttpConnector, Empty<Bytes>>,
+    server: SocketAddr,
+}
+
+impl Client {
+    pub(crate) fn new(server: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let mut pool = Pool::builder(TokioExecutor::new());
+        let plain = pool.build(connector.clone());
+        Client { plain, multiplexed: pool.http2_only(true).build(connector), server }
+    }
+
+    /// Makes the request, and goes away half-way if that is its fate.
+    pub(crate) async fn send(&self, app: &App, path: &str, plan: &Plan) -> Outcome {
+        let request = Request::get(format!("http://{}{path}", self.server));
+        let request = plan.headers(request).body(Empty::new()).expect("the headers are good");
+        let pool = if plan.multiplexed { &self.multiplexed } else { &self.plain };
+        let response = pool.request(request);
+        match plan.fate {
+            Fate::CancelInHandler | Fate::CancelInTask => {
+                let half_way = app.lobby.wait_for(plan.request());
+                tokio::select! {
+                    Ok(()) = half_way => Outcome::Cancelled,
+                    response = response => {
+                        app.lobby.forget(plan.request());
+                        unasked(response)
+                    }
+                }
+            }
+            Fate::CancelInBody => read_half(response.await).await,
+            Fate::Panic(hop) => see_panic(hop, response.await).await,
+            Fate::Answer | Fate::Planted(_) => read_all(plan, response.await).await,
+        }
+    }
+}
+
+/// It should have waited to be cancelled.
+fn unasked(response: Result<Response<Incoming>, Error>) -> Outcome {
+    match response {
+        Ok(_) => Outcome::Failed(String::from("answered before its client went away")),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn read_half(response: Result<Response<Incoming>, Error>) -> Outcome {
+    let mut body = match response {
+        Ok(response) => response.into_body(),
+        Err(error) => return failed(&error),
+    };
+    let mut lines = 0;
+    while lines < HALF as usize {
+        match body.frame().await {
+            Some(Ok(frame)) => lines += frame.data_ref().map_or(0, |data| count_lines(data)),
+            Some(Err(error)) => return failed(&error),
+            None => return Outcome::Failed(String::from("its body ended before its client went away")),
+        }
+    }
+    Outcome::Cancelled
+}
+
+fn count_lines(data: &[u8]) -> usize {
+    data.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+/// A panic breaks the connection, or the stream of HTTP/2: before the response, or in the middle of its body.
+async fn see_panic(hop: Hop, response: Result<Response<Incoming>, Error>) -> Outcome {
+    let Ok(response) = response else { return Outcome::Panicked };
+    match response.into_body().collect().await {
+        Err(_) => Outcome::Panicked,
+        Ok(_) => Outcome::Failed(format!("answered though it was to panic in `{hop}`")),
+    }
+}
+
+/// Each chunk must show the request's own id, and all hops must have looked.
+async fn read_all(plan: &Plan, response: Result<Response<Incoming>, Error>) -> Outcome {
+    let body = match response {
+        Ok(response) => response.into_body().collect().await,
+        Err(error) => return failed(&error),
+    };
+    let text = match body {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(error) => return failed(&error),
+    };
+    if is_complete(plan, &text) {
+        Outcome::Answered
+    } else {
+        Outcome::Failed(format!("this is not its answer: {text:?}"))
+    }
+}
+
+fn is_complete(plan: &Plan, text: &str) -> bool {
+    let mut lines = text.lines();
+    let whose = |line: &str| line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body");
+    let chunks = lines.by_ref().take(CHUNKS as usize).filter(|line| whose(line)).count();
+    chunks == CHUNKS as usize && lines.eq([format!("{} looks", Hop::LOOKS)])
+}
+
+fn failed(error: &dyn std::error::Error) -> Outcome {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    Outcome::Failed(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Weather;
+    use super::*;
+
+    #[test]
+    fn an_answer_of_somebody_else_or_with_a_hop_too_few_is_refused() {
+        let plan = Plan::new(1, 7, Weather::Calm);
+        let own = "r-000007 body\n".repeat(4);
+        assert!(is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS)));
+        assert!(!is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS - 1)));
+        assert!(!is_complete(&plan, &own));
+        let others = own.replacen('7', "8", 1);
+        assert!(!is_complete(&plan, &format!("{others}{} looks\n", Hop::LOOKS)));
+    }
+}

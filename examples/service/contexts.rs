@@ -1,0 +1,101 @@
+//! The way of this crate: bound once by the middleware, read from the variables wherever the request is.
+//!
+//! All that a service needs stands in this file: a scope around the request, and `in_current_context` where work
+//! is handed over.
+
+use super::carrier::Carrier;
+use super::census::Census;
+use super::hop::Hop;
+use super::truth::Truth;
+use super::variables::{
+    DEADLINE, HEADERS, LOCALE, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE, USER, texts,
+};
+use axum::extract::Request;
+use axum::http::Extensions;
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::Stream;
+use stackholm::{Checkpoint, Context, ContextExt, Scope};
+use std::future::Future;
+use tokio::task::JoinHandle;
+
+/// Nothing in the hands: the values are in the context.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contexts;
+
+impl Carrier for Contexts {
+    const NAME: &'static str = "with contexts";
+    const PATH: &'static str = "/contexts";
+
+    fn bind(census: &Census, request: Request, next: Next) -> impl Future<Output = Response> + Send {
+        let [request_id, tenant, user, session, locale, region, trace, priority, deadline] =
+            texts(request.headers()).map(|text| census.count(text));
+        Scope::new()
+            .set(&REQUEST_ID, request_id)
+            .set(&TENANT, tenant)
+            .set(&USER, user)
+            .set(&SESSION, session)
+            .set(&LOCALE, locale)
+            .set(&REGION, region)
+            .set(&TRACE, trace)
+            .set(&PRIORITY, priority)
+            .set(&DEADLINE, deadline)
+            .set(&STAGE, census.count(Hop::Handler))
+            .wrap(next.run(request))
+    }
+
+    fn take(_: &mut Extensions) -> Self {
+        Contexts
+    }
+
+    fn see<R>(&self, _: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
+        let (_, var) = HEADERS[which];
+        var.try_with(|text| look(Some(text))).unwrap_or_else(|_| look(None))
+    }
+
+    fn stage(&self, _: Hop) -> Option<Hop> {
+        STAGE.try_with(|stage| **stage).ok()
+    }
+
+    fn at<F>(
+        &self,
+        census: &Census,
+        hop: Hop,
+        f: impl FnOnce(Self) -> F + Send,
+    ) -> impl Future<Output = F::Output> + Send
+    where
+        F: Future + Send,
+    {
+        let stage = census.count(hop);
+        Checkpoint::wrap(async move {
+            STAGE.set(stage).expect("the checkpoint is open");
+            f(Contexts).await
+        })
+    }
+
+    fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
+        STAGE.sync_scope(census.count(hop), || f(Contexts))
+    }
+
+    fn spawn<F>(future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        tokio::spawn(future.in_current_context())
+    }
+
+    fn spawn_blocking<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
+        tokio::task::spawn_blocking(Context::current().wrap(f))
+    }
+
+    fn spawn_thread<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> std::thread::JoinHandle<R> {
+        stackholm::thread::spawn(f)
+    }
+
+    fn stream<S>(stream: S) -> impl Stream<Item = S::Item> + Send + 'static
+    where
+        S: Stream + Send + 'static,
+    {
+        stream.in_current_context()
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line.
+
+use super::fate::Fault;
+use clap::Parser;
+use std::time::Duration;
+
+/// How many requests to make if nobody says.
+const REQUESTS: u64 = 48_000;
+
+/// How long to go on beginning rounds if nobody says how many requests to make.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// A real HTTP service whose requests carry ten variables through every hop: tasks, the blocking pool, threads,
+/// streamed bodies. Each hop compares what it sees with what the headers said.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "service", version)]
+pub(crate) struct Options {
+    /// How many requests to make, over all three ways of carrying [default: 48000, or what 12 seconds allow]
+    #[arg(long)]
+    pub(crate) requests: Option<u64>,
+
+    /// How many of them at a time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) concurrency: u16,
+
+    /// What the requests are made from
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// In how many rounds the three ways take turns
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+
+    /// Leave the service running, for curl
+    #[arg(long)]
+    pub(crate) serve: bool,
+
+    /// Do something wrong in one request, to see that it is noticed
+    #[arg(long, hide = true)]
+    pub(crate) plant_fault: Option<Fault>,
+}
+
+impl Options {
+    /// How many requests to make at most.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.unwrap_or(REQUESTS)
+    }
+
+    /// How long to go on beginning rounds.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.requests.is_some() { Duration::MAX } else { PATIENCE }
+    }
+}

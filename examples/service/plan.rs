@@ -1,0 +1,69 @@
+//! What a client is going to do: a request made from a seed and a number, the same on every run.
+
+use super::fate::{self, Fate};
+use super::hop::Hop;
+use super::variables::{CARRIED, HEADERS};
+use axum::http::request::Builder;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+/// Where a request may be made to panic.
+const PANICS: [Hop; 8] =
+    [Hop::Handler, Hop::Checkpoint, Hop::Left, Hop::Task, Hop::Subtask, Hop::Blocking, Hop::Thread, Hop::Body];
+
+const CANCELS: [Fate; 3] = [Fate::CancelInHandler, Fate::CancelInTask, Fate::CancelInBody];
+
+/// Whether requests may end before their time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    /// All are answered; these are measured.
+    Calm,
+    /// A quarter is cancelled, a quarter panics, and every other one comes by HTTP/2.
+    Rough,
+}
+
+/// One request to be made.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) texts: [String; CARRIED],
+    pub(crate) fate: Fate,
+    pub(crate) multiplexed: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(seed: u64, number: u64, weather: Weather) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
+        let texts = [
+            format!("r-{number:06}"),
+            format!("tenant-{}", rng.random_range(0..100)),
+            format!("user-{:04x}", rng.random::<u16>()),
+            format!("{:016x}", rng.random::<u64>()),
+            (*["en", "de", "fr", "ja", "pt-BR"].choose(&mut rng).expect("is not empty")).to_owned(),
+            format!("region-{}", rng.random_range(0..12)),
+            format!("{:032x}", rng.random::<u128>()),
+            rng.random_range(0..10).to_string(),
+            rng.random_range(1..60_000).to_string(),
+        ];
+        let rough = weather == Weather::Rough;
+        Plan { texts, fate: if rough { any_fate(&mut rng) } else { Fate::Answer }, multiplexed: rough && rng.random() }
+    }
+
+    pub(crate) fn request(&self) -> &str {
+        &self.texts[0]
+    }
+
+    /// Writes everything into the headers.
+    pub(crate) fn headers(&self, request: Builder) -> Builder {
+        let request = request.header(fate::HEADER, self.fate.to_string());
+        HEADERS.iter().zip(&self.texts).fold(request, |request, ((name, _), text)| request.header(*name, text))
+    }
+}
+
+fn any_fate(rng: &mut StdRng) -> Fate {
+    match rng.random_range(0..4) {
+        0 => *CANCELS.choose(rng).expect("is not empty"),
+        1 => Fate::Panic(*PANICS.choose(rng).expect("is not empty")),
+        _ => Fate::Answer,
+    }
+}

@@ -1,0 +1,138 @@
+//! The three ways of carrying side by side: many short rounds in which they take turns.
+//!
+//! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so that their ratio
+//! within the round says more than any figure alone. The order changes from round to round.
+
+use super::block::Block;
+use super::by_hand::ByHand;
+use super::carrier::Carrier;
+use super::client::Client;
+use super::contexts::Contexts;
+use super::nothing::Nothing;
+use super::options::Options;
+use super::plan::Weather;
+use super::processor;
+use super::server::{Apps, Way};
+use super::tally::Tally;
+use indicatif::ProgressBar;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// Of so many requests, one is made in rough weather and not measured.
+const ROUGH: u64 = 4;
+
+/// What came of one way of carrying.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) way: Way,
+    pub(crate) name: &'static str,
+    pub(crate) tally: Tally,
+    /// Requests in a second, round by round.
+    pub(crate) rates: Vec<f64>,
+    /// Processor time of all measured requests, service and client together.
+    pub(crate) processor: Option<Duration>,
+    pub(crate) measured: u64,
+}
+
+/// Drives all three ways, round by round, from a runtime of the clients' own.
+pub(crate) struct Race<'a> {
+    options: &'a Options,
+    apps: &'a Apps,
+    client: Client,
+    clients: Runtime,
+    progress: &'a ProgressBar,
+}
+
+impl<'a> Race<'a> {
+    pub(crate) fn new(
+        options: &'a Options,
+        apps: &'a Apps,
+        client: Client,
+        progress: &'a ProgressBar,
+    ) -> io::Result<Self> {
+        let clients = tokio::runtime::Builder::new_multi_thread().thread_name("client").enable_all().build()?;
+        Ok(Race { options, apps, client, clients, progress })
+    }
+
+    /// All rounds, or as many as patience allows.
+    pub(crate) fn run(self) -> [Lane; 3] {
+        let begun = Instant::now();
+        let mut lanes = Way::ALL.map(Lane::new);
+        for round in 0..u64::from(self.options.rounds) {
+            for turn in 0..3 {
+                let lane = &mut lanes[(round + turn) as usize % 3];
+                self.rough(lane, round);
+                self.calm(lane, round);
+            }
+            if begun.elapsed() >= self.options.patience() {
+                break;
+            }
+        }
+        lanes
+    }
+
+    /// Requests that end in every way; they warm up for those that are measured.
+    fn rough(&self, lane: &mut Lane, round: u64) {
+        let count = self.each() / ROUGH;
+        let tally = self.drive(lane, round, 0, count, Weather::Rough);
+        lane.tally.count(tally);
+    }
+
+    fn calm(&self, lane: &mut Lane, round: u64) {
+        let rough = self.each() / ROUGH;
+        let (used, begun) = (processor::used(), Instant::now());
+        let tally = self.drive(lane, round, rough, self.each() - rough, Weather::Calm);
+        lane.rates.push(tally.requests() as f64 / begun.elapsed().as_secs_f64());
+        lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
+        lane.measured += tally.requests();
+        lane.tally.merge(tally);
+    }
+
+    /// How many requests each way makes in a round.
+    fn each(&self) -> u64 {
+        let turns = 3 * u64::from(self.options.rounds);
+        (self.options.requests() / turns).max(ROUGH)
+    }
+
+    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64, weather: Weather) -> Tally {
+        let planted = round == 0 && weather == Weather::Calm && lane.way == Way::Contexts;
+        let block = Block {
+            app: self.apps.of(lane.way).clone(),
+            path: lane.path(),
+            seed: self.options.seed,
+            first: round * self.each() + skip,
+            count,
+            weather,
+            fault: self.options.plant_fault.filter(|_| planted),
+        };
+        let tally = self.clients.block_on(block.drive(&self.client, self.options.concurrency));
+        self.progress.inc(count);
+        tally
+    }
+}
+
+impl Lane {
+    fn new(way: Way) -> Self {
+        let name = match way {
+            Way::Contexts => Contexts::NAME,
+            Way::ByHand => ByHand::NAME,
+            Way::Nothing => Nothing::NAME,
+        };
+        let processor = Some(Duration::ZERO);
+        Lane { way, name, tally: Tally::new(), rates: Vec::new(), processor, measured: 0 }
+    }
+
+    fn path(&self) -> &'static str {
+        match self.way {
+            Way::Contexts => Contexts::PATH,
+            Way::ByHand => ByHand::PATH,
+            Way::Nothing => Nothing::PATH,
+        }
+    }
+
+    /// Processor time of one request.
+    pub(crate) fn processor_each(&self) -> Option<Duration> {
+        self.processor?.checked_div(self.measured.try_into().ok()?)
+    }
+}

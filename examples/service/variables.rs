@@ -1,0 +1,44 @@
+//! The ten variables of a request: nine that come in its headers, and where it is.
+
+use super::census::Counted;
+use super::hop::Hop;
+use axum::http::HeaderMap;
+use stackholm::Var;
+
+/// What a header said.
+pub(crate) type Text = Counted<String>;
+
+pub(crate) static REQUEST_ID: Var<Text> = Var::new("request_id");
+pub(crate) static TENANT: Var<Text> = Var::new("tenant");
+pub(crate) static USER: Var<Text> = Var::new("user");
+pub(crate) static SESSION: Var<Text> = Var::new("session");
+pub(crate) static LOCALE: Var<Text> = Var::new("locale");
+pub(crate) static REGION: Var<Text> = Var::new("region");
+pub(crate) static TRACE: Var<Text> = Var::new("trace");
+pub(crate) static PRIORITY: Var<Text> = Var::new("priority");
+pub(crate) static DEADLINE: Var<Text> = Var::new("deadline");
+
+/// Where the request is; bound again at every hop.
+pub(crate) static STAGE: Var<Counted<Hop>> = Var::new("stage");
+
+/// How many variables come in headers.
+pub(crate) const CARRIED: usize = 9;
+
+/// The headers and their variables.
+pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
+    ("x-request-id", &REQUEST_ID),
+    ("x-tenant", &TENANT),
+    ("x-user", &USER),
+    ("x-session", &SESSION),
+    ("x-locale", &LOCALE),
+    ("x-region", &REGION),
+    ("x-trace", &TRACE),
+    ("x-priority", &PRIORITY),
+    ("x-deadline", &DEADLINE),
+];
+
+/// What the headers say, in the order of [`HEADERS`]; nothing is said by an absent one.
+pub(crate) fn texts(headers: &HeaderMap) -> [String; CARRIED] {
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    HEADERS.map(|(name, _)| said(name).unwrap_or_default().to_owned())
+}

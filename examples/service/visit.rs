@@ -1,0 +1,91 @@
+//! A request at one hop: its values, however they came, and the truth to compare them with.
+
+use super::carrier::Carrier;
+use super::fate::{Fate, Ordered};
+use super::hop::Hop;
+use super::truth::Truth;
+use super::variables::{CARRIED, HEADERS, STAGE};
+use std::fmt::Write;
+use std::future::Future;
+use std::panic::panic_any;
+use std::sync::Arc;
+
+/// A request at one hop.
+#[derive(Clone, Debug)]
+pub(crate) struct Visit<C> {
+    pub(crate) carrier: C,
+    pub(crate) truth: Arc<Truth>,
+}
+
+impl<C: Carrier> Visit<C> {
+    /// Compares every value with the truth; and panics, if that is to be.
+    pub(crate) fn check(&self, hop: Hop) {
+        self.compare(hop);
+        if self.truth.fate == Fate::Panic(hop) {
+            panic_any(Ordered);
+        }
+    }
+
+    fn compare(&self, hop: Hop) {
+        let truth = &*self.truth;
+        truth.look();
+        for which in 0..CARRIED {
+            self.carrier.see(truth, which, |seen| {
+                if seen != Some(&truth.texts[which]) {
+                    truth.report(hop, which, seen);
+                }
+            });
+        }
+        let stage = self.carrier.stage(hop);
+        if stage != Some(hop) {
+            truth.report_as(hop, STAGE.name(), Some(hop.to_string()), stage.map(|stage| stage.to_string()));
+        }
+        truth.echo(hop, |line| self.describe(hop, line));
+    }
+
+    /// What is seen here, for people. Headers that were not sent are left out.
+    fn describe(&self, hop: Hop, line: &mut String) {
+        for (which, (_, var)) in HEADERS.iter().enumerate() {
+            let text = self.carrier.see(&self.truth, which, |seen| seen.map(str::to_owned));
+            if text.as_deref() != Some("") {
+                // Writing to a `String` cannot fail.
+                let _ = write!(line, "{}={} ", var.name(), text.as_deref().unwrap_or("(not bound)"));
+            }
+        }
+        let stage = self.carrier.stage(hop).map_or("(not bound)", Hop::name);
+        let _ = write!(line, "{}={stage}", STAGE.name());
+    }
+
+    /// Awaits `f` with another stage.
+    pub(crate) fn at<F>(&self, hop: Hop, f: impl FnOnce(Visit<C>) -> F + Send) -> impl Future<Output = F::Output> + Send
+    where
+        F: Future + Send,
+    {
+        let truth = Arc::clone(&self.truth);
+        self.carrier.at(&self.truth.app.census, hop, |carrier| f(Visit { carrier, truth }))
+    }
+
+    /// Calls `f` with another stage.
+    pub(crate) fn at_once<R>(&self, hop: Hop, f: impl FnOnce(Visit<C>) -> R) -> R {
+        let truth = Arc::clone(&self.truth);
+        self.carrier.at_once(&self.truth.app.census, hop, |carrier| f(Visit { carrier, truth }))
+    }
+
+    /// Looks once more when it is dropped: at the end of a block, however that comes.
+    pub(crate) fn witness(&self, hop: Hop) -> Witness<C> {
+        Witness { visit: self.clone(), hop }
+    }
+}
+
+/// Looks at the values when it is dropped; in a cancelled future and in one that panicked as well.
+#[derive(Debug)]
+pub(crate) struct Witness<C: Carrier> {
+    visit: Visit<C>,
+    hop: Hop,
+}
+
+impl<C: Carrier> Drop for Witness<C> {
+    fn drop(&mut self) {
+        self.visit.compare(self.hop);
+    }
+}
