@@ -96,10 +96,14 @@ mod door {
         pub(crate) const fn empty() -> Self {
             ArcCell { value: arc_swap::ArcSwapOption::const_empty(), used: std::sync::atomic::AtomicBool::new(false) }
         }
+        /// Whether there ever was a value.
         #[inline]
-        pub(crate) fn load(&self) -> Option<Arc<T>> {
+        pub(crate) fn is_used(&self) -> bool {
             // Acquire: pairs with the Release in `swap`; whoever sees `true` sees a cell that was swapped.
-            if self.used.load(Ordering::Acquire) { self.value.load_full() } else { None }
+            self.used.load(Ordering::Acquire)
+        }
+        pub(crate) fn load(&self) -> Option<Arc<T>> {
+            if self.is_used() { self.value.load_full() } else { None }
         }
         pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             let old = self.value.swap(value);
@@ -178,6 +182,9 @@ mod door {
     impl<T> ArcCell<T> {
         pub(crate) const fn empty() -> Self {
             ArcCell(std::sync::Mutex::new(None))
+        }
+        pub(crate) fn is_used(&self) -> bool {
+            true
         }
         pub(crate) fn load(&self) -> Option<Arc<T>> {
             self.0.lock().ok()?.clone()

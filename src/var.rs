@@ -156,11 +156,12 @@ impl<T: Send + Sync + 'static> Var<T> {
     pub fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
         match current::read(&self.key, f) {
             Ok(result) => Ok(result),
+            Err((_, seen)) if self.default.is_none() && !self.global.is_used() => Err(self.missing(seen)),
             Err((f, seen)) => self.with_unbound(f, seen),
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn with_unbound<R>(&self, f: impl FnOnce(&T) -> R, seen: Seen) -> Result<R, Missing> {
         if let Some(global) = self.global.load() {
             return Ok(f(&global));
@@ -182,15 +183,16 @@ impl<T: Send + Sync + 'static> Var<T> {
         Some(self.made.get_or_init(|| value))
     }
 
-    #[cold]
+    #[inline]
     pub(crate) fn missing(&self, seen: Seen) -> Missing {
         Missing::new(self.owned_name(), reason(seen))
     }
 
+    #[inline]
     fn owned_name(&self) -> Cow<'static, str> {
         match self.key.name() {
             Name::Static(name) => Cow::Borrowed(name),
-            Name::Shared(name) => Cow::Owned(String::from(&**name)),
+            Name::Shared(name) => owned(name),
         }
     }
 
@@ -309,6 +311,13 @@ impl<T: Send + Sync + 'static> Var<T> {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn owned(name: &str) -> Cow<'static, str> {
+    Cow::Owned(String::from(name))
+}
+
+#[inline]
 fn reason(seen: Seen) -> Reason {
     match seen {
         Seen::Masked(place) => Reason::Masked(place),

@@ -224,7 +224,6 @@ impl Ending {
 ///
 /// # Safety
 /// 1. Nobody has a `strong` or `values` count of `frame`.   2. `counted`: its `weak` counts are in use.
-#[inline]
 pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
     struct Memory(*const Frame, bool);
     impl Drop for Memory {
@@ -246,6 +245,22 @@ pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
         }
     }
     drop(memory);
+}
+
+/// Ends a frame that its stack alone had. Runs foreign code.
+///
+/// # Safety
+/// 1. `frame` is neither shared nor held, and has left its stack.
+#[inline]
+pub(super) unsafe fn end_private(frame: *const Frame) {
+    // SAFETY: #1; a value without a drop of its own just goes with its block.
+    unsafe {
+        if (*frame).kind.is_plain() {
+            Frame::free(frame);
+        } else {
+            end_value(frame, false);
+        }
+    }
 }
 
 /// Gives a `strong` count back. Runs foreign code.

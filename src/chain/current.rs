@@ -3,7 +3,7 @@
 //! The slot needs no destructor, so it answers at any time of a thread's life (R14). What a thread leaves behind
 //! on its own stack is ended by a second slot that does have one, armed by the first frame.
 
-use super::counts::end_value;
+use super::counts::end_private;
 use super::enter::Begins;
 use super::key::Key;
 use super::leave::Leaving;
@@ -59,14 +59,9 @@ fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
 /// Calls `f` with what a variable is bound to on the current stack, or gives `f` back and says what there is.
 #[inline]
 pub(crate) fn read<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Seen)> {
-    let id = key.peek();
     let mut f = Some(f);
     let read = with(|current| {
-        let sight = current.spine.glance(id).map_or_else(|| current.spine.look_unless_plain(id), Ok);
-        let sight = match sight {
-            Ok(sight) => sight,
-            Err(seen) => return Err(seen),
-        };
+        let sight = current.spine.glance(key.peek())?;
         let f = f.take().expect("is taken once");
         // SAFETY: the frame has the id of a key of `T`; the record keeps what the stack may let go meanwhile.
         Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.value::<T>() })))
@@ -98,13 +93,9 @@ impl Current {
 /// What a variable is bound to on the current stack, without its value.
 #[inline]
 pub(crate) fn see<T>(key: &Key<T>) -> Seen {
-    let id = key.peek();
-    with(|current| {
-        let sight = current.spine.glance(id).map_or_else(|| current.spine.look_unless_plain(id), Ok);
-        // SAFETY: what is seen is on the current stack.
-        sight.map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
-    })
-    .unwrap_or(Seen::Absent)
+    // SAFETY: what is seen is on the current stack.
+    with(|current| current.spine.glance(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }))
+        .unwrap_or(Seen::Absent)
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
@@ -155,19 +146,22 @@ pub(crate) fn serial() -> u64 {
 }
 
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
-#[inline]
+#[inline(never)]
 pub(crate) fn leave(serial: u64) -> Leaving {
-    let leaving = with(|current| {
-        if current.borrows.is_empty() {
-            if let Some(alone) = current.spine.take_alone(serial) {
-                // SAFETY: the frame was the stack's alone and has left it.
-                unsafe { end_value(alone, false) };
-                return Leaving::InOrder;
-            }
+    let alone = with(|current| if current.borrows.is_empty() { current.spine.take_alone(serial) } else { None });
+    match alone {
+        Some(Some(alone)) => {
+            // SAFETY: the frame was the stack's alone and has left it.
+            unsafe { end_private(alone) };
+            Leaving::InOrder
         }
-        current.spine.leave(serial, &Parting::under(&current.borrows))
-    });
-    leaving.unwrap_or(Leaving::NotHere)
+        _ => leave_among_others(serial),
+    }
+}
+
+#[inline(never)]
+fn leave_among_others(serial: u64) -> Leaving {
+    with(|current| current.spine.leave(serial, &Parting::under(&current.borrows))).unwrap_or(Leaving::NotHere)
 }
 
 #[inline]

@@ -71,15 +71,33 @@ impl Spine {
         }
     }
 
-    /// A frame for a binding on top, without its value.
-    ///
-    /// # Safety
-    /// 1. The frame gets its value, and goes on top, before anything else happens to this stack.
+    /// A frame for a binding on top, without its value: it is to get that, and to go on top, before anything else
+    /// happens to this stack.
+    #[inline]
+    fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+        match begins {
+            Begins::Sealed(serial) => self.scope_for(head, serial, place),
+            other => self.next_frame_for(head, other, place),
+        }
+    }
+
+    /// As [`Spine::frame_for`], for the most frequent case: one binding is all of a scope.
     #[inline(never)]
-    unsafe fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
-        if self.crossing() == 0 || self.top.get().is_null() {
+    fn scope_for(&self, head: &Head, serial: u64, place: &'static Location<'static>) -> *mut Frame {
+        self.flat_frame_for(head, Begins::Sealed(serial), place)
+    }
+
+    #[inline(never)]
+    fn next_frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+        self.flat_frame_for(head, begins, place)
+    }
+
+    #[inline(always)]
+    fn flat_frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+        let top = self.top.get();
+        if top != self.floor.get() || top.is_null() {
             // SAFETY: the top is alive (S1) and stays below the new frame.
-            let frame = unsafe { flat::build(head, self.top.get(), self.place_in(begins), place) };
+            let frame = unsafe { flat::build(head, top, self.place_in(begins), place) };
             if let Some(frame) = frame {
                 return frame;
             }
@@ -88,11 +106,12 @@ impl Spine {
     }
 
     #[cold]
+    #[inline(never)]
     fn frame_for_any(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
         let draft = self.draft(begins, &head.name, place);
         let bits = draft.bits | head.reach;
         let draft = Draft { role: Role::Binding, bits, id: head.id(), kind: head.kind, edit: Edit::Put, ..draft };
-        // SAFETY: as in `frame_for`.
+        // SAFETY: as in `flat_frame_for`.
         unsafe { draft.build() }
     }
 

@@ -16,7 +16,7 @@ use std::ptr;
 ///
 /// # Safety
 /// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new frame.
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn build(
     head: &Head,
     from: *const Frame,

@@ -47,6 +47,12 @@ impl Kind {
         }
     }
 
+    /// Whether values of this kind need no drop.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.drop.is_none()
+    }
+
     /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its own.
     #[inline]
     pub(super) fn extent(&self) -> usize {

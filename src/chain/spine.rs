@@ -119,27 +119,26 @@ impl Spine {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// The frame of a plain binding of `id`, if that is what it is bound to; the fast way of [`Spine::see`].
+    /// As [`Spine::look`]; what is absent or plainly bound is found without a call.
     #[inline]
-    pub(super) fn glance(&self, id: usize) -> Option<Sight> {
+    pub(super) fn glance(&self, id: usize) -> Result<Sight, Seen> {
+        let top = self.top.get();
+        if top.is_null() {
+            return Err(Seen::Absent);
+        }
+        let bit = bit(id, 0);
         // SAFETY: the top is alive, with everything its index leads to (S1); the bit says there is a slot.
         unsafe {
-            let top = self.top.get();
-            if top.is_null() {
-                return None;
-            }
-            let bit = bit(id, 0);
             let bitmap = (*top).root.bitmap;
             if bitmap & bit == 0 {
-                return None;
+                return Err(Seen::Absent);
             }
             let slot = get(top.cast(), rank(bitmap, bit));
-            if !slot.is_plain() {
-                return None;
+            if slot.is_plain() && (*slot.as_frame()).id == id {
+                return Ok(Sight(slot.as_frame()));
             }
-            let frame = slot.as_frame();
-            ((*frame).id == id).then_some(Sight(frame))
         }
+        self.look(id)
     }
 
     /// What `id` is bound to here.
@@ -149,6 +148,7 @@ impl Spine {
     }
 
     /// The frame that `id` is bound by here, or what there is instead.
+    #[inline(never)]
     pub(super) fn look(&self, id: usize) -> Result<Sight, Seen> {
         // SAFETY: S1.
         match unsafe { self.find_at(self.top.get(), id) } {
@@ -183,18 +183,5 @@ impl Spine {
         }
         // SAFETY: sealed checkpoints have a frame that begins them, further out on this stack.
         Err(Closed::Sealed(unsafe { (*self.marker()).place }))
-    }
-
-    /// As [`Spine::look`], after [`Spine::glance`] has found nothing.
-    #[inline]
-    pub(super) fn look_unless_plain(&self, id: usize) -> Result<Sight, Seen> {
-        if self.is_certainly_absent(id) { Err(Seen::Absent) } else { self.look(id) }
-    }
-
-    #[inline]
-    fn is_certainly_absent(&self, id: usize) -> bool {
-        let top = self.top.get();
-        // SAFETY: the top is alive (S1).
-        top.is_null() || unsafe { (*top).root.bitmap } & bit(id, 0) == 0
     }
 }
