@@ -1,8 +1,10 @@
 //! What the model test and the fuzzer found, each as the shortest program that shows it.
 
-use stackholm::{Context, Var};
+use stackholm::{Checkpoint, Context, Var};
+use std::sync::Arc;
 
 static A: Var<u32> = Var::new("a");
+static B: Var<Arc<u32>> = Var::new("b");
 
 #[test]
 fn an_upgrade_that_fails_gives_back_no_count() {
@@ -11,5 +13,38 @@ fn an_upgrade_that_fails_gives_back_no_count() {
     drop(context);
     for _ in 0..3 {
         assert!(weak.upgrade().is_none());
+    }
+}
+
+#[test]
+fn a_context_keeps_what_a_pop_has_revealed_behind_a_shortened_chain() {
+    for depth in 30..50 {
+        let mut guards: Vec<_> = (0..depth).map(|n| B.enter(Arc::new(n))).collect();
+        guards.push(Checkpoint::enter());
+        assert_eq!(B.pop().ok(), Some(true));
+        let shown = B.with(Arc::downgrade);
+        let context = Context::current();
+        while let Some(guard) = guards.pop() {
+            drop(guard);
+        }
+        assert!(shown.upgrade().is_some(), "at depth {depth}");
+        assert_eq!(context.get(&B).map(|value| **value), Some(depth - 2));
+        drop(context);
+        assert!(shown.upgrade().is_none(), "at depth {depth}");
+    }
+}
+
+#[test]
+fn resetting_what_was_never_bound_leaves_a_digest_alone() {
+    let never: Var<u32> = Var::named("never");
+    let never_either: Var<u32> = Var::named("never either");
+    let _checkpoint = Checkpoint::enter();
+    for n in 0..200 {
+        A.set(n).unwrap();
+        B.set(Arc::new(n)).unwrap();
+        never.reset().unwrap();
+        never.reset().unwrap();
+        assert!(!never_either.pop().unwrap());
+        assert_eq!((A.get(), *B.get()), (n, n));
     }
 }

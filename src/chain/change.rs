@@ -1,6 +1,6 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
-use super::counts::{hold_all, take};
+use super::counts::{Held, hold, hold_all, take};
 use super::enter::{Begins, NAMELESS};
 use super::frame::*;
 use super::key::Key;
@@ -87,6 +87,10 @@ impl Spine {
     /// Lets a variable show what it did when the innermost checkpoint began.
     pub(crate) fn reveal_outside<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
         let id = key.peek();
+        if id == 0 {
+            // Never used, so nowhere bound; frames of no variable have this id too.
+            return;
+        }
         self.clear_way(id, parting);
         // SAFETY: S1; the marker is that of this stack's innermost checkpoint.
         let outside = unsafe { self.find_outside(self.marker(), id) };
@@ -94,6 +98,8 @@ impl Spine {
     }
 
     /// Lets a variable lead to a place further out, or nowhere, unless it does already.
+    ///
+    /// The new frame counts the value there: a chain that was shortened in between counts only what it shows.
     fn reveal<T>(&self, key: &Key<T>, to: Option<Slot>, place: &'static Location<'static>) {
         // SAFETY: S1.
         let now = unsafe { self.find_at(self.top.get(), key.peek()) };
@@ -103,12 +109,21 @@ impl Spine {
         let draft = Draft {
             role: Role::Reveal,
             id: key.head().id(),
+            kind: if to.is_some() { Kind::of::<Held>() } else { Kind::of::<()>() },
             edit: if to.is_some() { Edit::Put } else { Edit::Remove },
             to,
             ..self.draft(Begins::Nothing, key.name(), place)
         };
-        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by the caller.
-        self.top.set(unsafe { draft.build() });
+        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by the caller. What is
+        // not inherited is on this stack; the value behind the frame is a `Held` if there is a place.
+        unsafe {
+            let frame = draft.build();
+            if let Some(slot) = to {
+                hold(slot);
+                Frame::init(frame, Held(slot.as_frame()));
+            }
+            self.top.set(frame);
+        }
     }
 
     /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made them, and the
