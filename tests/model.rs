@@ -1,0 +1,60 @@
+//! Random programs against an oracle of plain maps, with shrinking; and the index alone against `imbl`.
+//!
+//! `STACKHOLM_CASES` sets the number of programs. A program that failed goes to `tests/model/regressions.txt`;
+//! what was learnt from it becomes a named test below. The long run is `ten_million_operations`.
+
+#[path = "model/mod.rs"]
+mod model;
+
+use arbitrary::{Arbitrary, Unstructured};
+use model::{Op, index};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use proptest::{collection::vec, strategy::ValueTree, test_runner::TestRunner};
+
+fn cases(default: u32) -> ProptestConfig {
+    let cases = std::env::var("STACKHOLM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    let failure_persistence: Option<Box<dyn proptest::test_runner::FailurePersistence>> =
+        Some(Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt")));
+    ProptestConfig { cases, failure_persistence, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+}
+
+/// Anything that can be made of a few bytes; zeros are the simplest.
+fn made<T: for<'a> Arbitrary<'a> + std::fmt::Debug>() -> impl Strategy<Value = T> {
+    any::<[u8; 20]>().prop_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).expect("enough bytes"))
+}
+
+proptest! {
+    #![proptest_config(cases(160))]
+
+    #[test]
+    fn every_program_does_what_the_oracle_says(program in vec(made::<Op>(), 0..160)) {
+        model::run(&program);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(12))]
+
+    #[test]
+    fn the_index_shows_what_a_persistent_map_does(number in 1_usize..3_000, steps in vec(made::<index::Step>(), 0..120)) {
+        index::run(&index::vars(number), &steps);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes; STACKHOLM_OPERATIONS says how many"]
+fn ten_million_operations() {
+    let wanted = std::env::var("STACKHOLM_OPERATIONS").ok().and_then(|wanted| wanted.parse().ok());
+    let wanted = wanted.unwrap_or(10_000_000_u64);
+    let config = ProptestConfig { cases: u32::MAX, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let strategy = vec(made::<Op>(), 0..600);
+    let (mut done, mut programs) = (0, 0);
+    while done < wanted {
+        let program = strategy.new_tree(&mut runner).expect("a program").current();
+        done += model::run(&program);
+        programs += 1;
+    }
+    println!("{done} operations in {programs} programs, each run three ways; no divergence");
+}

@@ -1,0 +1,286 @@
+//! The oracle: what a stack shows, as plain maps, one for each checkpoint.
+//!
+//! Each value has two tokens. While somebody has its `Must`, it is seen from somewhere, so it must be alive. While
+//! somebody has its `May`, it lies on a chain that a context, a stack or a read keeps, so it may be alive. When
+//! nobody has either, it must have been dropped.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A value that must be alive, with the context that it owns.
+pub(crate) struct Must {
+    pub(crate) _context: Option<Rc<Snapshot>>,
+}
+
+/// A value that may be alive, with all that the context that it owns may keep.
+pub(crate) struct May {
+    pub(crate) _chain: Option<Rc<Chain>>,
+}
+
+/// What a context that holds this may keep.
+pub(crate) struct Chain {
+    _value: Option<Rc<May>>,
+    parent: Option<Rc<Chain>>,
+}
+
+impl Chain {
+    pub(crate) fn on(parent: &Option<Rc<Chain>>, value: Option<Rc<May>>) -> Option<Rc<Chain>> {
+        Some(Rc::new(Chain { _value: value, parent: parent.clone() }))
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let mut next = self.parent.take();
+        while let Some(mut chain) = next.and_then(|next| Rc::try_unwrap(next).ok()) {
+            next = chain.parent.take();
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    Everywhere,
+    Stack,
+    Checkpoint,
+}
+
+/// A binding or a mask.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) name: String,
+    /// When its variable was first used.
+    pub(crate) rank: u32,
+    pub(crate) reach: Reach,
+    pub(crate) line: u32,
+    /// `None`: a mask.
+    pub(crate) number: Option<u64>,
+}
+
+/// What a variable leads to, and in which checkpoint of this stack that was made; `None`: it was inherited.
+#[derive(Clone)]
+pub(crate) struct Sight {
+    pub(crate) bound: Rc<Bound>,
+    pub(crate) must: Option<Rc<Must>>,
+    pub(crate) layer: Option<u64>,
+}
+
+pub(crate) type Shown = BTreeMap<usize, Sight>;
+
+/// What is seen of a variable; the numbers are lines, the first of a binding is its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Bound(u64, u32),
+    Masked(u32),
+    NotCarried(u32),
+    Absent,
+}
+
+/// A context.
+#[derive(Clone, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) shown: Shown,
+    pub(crate) chain: Option<Rc<Chain>>,
+}
+
+impl Snapshot {
+    pub(crate) fn see(&self, var: usize) -> Seen {
+        self.shown.get(&var).map_or(Seen::Absent, Sight::carried)
+    }
+
+    pub(crate) fn with(&self, var: usize, sight: Sight, may: Option<Rc<May>>) -> Snapshot {
+        let mut shown = self.shown.clone();
+        shown.insert(var, sight.inherited());
+        Snapshot { shown, chain: Chain::on(&self.chain, may) }
+    }
+
+    /// The number of each thing shown, `None` for masks.
+    pub(crate) fn identities(&self) -> BTreeMap<usize, Option<u64>> {
+        self.shown.iter().map(|(var, sight)| (*var, sight.bound.number)).collect()
+    }
+}
+
+impl Sight {
+    fn inherited(&self) -> Sight {
+        let must = self.must.clone().filter(|_| self.bound.reach == Reach::Everywhere);
+        Sight { bound: self.bound.clone(), must, layer: None }
+    }
+
+    /// What a context shows of it.
+    pub(crate) fn carried(&self) -> Seen {
+        match (self.bound.number, self.bound.reach) {
+            (None, _) => Seen::Masked(self.bound.line),
+            (Some(number), Reach::Everywhere) => Seen::Bound(number, self.bound.line),
+            _ => Seen::NotCarried(self.bound.line),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    NoCheckpoint,
+    Open,
+    Sealed(u32),
+}
+
+struct Layer {
+    uid: u64,
+    state: State,
+    /// What was shown before, if that is not what the layer below shows.
+    outside: Option<Shown>,
+    shown: Shown,
+    chain_outside: Option<Rc<Chain>>,
+    /// Values of short reach.
+    short: Vec<Rc<May>>,
+}
+
+/// How leaving went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    InOrder,
+    WithInner,
+    NotHere,
+}
+
+/// The checkpoints of one owner, innermost last; the first one is the stack itself.
+pub(crate) struct Stack {
+    layers: Vec<Layer>,
+    chain: Option<Rc<Chain>>,
+}
+
+/// What a read keeps until it ends.
+pub(crate) struct Kept {
+    _chains: Vec<Rc<Chain>>,
+    _short: Vec<Rc<May>>,
+}
+
+impl Stack {
+    pub(crate) fn new(uid: u64, state: State, context: &Snapshot) -> Self {
+        let layer = Layer {
+            uid,
+            state,
+            outside: Some(context.shown.clone()),
+            shown: context.shown.clone(),
+            chain_outside: None,
+            short: Vec::new(),
+        };
+        Stack { layers: vec![layer], chain: context.chain.clone() }
+    }
+
+    fn top(&self) -> &Layer {
+        self.layers.last().expect("the first one is never left")
+    }
+
+    fn top_mut(&mut self) -> &mut Layer {
+        self.layers.last_mut().expect("the first one is never left")
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.top().state
+    }
+
+    pub(crate) fn enter(&mut self, uid: u64, state: State) {
+        let shown = self.top().shown.clone();
+        let chain_outside = self.chain.clone();
+        self.layers.push(Layer { uid, state, outside: None, shown, chain_outside, short: Vec::new() });
+        self.chain = Chain::on(&self.chain, None);
+    }
+
+    pub(crate) fn adopt(&mut self, uid: u64, context: &Snapshot) {
+        self.enter(uid, State::Open);
+        self.top_mut().outside = Some(context.shown.clone());
+        self.top_mut().shown = context.shown.clone();
+        self.chain = Chain::on(&context.chain, None);
+    }
+
+    pub(crate) fn bind(&mut self, var: usize, sight: Sight, may: Option<Rc<May>>) {
+        let layer = Some(self.top().uid);
+        let short = sight.bound.reach != Reach::Everywhere;
+        self.top_mut().shown.insert(var, Sight { layer, ..sight });
+        self.chain = Chain::on(&self.chain, may.clone().filter(|_| !short));
+        self.top_mut().short.extend(may.filter(|_| short));
+    }
+
+    pub(crate) fn leave(&mut self, uid: u64) -> Leaving {
+        match self.layers.iter().skip(1).rposition(|layer| layer.uid == uid) {
+            None => Leaving::NotHere,
+            Some(at) => {
+                let leaving = if at + 2 == self.depth() { Leaving::InOrder } else { Leaving::WithInner };
+                self.chain = self.layers[at + 1].chain_outside.clone();
+                while self.depth() > at + 1 {
+                    self.layers.pop();
+                }
+                leaving
+            }
+        }
+    }
+
+    fn outside_of(&self, uid: u64) -> &Shown {
+        let at = self.layers.iter().rposition(|layer| layer.uid == uid).expect("a binding's checkpoint is there");
+        self.layers[at].outside.as_ref().unwrap_or_else(|| &self.layers[at - 1].shown)
+    }
+
+    fn next_out(&self, var: usize, sight: &Sight) -> Option<Sight> {
+        self.outside_of(sight.layer?).get(&var).cloned()
+    }
+
+    fn lead(&mut self, var: usize, to: Option<Sight>) {
+        self.chain = Chain::on(&self.chain, None);
+        match to {
+            Some(sight) => self.top_mut().shown.insert(var, sight),
+            None => self.top_mut().shown.remove(&var),
+        };
+    }
+
+    pub(crate) fn pop(&mut self, var: usize) -> bool {
+        let Some(nearest) = self.top().shown.get(&var).cloned() else { return false };
+        self.lead(var, self.next_out(var, &nearest));
+        true
+    }
+
+    pub(crate) fn reset(&mut self, var: usize) {
+        self.lead(var, self.outside_of(self.top().uid).get(&var).cloned());
+    }
+
+    fn look(&self, sight: &Sight) -> Seen {
+        let here = match sight.bound.reach {
+            Reach::Everywhere => true,
+            Reach::Stack => sight.layer.is_some(),
+            Reach::Checkpoint => sight.layer == Some(self.top().uid),
+        };
+        match sight.bound.number {
+            None => Seen::Masked(sight.bound.line),
+            Some(number) if here => Seen::Bound(number, sight.bound.line),
+            Some(_) => Seen::NotCarried(sight.bound.line),
+        }
+    }
+
+    pub(crate) fn see(&self, var: usize) -> Seen {
+        self.top().shown.get(&var).map_or(Seen::Absent, |sight| self.look(sight))
+    }
+
+    pub(crate) fn must(&self, var: usize) -> Option<Rc<Must>> {
+        self.top().shown.get(&var)?.must.clone()
+    }
+
+    pub(crate) fn history(&self, var: usize) -> Vec<Seen> {
+        let nearest = self.top().shown.get(&var).cloned();
+        std::iter::successors(nearest, |sight| self.next_out(var, sight)).map(|sight| self.look(&sight)).collect()
+    }
+
+    pub(crate) fn capture(&self) -> Snapshot {
+        let shown = self.top().shown.iter().map(|(var, sight)| (*var, sight.inherited())).collect();
+        Snapshot { shown, chain: self.chain.clone() }
+    }
+
+    /// All that a read which begins now may keep.
+    pub(crate) fn kept(&self) -> Kept {
+        let chains = self.layers.iter().filter_map(|layer| layer.chain_outside.clone()).chain(self.chain.clone());
+        let short = self.layers.iter().flat_map(|layer| layer.short.iter().cloned());
+        Kept { _chains: chains.collect(), _short: short.collect() }
+    }
+}

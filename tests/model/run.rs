@@ -1,0 +1,840 @@
+//! What each operation does, to the library and to the oracle.
+
+use super::op::{Block, Change, Op, Start, Wrapping};
+use super::oracle::{Chain, Reach, Seen, Snapshot, Stack, State};
+use super::value::Value;
+use super::world::*;
+use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Var, embed};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+/// The panic that a program makes on purpose.
+struct Planned;
+
+const DEEPEST: u32 = 6;
+const MOST_LAYERS: usize = 160;
+const MOST_CONTEXTS: usize = 24;
+const MOST_VARS: usize = 70;
+
+fn pick(number: u8, of: usize) -> usize {
+    usize::from(number) % of.max(1)
+}
+
+/// What goes to another thread and comes back before anybody else looks at it.
+struct Ferry<T>(T);
+
+#[expect(unsafe_code, reason = "the world goes on on another thread while this one waits for it")]
+// SAFETY: the thread that sends it waits until the other one is done; nothing in it depends on a thread but the
+// guards, and a guard on a foreign thread finds nothing.
+unsafe impl<T> Send for Ferry<T> {}
+
+impl<T> Ferry<T> {
+    fn land(self) -> T {
+        self.0
+    }
+}
+
+impl World {
+    /// Runs the whole program and drops what it left.
+    pub(crate) fn whole(&mut self) {
+        self.check();
+        while self.step() {}
+        self.check_all();
+        while let Some((uid, guard)) = self.guards.pop() {
+            drop(guard);
+            self.left(uid);
+            self.check();
+        }
+        self.weak.clear();
+        self.contexts.truncate(self.contexts.len() / 2);
+        self.check();
+        while !self.tasks.is_empty() {
+            self.drop_task(0);
+            self.check();
+        }
+        self.check_all();
+        self.contexts.clear();
+        self.check();
+    }
+
+    /// Everything is gone.
+    pub(crate) fn check_end(&mut self) {
+        for at in 0..self.vars.len() {
+            drop(self.vars[at].handle.clear_global());
+            self.vars[at].global = None;
+        }
+        let empty = Stack::new(0, State::NoCheckpoint, &Snapshot::default());
+        self.stacks.insert(self.current, empty);
+        self.done += 1;
+        self.check_drops();
+        assert!(self.is_at_end(), "every value was dropped once");
+    }
+
+    pub(crate) fn steps(&mut self, number: usize) {
+        if self.depth >= DEEPEST {
+            return;
+        }
+        self.depth += 1;
+        for _ in 0..number {
+            if !self.step() {
+                break;
+            }
+        }
+        self.depth -= 1;
+    }
+
+    /// The steps that a poll was asked to do.
+    pub(crate) fn planned(&mut self) {
+        let (inside, panics) = std::mem::take(&mut self.plan);
+        self.check();
+        self.steps(inside);
+        if panics {
+            resume_unwind(Box::new(Planned));
+        }
+    }
+
+    fn step(&mut self) -> bool {
+        let Some(op) = self.program.get(self.next).copied() else { return false };
+        self.next += 1;
+        if std::env::var_os("STACKHOLM_TRACE").is_some() {
+            eprintln!("{:indent$}{op:?}", "", indent = 2 * self.depth as usize);
+        }
+        self.apply(op);
+        self.check();
+        true
+    }
+
+    /// Calls `f`, which may panic on purpose.
+    fn caught(&mut self, f: impl FnOnce(&mut World)) {
+        let (current, depth, reads) = (self.current, self.depth, self.reads.len());
+        let result = catch_unwind(AssertUnwindSafe(|| f(self)));
+        self.reads.truncate(reads);
+        (self.current, self.depth) = (current, depth);
+        if let Err(panic) = result {
+            if !panic.is::<Planned>() {
+                resume_unwind(panic);
+            }
+        }
+    }
+
+    fn plan(&mut self, inside: u8, panics: bool) {
+        self.plan = (usize::from(inside % 16), panics);
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.stack().depth() < MOST_LAYERS && self.guards.len() < 2 * MOST_LAYERS
+    }
+
+    fn var(&self, number: u8) -> (usize, Handle, usize) {
+        let at = pick(number, self.vars.len());
+        (at, self.vars[at].handle.clone(), self.vars[at].uid)
+    }
+
+    /// A context that is kept, or the empty one.
+    fn context(&self, number: u8) -> (Context, Rc<Snapshot>) {
+        let at = pick(number, self.contexts.len() + 1);
+        self.contexts.get(at).cloned().unwrap_or_default()
+    }
+
+    fn keep(&mut self, context: Context, snapshot: Rc<Snapshot>) {
+        self.check_context(&context, &snapshot);
+        if self.contexts.len() == MOST_CONTEXTS {
+            self.contexts.remove(0);
+        }
+        self.contexts.push((context, snapshot));
+    }
+
+    fn capture(&mut self) -> (Context, Rc<Snapshot>) {
+        let context = Context::current();
+        assert!(context.ptr_eq(&Context::current()), "two snapshots of one point are one");
+        (context, Rc::new(self.stack().capture()))
+    }
+
+    fn apply(&mut self, op: Op) {
+        match op {
+            Op::Enter { var } => self.enter(var, None),
+            Op::EnterHolding { var, context } => {
+                let holds = self.context(context);
+                self.enter(var, Some(holds));
+            }
+            Op::EnterMany { var, times } => (0..times % 48).for_each(|_| self.enter(var, None)),
+            Op::Scope { bindings, var } => self.enter_scope(bindings, var),
+            Op::Checkpoint => self.enter_checkpoint(),
+            Op::Prepared { var, other, inside } => self.enter_prepared(var, other, inside),
+            Op::Leave { guard } => self.leave(pick(guard, self.guards.len())),
+            Op::LeaveLast => self.leave(self.guards.len().saturating_sub(1)),
+            Op::Forget { guard } => {
+                if !self.guards.is_empty() {
+                    let at = pick(guard, self.guards.len());
+                    std::mem::forget(self.guards.remove(at).1);
+                }
+            }
+            Op::Change { change, var } => self.change(change, var),
+            Op::Set { var } => self.change(Change::Set, var),
+            Op::SetMany { var, other, times } => {
+                if self.stack().state() != State::Open {
+                    self.enter_checkpoint();
+                }
+                for time in 0..times % 96 {
+                    self.change(Change::Set, if time % 2 == 0 { var } else { other });
+                }
+            }
+            Op::Read { var, inside } => self.read(var, inside),
+            Op::Run { block, var, context, inside, panics } => self.run(block, var, context, inside, panics),
+            Op::Capture => {
+                let (context, snapshot) = self.capture();
+                self.keep(context, snapshot);
+            }
+            Op::CloneContext { context } => {
+                let (context, snapshot) = self.context(context);
+                assert!(context.ptr_eq(&context.clone()), "a clone is the same");
+                self.keep(context, snapshot);
+            }
+            Op::DropContext { context } => {
+                if !self.contexts.is_empty() {
+                    let at = pick(context, self.contexts.len());
+                    drop(self.contexts.remove(at));
+                }
+            }
+            Op::With { context, var } => self.with(context, var, 1),
+            Op::WithMany { context, var, times } => self.with(context, var, times % 96),
+            Op::Without { context, var } => self.without(context, var),
+            Op::EnterContext { context } => self.enter_context(context),
+            Op::Compare { one, other } => self.compare(one, other),
+            Op::Downgrade { context } => self.downgrade(context),
+            Op::Upgrade { weak } => self.upgrade(weak),
+            Op::DropWeak { weak } => {
+                if !self.weak.is_empty() {
+                    let at = pick(weak, self.weak.len());
+                    drop(self.weak.remove(at));
+                }
+            }
+            Op::NewStack { context } => self.new_stack(context),
+            Op::RunStack { task, inside, panics } | Op::Poll { task, inside, panics } => {
+                self.plan(inside, panics);
+                self.run_task(task, false);
+            }
+            Op::RunOnThread { task, inside } => {
+                self.plan(inside, false);
+                self.run_task(task, true);
+            }
+            Op::ChangeStack { task, change, var } => self.change_stack(task, change, var),
+            Op::NestStack { task, var } => self.nest_stack(task, var),
+            Op::CaptureTask { task } => self.capture_task(task),
+            Op::Wrap { wrapping, var, context, last } => self.wrap(wrapping, var, context, last),
+            Op::Thread { start, context, inside } => self.thread(start, context, inside),
+            Op::DropTask { task } => {
+                let at = pick(task, self.tasks.len());
+                if self.tasks.get(at).is_some_and(|task| task.1.is_some()) {
+                    self.drop_task(at);
+                }
+            }
+            Op::NewVar { reach, gap } => self.new_var(reach, gap),
+            Op::DropVar { var } => self.drop_var(var),
+            Op::SetGlobal { var } => self.set_global(var),
+            Op::ClearGlobal { var } => self.clear_global(var),
+            Op::CheckAll => self.check_all(),
+        }
+    }
+
+    fn entered(&mut self, uid: u64, guard: Entered) {
+        self.guards.push((uid, guard));
+    }
+
+    fn enter(&mut self, var: u8, holds: Option<(Context, Rc<Snapshot>)>) {
+        if !self.has_room() {
+            return;
+        }
+        let (at, handle, _) = self.var(var);
+        let (value, token) = self.value(at, holds);
+        let (line, guard) = (line!(), handle.enter(value));
+        let uid = self.uid();
+        self.stack().enter(uid, State::Sealed(line));
+        self.bind(at, line, Some(&token));
+        self.entered(uid, guard);
+    }
+
+    fn enter_checkpoint(&mut self) {
+        if self.has_room() {
+            let (guard, uid) = (Checkpoint::enter(), self.uid());
+            self.stack().enter(uid, State::Open);
+            self.entered(uid, guard);
+        }
+    }
+
+    fn enter_scope(&mut self, bindings: u8, var: u8) {
+        if !self.has_room() {
+            return;
+        }
+        let vars = [var, var.wrapping_add(bindings / 4), var.wrapping_add(bindings / 16)].map(|var| self.var(var));
+        let [(a, one, _), (b, two, _), (c, three, _)] = vars;
+        let ((x, tx), (y, ty), (z, tz)) = (self.value(a, None), self.value(b, None), self.value(c, None));
+        let uid = self.uid();
+        let (line, guard, bound) = match bindings % 4 {
+            0 => (line!(), Scope::new().enter(), vec![]),
+            1 => (line!(), Scope::new().set(&one, x).set(&two, y).enter(), vec![(a, Some(tx)), (b, Some(ty))]),
+            2 => (line!(), Scope::new().unset(&one).set(&two, y).enter(), vec![(a, None), (b, Some(ty))]),
+            _ => {
+                let scope = Scope::new().set(&one, x).unset(&two).set(&three, z).enter();
+                (line!() - 1, scope, vec![(a, Some(tx)), (b, None), (c, Some(tz))])
+            }
+        };
+        self.stack().enter(uid, State::Sealed(line));
+        for (var, token) in bound {
+            self.bind(var, line, token.as_ref());
+        }
+        self.entered(uid, guard);
+    }
+
+    fn enter_prepared(&mut self, var: u8, other: u8, inside: u8) {
+        let ((a, one, _), (b, two, _)) = (self.var(var), self.var(other));
+        let ((x, tx), (y, ty)) = (self.value(a, None), self.value(b, None));
+        let prepared = Checkpoint::prepare().set(&one, x).set(&two, y);
+        let line = line!() - 1;
+        let bounds = [(a, tx), (b, ty)].map(|(at, token)| {
+            let sight = self.sight(at, line, Some(&token));
+            (self.vars[at].uid, sight, token)
+        });
+        for time in 0..2 {
+            if self.has_room() {
+                let (guard, uid) = (prepared.enter(), self.uid());
+                self.stack().enter(uid, State::Open);
+                for (var, sight, token) in &bounds {
+                    self.stack().bind(*var, sight.clone(), Some(token.may.clone()));
+                }
+                self.entered(uid, guard);
+                self.check();
+            }
+            if time == 0 {
+                self.steps(usize::from(inside % 8));
+            }
+        }
+    }
+
+    fn leave(&mut self, at: usize) {
+        if at < self.guards.len() {
+            let (uid, guard) = self.guards.remove(at);
+            guard.leave();
+            self.left(uid);
+        }
+    }
+
+    /// What a change did: whether the oracle agrees that it was refused.
+    fn refused(&self, result: &Result<bool, NotOpen>, state: State) -> bool {
+        match (result, state) {
+            (Ok(_), State::Open) => false,
+            (Err(error), State::NoCheckpoint) => {
+                assert!(error.sealed_at().is_none(), "no checkpoint, not a sealed one");
+                true
+            }
+            (Err(error), State::Sealed(line)) => {
+                assert_eq!(error.sealed_at().map(|place| place.line()), Some(line), "where it is sealed");
+                true
+            }
+            _ => panic!("{result:?}, but the checkpoint is {state:?}"),
+        }
+    }
+
+    fn change(&mut self, change: Change, var: u8) {
+        let (at, handle, uid) = self.var(var);
+        let state = self.stack().state();
+        let (value, token) = self.value(at, None);
+        let number = token.number;
+        let (line, result) = match change {
+            Change::Set => (line!(), given_back(handle.set(value), number)),
+            Change::Unset => (line!(), handle.unset().map(|()| true)),
+            Change::Pop => (0, handle.pop()),
+            Change::Reset => (0, handle.reset().map(|()| true)),
+        };
+        if !self.refused(&result, state) {
+            self.changed(change, at, uid, line, &token, result.is_ok_and(|done| done));
+        }
+    }
+
+    fn changed(&mut self, change: Change, at: usize, uid: usize, line: u32, token: &Token, done: bool) {
+        match change {
+            Change::Set => self.bind(at, line, Some(token)),
+            Change::Unset => self.bind(at, line, None),
+            Change::Pop => assert_eq!(self.stack().pop(uid), done, "whether there was one to pop"),
+            Change::Reset => self.stack().reset(uid),
+        }
+    }
+
+    fn read(&mut self, var: u8, inside: u8) {
+        let (at, handle, uid) = self.var(var);
+        let stack = self.stack();
+        let must = stack.must(uid).filter(|_| matches!(stack.see(uid), Seen::Bound(..)));
+        let kept = stack.kept();
+        let must = must.or_else(|| self.vars[at].global.as_ref().map(|token| token.must.clone()));
+        self.reads.push((kept, must));
+        let number = handle.try_with(|value| {
+            let number = value.number();
+            self.steps(usize::from(inside % 16));
+            assert_eq!(value.number(), number, "a borrowed value stays");
+            number
+        });
+        self.reads.pop();
+        self.check();
+        let cloned = handle.try_get().map(|value| value.number());
+        let again = handle.try_with(Value::number);
+        assert_eq!(cloned.ok(), again.ok(), "a clone of {}, which was {number:?}", handle.name());
+    }
+
+    fn run(&mut self, block: Block, var: u8, context: u8, inside: u8, panics: bool) {
+        if !self.has_room() {
+            return;
+        }
+        let (at, handle, _) = self.var(var);
+        let (context, snapshot) = self.context(context);
+        let (uid, plan) = (self.uid(), (usize::from(inside % 16), panics));
+        let token = Cell::new(None);
+        self.caught(|world| {
+            let inner = |world: &mut World, enter: &dyn Fn(&mut World)| {
+                enter(world);
+                world.plan = plan;
+                world.planned();
+            };
+            let bound = |world: &mut World, line| {
+                world.stack().enter(uid, State::Sealed(line));
+                let token = token.take();
+                world.bind(at, line, token.as_ref());
+            };
+            let open = |world: &mut World| world.stack().enter(uid, State::Open);
+            let adopt = |world: &mut World| world.stack().adopt(uid, &snapshot);
+            let mut value = || {
+                let (value, made) = world.value(at, None);
+                token.set(Some(made));
+                value
+            };
+            let line = line!();
+            match block {
+                Block::SyncScope => handle.sync_scope(value(), || inner(world, &|world| bound(world, line + 2))),
+                Block::Scope => {
+                    Scope::new().set(&handle, value()).run(|| inner(world, &|world| bound(world, line + 4)));
+                }
+                Block::Checkpoint => Checkpoint::run(|| inner(world, &open)),
+                Block::Around => Checkpoint::around(|world: &mut World| inner(world, &open))(world),
+                Block::Context => context.run(|| inner(world, &adopt)),
+                Block::WrapFn => context.clone().wrap_mut(|| inner(world, &adopt))(),
+            }
+        });
+        self.left(uid);
+    }
+
+    fn with(&mut self, context: u8, var: u8, times: u8) {
+        let (mut context, mut snapshot) = self.context(context);
+        for time in 0..times {
+            let (at, handle, uid) = self.var(var.wrapping_add(time % 3));
+            let (value, token) = self.value(at, None);
+            let (line, changed) = (line!(), context.with(&handle, value));
+            let sight = self.sight(at, line, Some(&token));
+            snapshot = Rc::new(snapshot.with(uid, sight, Some(token.may)));
+            context = changed;
+        }
+        self.keep(context, snapshot);
+    }
+
+    fn without(&mut self, context: u8, var: u8) {
+        let (context, snapshot) = self.context(context);
+        let (at, handle, uid) = self.var(var);
+        let (line, changed) = (line!(), context.without(&handle));
+        let sight = self.sight(at, line, None);
+        self.keep(changed, Rc::new(snapshot.with(uid, sight, None)));
+    }
+
+    fn enter_context(&mut self, context: u8) {
+        if self.has_room() {
+            let (context, snapshot) = self.context(context);
+            let (guard, uid) = (context.enter(), self.uid());
+            self.stack().adopt(uid, &snapshot);
+            self.entered(uid, guard);
+        }
+    }
+
+    fn compare(&mut self, one: u8, other: u8) {
+        let ((one, a), (other, b)) = (self.context(one), self.context(other));
+        let same = a.identities() == b.identities();
+        assert_eq!(one == other, same, "equality");
+        assert!(same || !one.ptr_eq(&other), "one point");
+        let seen = |snapshot: &Snapshot, var| match snapshot.see(var) {
+            Seen::Bound(number, line) => Some((number, line)),
+            _ => None,
+        };
+        let vars: std::collections::BTreeSet<usize> = a.shown.keys().chain(b.shown.keys()).copied().collect();
+        let number = |pair: Option<(u64, u32)>| pair.map(|pair| pair.0);
+        let mut expected: Vec<_> = vars
+            .into_iter()
+            .map(|var| (seen(&a, var), seen(&b, var)))
+            .filter(|(a, b)| number(*a) != number(*b))
+            .map(|(a, b)| (a.map(|a| a.1), b.map(|b| b.1)))
+            .collect();
+        let mut changes: Vec<_> = one
+            .changes(&other)
+            .iter()
+            .map(|change| (change.before.map(|b| b.place().line()), change.after.map(|b| b.place().line())))
+            .collect();
+        expected.sort_unstable();
+        changes.sort_unstable();
+        assert_eq!(changes, expected, "changes");
+    }
+
+    fn downgrade(&mut self, context: u8) {
+        let (context, snapshot) = self.context(context);
+        if self.weak.len() == MOST_CONTEXTS {
+            self.weak.remove(0);
+        }
+        self.weak.push(WeakSnapshot {
+            real: context.downgrade(),
+            empty: context.ptr_eq(&Context::empty()),
+            snapshot: Rc::downgrade(&snapshot),
+            chain: snapshot.chain.as_ref().map_or(Weak::<Chain>::new(), Rc::downgrade),
+            shown: snapshot.shown.iter().map(|(var, sight)| (*var, sight.carried())).collect(),
+        });
+    }
+
+    fn upgrade(&mut self, weak: u8) {
+        let at = pick(weak, self.weak.len());
+        let Some(weak) = self.weak.get(at) else { return };
+        let (upgraded, snapshot) = (weak.real.upgrade(), weak.snapshot.upgrade());
+        if let Some(context) = &upgraded {
+            for var in &self.vars {
+                let expected = weak.shown.get(&var.uid).copied().unwrap_or(Seen::Absent);
+                check_seen(context, &var.handle, expected);
+            }
+            assert!(weak.empty || snapshot.is_some() || weak.chain.strong_count() > 0, "a context that is gone");
+        } else {
+            assert!(!weak.empty && snapshot.is_none(), "a context that is there");
+        }
+        if let (Some(context), Some(snapshot)) = (upgraded, snapshot) {
+            self.keep(context, snapshot);
+        }
+    }
+
+    fn add_task(&mut self, uid: u64, task: Task, stack: Stack) {
+        self.tasks.push((uid, Some(task)));
+        self.stacks.insert(uid, stack);
+    }
+
+    fn new_stack(&mut self, context: u8) {
+        if self.tasks.len() >= 8 {
+            return;
+        }
+        let uid = self.uid();
+        let (real, stack) = match context % 4 {
+            0 => (embed::Stack::new(), Stack::new(uid, State::NoCheckpoint, &Snapshot::default())),
+            1 => (embed::Stack::inherit(), Stack::new(uid, State::Open, &self.stack().capture())),
+            _ => {
+                let (context, snapshot) = self.context(context / 4);
+                (embed::Stack::on(context), Stack::new(uid, State::Open, &snapshot))
+            }
+        };
+        self.add_task(uid, Task::Stack(real), stack);
+    }
+
+    /// Takes a task that is not running out of the world.
+    fn take_task(&mut self, number: u8) -> Option<(u64, Task)> {
+        let at = pick(number, self.tasks.len());
+        let (uid, task) = self.tasks.get_mut(at)?;
+        Some((*uid, task.take()?))
+    }
+
+    fn put_task(&mut self, uid: u64, task: Task) {
+        let slot = self.tasks.iter_mut().find(|slot| slot.0 == uid).expect("a task that runs is not dropped");
+        slot.1 = Some(task);
+    }
+
+    fn run_task(&mut self, number: u8, on_thread: bool) {
+        let Some((uid, mut task)) = self.take_task(number) else { return };
+        self.caught(|world| {
+            if on_thread {
+                world.on_thread(|world| world.poll(uid, &mut task));
+            } else {
+                world.poll(uid, &mut task);
+            }
+        });
+        self.put_task(uid, task);
+    }
+
+    fn poll(&mut self, uid: u64, task: &mut Task) {
+        let outer = std::mem::replace(&mut self.current, uid);
+        match task {
+            Task::Stack(stack) => stack.run(|| self.planned()),
+            Task::Future(future, mailbox) => {
+                let mailbox = mailbox.clone();
+                self.lent(&mailbox, || {
+                    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+                    assert!(Future::poll(future.as_mut(), &mut context).is_pending());
+                });
+            }
+        }
+        self.current = outer;
+    }
+
+    /// Calls `f` with the world in a mailbox.
+    fn lent(&mut self, mailbox: &Mailbox, f: impl FnOnce()) {
+        *mailbox.borrow_mut() = Some(std::mem::take(self));
+        let result = catch_unwind(AssertUnwindSafe(f));
+        *self = mailbox.borrow_mut().take().expect("the world comes back");
+        if let Err(panic) = result {
+            resume_unwind(panic);
+        }
+    }
+
+    pub(crate) fn drop_task(&mut self, at: usize) {
+        let (uid, task) = &mut self.tasks[at];
+        let (uid, task) = (*uid, task.take());
+        let outer = std::mem::replace(&mut self.current, uid);
+        match task {
+            Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
+            other => drop(other),
+        }
+        self.current = outer;
+        self.tasks.retain(|task| task.0 != uid);
+        self.stacks.remove(&uid);
+    }
+
+    fn change_stack(&mut self, task: u8, change: Change, var: u8) {
+        let Some((uid, mut task)) = self.take_task(task) else { return };
+        if let Task::Stack(stack) = &mut task {
+            let outer = std::mem::replace(&mut self.current, uid);
+            let (at, handle, var) = self.var(var);
+            let state = self.stack().state();
+            let (value, token) = self.value(at, None);
+            let number = token.number;
+            let (line, result) = match change {
+                Change::Set => (line!(), given_back(stack.set(&handle, value), number)),
+                Change::Unset => (line!(), stack.unset(&handle).map(|()| true)),
+                Change::Pop => (0, stack.pop(&handle)),
+                Change::Reset => (0, stack.reset(&handle).map(|()| true)),
+            };
+            if !self.refused(&result, state) {
+                self.changed(change, at, var, line, &token, result.is_ok_and(|done| done));
+            }
+            self.check_stack(stack);
+            self.current = outer;
+        }
+        self.put_task(uid, task);
+    }
+
+    /// Compares a stack that is not current; the oracle's is.
+    fn check_stack(&mut self, stack: &embed::Stack) {
+        let oracle = &self.stacks[&self.current];
+        for var in &self.vars {
+            let expected = oracle.see(var.uid);
+            let number = stack.get(&var.handle).map(Value::number);
+            let reason = stack.try_get(&var.handle).map(Value::number).map_err(|missing| of_reason(missing.reason()));
+            match expected {
+                Seen::Bound(expected, _) => assert_eq!((number, reason), (Some(expected), Ok(expected))),
+                other => assert_eq!((number, reason), (None, Err(other))),
+            }
+            assert_eq!(stack.is_bound(&var.handle), number.is_some());
+        }
+    }
+
+    fn nest_stack(&mut self, task: u8, var: u8) {
+        let Some((uid, mut task)) = self.take_task(task) else { return };
+        if let Task::Stack(stack) = &mut task {
+            let outer = std::mem::replace(&mut self.current, uid);
+            let ((at, handle, _), (b, two, _)) = (self.var(var), self.var(var / 2));
+            let ((value, token), (other, second)) = (self.value(at, None), self.value(b, None));
+            let (sealed, open) = (self.uid(), self.uid());
+            let line = line!() + 1;
+            stack.scope(&handle, value, |stack| {
+                self.stack().enter(sealed, State::Sealed(line));
+                self.bind(at, line, Some(&token));
+                self.check_stack(stack);
+                let line = line!() + 1;
+                stack.checkpoint(|stack| {
+                    self.stack().enter(open, State::Open);
+                    let line = line!() + 1;
+                    stack.set(&two, other).expect("it is open");
+                    self.bind(b, line, Some(&second));
+                    self.check_stack(stack);
+                });
+                let _ = line;
+                self.left(open);
+                self.check_stack(stack);
+            });
+            self.left(sealed);
+            self.check_stack(stack);
+            self.current = outer;
+        }
+        self.put_task(uid, task);
+    }
+
+    fn capture_task(&mut self, task: u8) {
+        let Some((uid, mut task)) = self.take_task(task) else { return };
+        let context = match &mut task {
+            Task::Stack(stack) => stack.capture(),
+            Task::Future(future, _) => Pin::as_mut(future).context(),
+        };
+        let snapshot = Rc::new(self.stacks[&uid].capture());
+        self.put_task(uid, task);
+        self.keep(context, snapshot);
+    }
+
+    fn wrap(&mut self, wrapping: Wrapping, var: u8, context: u8, last: u8) {
+        if self.tasks.len() >= 8 {
+            return;
+        }
+        let mailbox = Mailbox::default();
+        let steps = Steps { mailbox: mailbox.clone(), last: usize::from(last % 8) };
+        let uid = self.uid();
+        let (at, handle, _) = self.var(var);
+        let (value, token) = self.value(at, None);
+        let (context, snapshot) = self.context(context);
+        let here = self.stack().capture();
+        let on = |snapshot: &Snapshot| Stack::new(uid, State::Open, snapshot);
+        let line = line!();
+        let (future, mut stack) = match wrapping {
+            Wrapping::InContext => (steps.in_context(context), on(&snapshot)),
+            Wrapping::InCurrent => (steps.in_current_context(), on(&here)),
+            Wrapping::Detached => (steps.detached(), on(&Snapshot::default())),
+            Wrapping::Var => (handle.scope(value, steps), on(&here)),
+            Wrapping::Scope => (Scope::new().set(&handle, value).wrap(steps), on(&here)),
+            Wrapping::Checkpoint => (Checkpoint::wrap(steps), on(&here)),
+            Wrapping::Prepared => (Checkpoint::prepare().set(&handle, value).wrap(steps), on(&here)),
+        };
+        let (bound, sealed) = match wrapping {
+            Wrapping::Var => (Some(line + 5), true),
+            Wrapping::Scope => (Some(line + 6), true),
+            Wrapping::Prepared => (Some(line + 8), false),
+            _ => (None, false),
+        };
+        if let Some(line) = bound {
+            if sealed {
+                stack.enter(self.uid(), State::Sealed(line));
+            }
+            let (var, sight) = (self.vars[at].uid, self.sight(at, line, Some(&token)));
+            stack.bind(var, sight, Some(token.may));
+        }
+        self.add_task(uid, Task::Future(Box::pin(future), mailbox), stack);
+    }
+
+    /// Goes on on another thread, whose own stack is empty, and waits for it.
+    fn on_thread(&mut self, f: impl FnOnce(&mut World)) {
+        let ferry = Ferry((&mut *self, f));
+        let joined = std::thread::scope(|scope| {
+            let job = move || {
+                let (world, f) = ferry.land();
+                world.abroad(f);
+            };
+            scope.spawn(job).join()
+        });
+        if let Err(panic) = joined {
+            resume_unwind(panic);
+        }
+    }
+
+    fn abroad(&mut self, f: impl FnOnce(&mut World)) {
+        let home = std::mem::replace(&mut self.misuses, misuses());
+        f(self);
+        self.misuses = home;
+    }
+
+    fn thread(&mut self, start: Start, context: u8, inside: u8) {
+        // Threads are slow: only some.
+        if context % 4 != 0 {
+            return;
+        }
+        let uid = self.uid();
+        let stack = match start {
+            Start::Carrying => Stack::new(uid, State::Open, &self.stack().capture()),
+            Start::Detached => Stack::new(uid, State::Open, &Snapshot::default()),
+            Start::Plain => Stack::new(uid, State::NoCheckpoint, &Snapshot::default()),
+        };
+        self.stacks.insert(uid, stack);
+        let outer = std::mem::replace(&mut self.current, uid);
+        self.plan(inside, false);
+        match start {
+            Start::Plain => self.on_thread(World::planned),
+            Start::Carrying | Start::Detached => self.on_our_thread(matches!(start, Start::Carrying)),
+        }
+        self.current = outer;
+        self.stacks.remove(&uid);
+    }
+
+    fn on_our_thread(&mut self, carrying: bool) {
+        let ferry = Ferry(&mut *self);
+        let joined = stackholm::thread::scope(|scope| {
+            let job = move || ferry.land().abroad(World::planned);
+            if carrying { scope.spawn(job).join() } else { scope.spawn_detached(job).join() }
+        });
+        if let Err(panic) = joined {
+            resume_unwind(panic);
+        }
+    }
+
+    fn new_var(&mut self, reach: u8, gap: u8) {
+        if self.vars.len() >= MOST_VARS {
+            return;
+        }
+        let default = gap % 8 == 7;
+        let var = if default {
+            Var::with_default("made with a default", Value::default)
+        } else {
+            Var::named(format!("made {}", self.last_uid))
+        };
+        let (var, reach) = match reach % 8 {
+            0 => (var.stays_on_stack(), Reach::Stack),
+            1 => (var.stays_in_checkpoint(), Reach::Checkpoint),
+            _ => (var, Reach::Everywhere),
+        };
+        // The ids of most lie so that the index must go deeper.
+        let fillers = match gap % 8 {
+            0 | 1 | 7 => 0,
+            6 if reach == Reach::Stack => 1023,
+            _ => 31,
+        };
+        for _ in 0..fillers {
+            let filler: Var<()> = Var::new("filler");
+            drop(Context::empty().with(&filler, ()));
+        }
+        let rank = (gap % 8 != 0).then(|| {
+            drop(Context::empty().with(&var, Value::default()));
+            self.rank()
+        });
+        self.add_var(Handle::Made(Arc::new(var)), reach, rank, default);
+    }
+
+    fn drop_var(&mut self, var: u8) {
+        let (at, handle, _) = self.var(var);
+        if matches!(handle, Handle::Made(_)) {
+            drop(handle.clear_global());
+            drop(handle);
+            self.vars.swap_remove(at);
+        }
+    }
+
+    fn set_global(&mut self, var: u8) {
+        let (at, handle, _) = self.var(var);
+        // The statics are shared with other threads' programs.
+        if matches!(handle, Handle::Made(_)) {
+            let (value, token) = self.value(at, None);
+            let old = handle.set_global(value).map(|value| value.number());
+            let expected = self.vars[at].global.replace(token).map(|token| token.number);
+            assert_eq!(old, expected, "the global value before");
+        }
+    }
+
+    fn clear_global(&mut self, var: u8) {
+        let (at, handle, _) = self.var(var);
+        if matches!(handle, Handle::Made(_)) {
+            let old = handle.clear_global().map(|value| value.number());
+            let expected = self.vars[at].global.take().map(|token| token.number);
+            assert_eq!(old, expected, "the global value before");
+        }
+    }
+}
+
+/// A value that was refused comes back.
+fn given_back(result: Result<(), stackholm::SetError<Value>>, number: u64) -> Result<bool, NotOpen> {
+    result.map(|()| true).map_err(|error| {
+        let open = error.error().clone();
+        assert_eq!(error.into_value().number(), number, "the value comes back");
+        open
+    })
+}
