@@ -190,7 +190,7 @@ fn handing_over_and_swapping_in_for_a_poll_allocate_nothing() {
             });
             let mut future = pin!(count.in_context(context.clone()));
             while future.as_mut().poll(&mut task).is_pending() {}
-            drop(pin!(async { reads() }.in_current_context()));
+            drop(async { reads() }.in_current_context());
             let mut detached = pin!(async { last.is_bound() }.detached());
             assert!(detached.as_mut().poll(&mut task) == Poll::Ready(false));
         });

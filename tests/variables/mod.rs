@@ -13,12 +13,11 @@ pub(crate) fn apart(count: usize, step: usize) -> Vec<Var<u64>> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut variables = Vec::with_capacity(count);
     for i in 0..count {
-        for filler in 0..step {
-            let var = Var::named(format!("{i}.{filler}"));
-            var.sync_scope(0, || ());
-            if filler == 0 {
-                variables.push(var);
-            }
+        let var = Var::named(format!("{i}"));
+        var.sync_scope(0, || ());
+        variables.push(var);
+        for _ in 1..step {
+            Var::new("between").sync_scope((), || ());
         }
     }
     variables
