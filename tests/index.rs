@@ -18,6 +18,11 @@ fn sizes() -> impl Iterator<Item = usize> {
     (1..=40).chain(LEVELS)
 }
 
+/// Debug builds go through the largest size once; release builds each time.
+fn quick() -> usize {
+    if cfg!(debug_assertions) { LEVELS[1] } else { LEVELS[2] }
+}
+
 fn shows(context: &Context, variables: &[Var<u64>], bound: usize) {
     for (i, var) in variables.iter().enumerate() {
         let value = (i < bound).then_some(i as u64);
@@ -62,7 +67,9 @@ fn every_size_through_the_level_changes_reads_right_up_and_down_in_a_row() {
         let mut down: Vec<usize> = (0..size).collect();
         up_and_down(&variables, &down);
         down.reverse();
-        up_and_down(&variables, &down);
+        if size <= quick() {
+            up_and_down(&variables, &down);
+        }
     }
 }
 
@@ -80,7 +87,7 @@ fn every_size_reads_right_with_scattered_ids() {
 
 #[test]
 fn scopes_nested_through_the_levels_read_right_on_the_way_out() {
-    for size in sizes() {
+    for size in sizes().filter(|size| *size <= quick()) {
         let variables = apart(size, 1);
         let mut guards = enter_all(&variables);
         while guards.pop().is_some() {
@@ -141,12 +148,12 @@ fn the_shape_depends_on_the_content_and_not_on_the_history() {
             for _ in 0..4 {
                 dice.shuffle(&mut order);
                 let other = built(&bindings, &order, detours);
-                assert!(first == other && other == first, "{size}, {step} apart");
+                assert_eq!([first == other, other == first], [true; 2], "{size}, {step} apart");
                 assert!(first.changes(&other).is_empty());
                 shows(&other, shown, size);
             }
             let fewer = built(&bindings, &order[1..], detours);
-            assert!(fewer != first && first != fewer);
+            assert_eq!([fewer == first, first == fewer], [false; 2]);
             assert_eq!(fewer.changes(&first).len(), 1);
         }
     }
