@@ -180,7 +180,7 @@ fn scopes_checkpoints_and_changes_of_what_is_private_lock_nothing() {
         drop(checkpoint);
     };
     assert_eq!(locked(block), 0, "from an empty stack");
-    let _bound = A.enter(9);
+    let _bound = TEXT.enter(String::from("text"));
     let _kept = Context::current();
     assert_eq!(locked(block), 0, "above what a context keeps");
 }

@@ -29,19 +29,24 @@ fn variable<T: Send + Sync + 'static>() -> Var<T> {
     Var::named("variable")
 }
 
+/// A thread keeps so many freed blocks, at the most, for its next frames.
+const KEPT_BLOCKS: u64 = 256;
+const KEPT_BYTES: i64 = 64 * 1024;
+
 /// What `f` costs for so many and for a hundredth of them: at most a hundred times as much.
 fn costs_grow_with_the_number(many: u64, f: impl Fn(u64)) -> Counts {
     let ((), small) = counted(|| f(many / 100));
     let ((), large) = counted(|| f(many));
-    assert!(large.blocks <= small.blocks * 101 && large.bytes <= small.bytes * 101, "{small:?} {large:?}");
-    assert_eq!((large.live, large.blocks - large.freed), (0, 0), "all of it is freed");
+    assert!(large.blocks <= 101 * (small.blocks + KEPT_BLOCKS), "{small:?} {large:?}");
+    assert!(large.bytes <= 101 * (small.bytes + KEPT_BYTES as u64), "{small:?} {large:?}");
+    assert!(large.live <= KEPT_BYTES && large.blocks <= large.freed + KEPT_BLOCKS, "all of it is freed: {large:?}");
     large
 }
 
 /// As [`costs_grow_with_the_number`], and memory does not grow at all.
 fn memory_stays_flat(many: u64, f: impl Fn(u64)) {
     let large = costs_grow_with_the_number(many, f);
-    assert!(large.peak <= 32 * 1024, "{large:?}");
+    assert!(large.peak <= KEPT_BYTES + 32 * 1024, "{large:?}");
 }
 
 #[test]
@@ -181,7 +186,7 @@ fn a_million_contexts_each_derived_from_the_last_and_all_kept_end_in_either_orde
                 contexts.reverse();
             }
             let ((), spent) = counted(|| drop(contexts));
-            assert_eq!(spent.freed, MANY / 2 + 1);
+            assert!(spent.freed + KEPT_BLOCKS > MANY / 2, "{spent:?}");
         }
     });
 }
@@ -342,7 +347,7 @@ fn generations_of_threads_keep_memory_flat() {
     assert_eq!((context.get(&GENERATION), context.len()), (Some(&(GENERATIONS - 1)), 1));
     // What one context keeps is freed by whoever lets go last: us. It is a stretch of frames, not two thousand.
     let ((), gone) = counted(|| drop(context));
-    assert!((1..=150).contains(&gone.freed), "{gone:?}");
+    assert!(gone.freed <= 150, "{gone:?}");
 }
 
 #[test]
