@@ -1,6 +1,6 @@
 //! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
 
-use crate::chain::{Begins, Own, Seen, Serials, Spine, current};
+use crate::chain::{Begins, Own, Seen, Spine, current};
 use crate::context::Context;
 use crate::error::{Missing, NotOpen, SetError};
 use crate::var::Var;
@@ -34,18 +34,17 @@ use std::panic::Location;
 /// ```
 pub struct Stack {
     own: Own,
-    serials: Serials,
 }
 
 impl Stack {
     /// A stack with nothing on it.
     pub fn new() -> Self {
-        Stack { own: Own::new(Spine::new()), serials: Serials::new() }
+        Stack { own: Own::new(Spine::new()) }
     }
 
     /// A stack that begins with what `context` shows, in an open checkpoint of its own. No allocation.
     pub fn on(context: Context) -> Self {
-        Stack { own: Own::new(Spine::on(context.into_link())), serials: Serials::new() }
+        Stack { own: Own::new(Spine::on(context.into_link())) }
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
@@ -144,7 +143,7 @@ impl Stack {
     /// Calls `f` inside an open checkpoint on this stack.
     #[track_caller]
     pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
-        let (serial, place) = (self.serials.next(), Location::caller());
+        let (serial, place) = (self.own.serial(), Location::caller());
         self.own.work(|spine, _| spine.mark(Begins::Open(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
@@ -153,7 +152,7 @@ impl Stack {
     /// Calls `f` with a variable bound on this stack, in a sealed scope.
     #[track_caller]
     pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
-        let (serial, place) = (self.serials.next(), Location::caller());
+        let (serial, place) = (self.own.serial(), Location::caller());
         self.own.work(|spine, _| spine.bind(var.key(), value, Begins::Sealed(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)

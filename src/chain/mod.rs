@@ -32,5 +32,4 @@ pub(crate) use key::{Key, Reach};
 pub(crate) use leave::Leaving;
 pub(crate) use link::{Entry, Link, WeakLink, hold_value};
 pub(crate) use own::Own;
-pub(crate) use serial::Serials;
 pub(crate) use spine::{Closed, Seen, Spine};

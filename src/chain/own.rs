@@ -2,39 +2,48 @@
 
 use super::key::Key;
 use super::parting::Parting;
+use super::serial::Serials;
 use super::spine::{Closed, Seen, Spine};
 
 /// A spine that is owned as a value. What can be done with a shared reference only reads.
-pub(crate) struct Own(Spine);
+pub(crate) struct Own {
+    spine: Spine,
+    serials: Serials,
+}
 
 // SAFETY: `&Own` gives nothing but reads of what is immutable while it is borrowed.
 unsafe impl Sync for Own {}
 
 impl Own {
     pub(super) fn spine(&mut self) -> &Spine {
-        &self.0
+        &self.spine
     }
 
     pub(crate) fn new(spine: Spine) -> Self {
-        Own(spine)
+        Own { spine, serials: Serials::new() }
     }
 
     pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Seen> {
         // SAFETY: the frame has the id of a key of `T`; nothing is left while the spine is borrowed.
-        self.0.look(key.peek()).map(|sight| unsafe { &*sight.value() })
+        self.spine.look(key.peek()).map(|sight| unsafe { &*sight.value() })
     }
 
     pub(crate) fn see<T>(&self, key: &Key<T>) -> Seen {
-        self.0.see(key.peek())
+        self.spine.see(key.peek())
     }
 
     pub(crate) fn is_open(&self) -> Result<(), Closed> {
-        self.0.is_open()
+        self.spine.is_open()
+    }
+
+    /// A number for what begins on this stack.
+    pub(crate) fn serial(&mut self) -> u64 {
+        self.serials.next()
     }
 
     /// Works on the spine. `f` must not run foreign code; what it lets go ends afterwards.
     pub(crate) fn work<R>(&mut self, f: impl FnOnce(&Spine, &Parting<'_>) -> R) -> R {
-        f(&self.0, &Parting::free())
+        f(&self.spine, &Parting::free())
     }
 }
 
