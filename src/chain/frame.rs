@@ -174,6 +174,10 @@ pub(super) struct Frame {
     pub(super) watch: Watch,
 }
 
+/// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`, and what `Sync`
+/// types do about a panic in their middle is theirs.
+impl std::panic::RefUnwindSafe for Frame {}
+
 #[cfg(all(target_pointer_width = "64", not(stackholm_loom)))]
 const _: () = assert!(size_of::<Frame>() == 88, "a binding of a u64 among eight takes 160 bytes");
 
