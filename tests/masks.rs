@@ -387,7 +387,8 @@ fn any_number_of_variables_is_popped_and_back_after() {
 #[test]
 fn an_entry_that_was_absent_is_absent_again() {
     static X: Var<Counted> = Var::new("x");
-    let leave_in_each_way: [fn(&Tally) -> Result<(), NotOpen>; 5] = [
+    type Leave = fn(&Tally) -> Result<(), NotOpen>;
+    let leave_in_each_way: [Leave; 5] = [
         |tally| Checkpoint::run(|| Ok(X.set(tally.make(1))?)),
         |_| Checkpoint::run(|| X.unset()),
         |tally| {
@@ -420,7 +421,7 @@ fn len_iteration_and_is_bound_agree_at_every_step() {
                 let seen = vars.iter().filter(|var| var.is_bound()).count();
                 let found = vars.iter().filter(|var| here.get(var).is_some()).count();
                 assert_eq!((seen, found, listed(), here.iter().len()), (bound, bound, bound, here.len()));
-                assert_eq!(here.is_empty(), here.len() == 0);
+                assert_eq!(here.is_empty(), here.iter().next().is_none());
             };
             let few = |i: usize| i < 40 || i + 3 > count;
             let _outer = Checkpoint::enter();
