@@ -5,6 +5,8 @@
 mod cell;
 mod chain;
 mod checkpoint;
+#[cfg(doctest)]
+mod compile_fail_tests;
 mod context;
 mod entered;
 mod envelope;
