@@ -572,7 +572,10 @@ fn defaults_may_read_others_and_their_own_panics_leave_them_unmade() {
     quiet();
     static BASE: Var<u64> = Var::with_default("base", || 1);
     static DERIVED: Var<u64> = Var::with_default("derived", || {
-        (enters_and_leaves(), sets(), snapshots(), polls());
+        enters_and_leaves();
+        sets();
+        snapshots();
+        polls();
         BASE.get() + BASE.sync_scope(10, || BASE.get())
     });
     static FAILS: Var<u64> = Var::with_default("fails", || {
@@ -1022,7 +1025,7 @@ fn a_waker_may_do_anything_in_the_middle_of_a_poll() {
         let future = std::future::poll_fn(|task| {
             assert_eq!(COUNT.get(), 5);
             task.waker().wake_by_ref();
-            task.waker().clone().wake();
+            drop(task.waker().clone());
             assert_eq!(COUNT.get(), 5);
             Poll::<()>::Pending
         });
@@ -1033,4 +1036,30 @@ fn a_waker_may_do_anything_in_the_middle_of_a_poll() {
         drop(future);
         drop(waker);
     });
+}
+
+#[test]
+fn a_global_allocator_may_change_the_checkpoint_that_is_being_changed() {
+    fn changes() {
+        let _ = COUNT.set(5);
+        CONTEXTS.with_borrow_mut(|contexts| {
+            contexts.push(Context::current());
+            contexts.truncate(3);
+        });
+        let _ = OWNED.unset();
+    }
+    ALLOCATING.set(Some(changes));
+    for _ in 0..3 {
+        Checkpoint::run(|| {
+            for i in 0..200 {
+                let _ = COUNT.set(i);
+                let _ = OWNED.set(String::from("more"));
+                COUNT.sync_scope(i, || assert_eq!(COUNT.get(), i));
+                drop(Context::current());
+            }
+        });
+    }
+    ALLOCATING.set(None);
+    drop(CONTEXTS.take());
+    assert!(Context::current().is_empty());
 }
