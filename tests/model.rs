@@ -3,11 +3,13 @@
 //! `STACKHOLM_CASES` sets the number of programs. A program that failed goes to `tests/model/regressions.txt`;
 //! what was learnt from it becomes a named test below. The long run is `ten_million_operations`.
 
+#[path = "model/index.rs"]
+mod index;
 #[path = "model/mod.rs"]
 mod model;
 
 use arbitrary::{Arbitrary, Unstructured};
-use model::{Op, index};
+use model::Op;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use proptest::{collection::vec, strategy::ValueTree, test_runner::TestRunner};
@@ -24,12 +26,17 @@ fn made<T: for<'a> Arbitrary<'a> + std::fmt::Debug>() -> impl Strategy<Value = T
     any::<[u8; 20]>().prop_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).expect("enough bytes"))
 }
 
+/// Runs a program each way; says how many operations were done.
+fn run_all_ways(program: &[Op]) -> u64 {
+    (0..model::WAYS).map(|way| model::run(program, way)).sum()
+}
+
 proptest! {
     #![proptest_config(cases(160))]
 
     #[test]
     fn every_program_does_what_the_oracle_says(program in vec(made::<Op>(), 0..160)) {
-        model::run(&program);
+        run_all_ways(&program);
     }
 }
 
@@ -53,7 +60,7 @@ fn ten_million_operations() {
     let (mut done, mut programs) = (0, 0);
     while done < wanted {
         let program = strategy.new_tree(&mut runner).expect("a program").current();
-        done += model::run(&program);
+        done += run_all_ways(&program);
         programs += 1;
     }
     println!("{done} operations in {programs} programs, each run three ways; no divergence");

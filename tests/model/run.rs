@@ -99,7 +99,7 @@ impl World {
     fn step(&mut self) -> bool {
         let Some(op) = self.program.get(self.next).copied() else { return false };
         self.next += 1;
-        if std::env::var_os("STACKHOLM_TRACE").is_some() {
+        if self.traced {
             eprintln!("{:indent$}{op:?}", "", indent = 2 * self.depth as usize);
         }
         self.apply(op);

@@ -158,12 +158,14 @@ pub(crate) struct World {
     pub(crate) reads: Vec<(Kept, Option<Rc<Must>>)>,
     pub(crate) misuses: (u64, u64),
     pub(crate) done: u64,
+    pub(crate) traced: bool,
 }
 
 impl World {
     pub(crate) fn new(program: &[Op]) -> Self {
         prepare_process();
-        let mut world = World { program: program.into(), misuses: MISUSES.get(), ..World::default() };
+        let traced = std::env::var_os("STACKHOLM_TRACE").is_some();
+        let mut world = World { program: program.into(), misuses: MISUSES.get(), traced, ..World::default() };
         for (var, reach) in STATICS {
             let rank = Some(world.rank());
             world.add_var(Handle::Static(var), reach, rank, std::ptr::eq(var, &DEFAULTED));
