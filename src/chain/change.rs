@@ -1,5 +1,6 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
+use super::build::*;
 use super::counts::{Held, hold, hold_all, take};
 use super::enter::{Begins, NAMELESS};
 use super::frame::*;

@@ -10,6 +10,7 @@
 //! the machine's stack, what lies deeper is worked off by the deepest of them. A value whose drop panics does
 //! not keep the rest of its list: the guard goes on with it while the panic travels.
 
+use super::build;
 use super::frame::{CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, SHARED};
 use super::queue::{self, Ending};
 use super::slot::Slot;
@@ -59,6 +60,13 @@ fn give_sole(count: &AtomicU32) -> bool {
 pub(super) fn give_if_sole(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of the contexts that went before, whose reads happen before the end.
     frame.strong.compare_exchange(1, 0, Acquire, Relaxed).is_ok()
+}
+
+/// Whether nobody else keeps a frame whose last `strong` count was given back just now.
+#[inline]
+pub(super) fn is_sole(frame: &Frame) -> bool {
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
+    frame.values.load(Acquire) == 1 && frame.weak.load(Acquire) == 1
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
@@ -232,7 +240,7 @@ pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
             // SAFETY: #1 of `end_value`; the last weak count means that nobody knows the frame.
             unsafe {
                 if !self.1 || give_sole(&(*self.0).weak) {
-                    Frame::free(self.0);
+                    build::free(self.0);
                 }
             }
         }
@@ -245,22 +253,6 @@ pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
         }
     }
     drop(memory);
-}
-
-/// Ends a frame that its stack alone had. Runs foreign code.
-///
-/// # Safety
-/// 1. `frame` is neither shared nor held, and has left its stack.
-#[inline]
-pub(super) unsafe fn end_private(frame: *const Frame) {
-    // SAFETY: #1; a value without a drop of its own just goes with its block.
-    unsafe {
-        if (*frame).kind.is_plain() {
-            Frame::free(frame);
-        } else {
-            end_value(frame, false);
-        }
-    }
 }
 
 /// Gives a `strong` count back. Runs foreign code.
@@ -286,7 +278,7 @@ pub(super) unsafe fn give_weak(frame: *const Frame) {
     // SAFETY: #1; with the last one nobody knows the frame, and its value has ended before (I6).
     unsafe {
         if give(&(*frame).weak) {
-            Frame::free(frame);
+            build::free(frame);
         }
     }
 }

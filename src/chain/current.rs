@@ -3,7 +3,6 @@
 //! The slot needs no destructor, so it answers at any time of a thread's life (R14). What a thread leaves behind
 //! on its own stack is ended by a second slot that does have one, armed by the first frame.
 
-use super::counts::end_private;
 use super::enter::Begins;
 use super::key::Key;
 use super::leave::Leaving;
@@ -148,15 +147,10 @@ pub(crate) fn serial() -> u64 {
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
 #[inline(never)]
 pub(crate) fn leave(serial: u64) -> Leaving {
-    let alone = with(|current| if current.borrows.is_empty() { current.spine.take_alone(serial) } else { None });
-    match alone {
-        Some(Some(alone)) => {
-            // SAFETY: the frame was the stack's alone and has left it.
-            unsafe { end_private(alone) };
-            Leaving::InOrder
-        }
-        _ => leave_among_others(serial),
+    if with(|current| current.borrows.is_empty() && current.spine.leave_plain(serial)) == Some(true) {
+        return Leaving::InOrder;
     }
+    leave_among_others(serial)
 }
 
 #[inline(never)]
@@ -180,7 +174,6 @@ pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
         }
     }
     must(|current| {
-        current.arm();
         let own = own.spine();
         current.spine.swap(own);
         let _back = Back(&current.spine, own);

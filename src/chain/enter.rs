@@ -1,5 +1,6 @@
 //! Frames that come onto a stack.
 
+use super::build::*;
 use super::counts::{Held, hold_all};
 use super::flat;
 use super::frame::*;

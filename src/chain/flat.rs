@@ -1,14 +1,16 @@
 //! The short way to a frame: one binding on top of an index that is one node and stays so.
 //!
-//! Makes what [`Draft::build`](super::frame::Draft::build) makes, for the case that nearly all are: up to 32
+//! Makes what [`Draft::build`](super::build::Draft::build) makes, for the case that nearly all are: up to 32
 //! variables that do not meet in one slot, a small value of ordinary alignment, a name that is static, and nothing
 //! to be tagged as inherited.
 
+use super::build;
 use super::frame::*;
 use super::key::Head;
-use super::pool;
+use super::pool::{self, NO_FRAME, UNKNOWN};
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::trie::slots_bytes;
+use crate::sync::AtomicU32;
 use std::panic::Location;
 use std::ptr;
 
@@ -40,33 +42,99 @@ pub(super) unsafe fn build(
     let taken = below.bitmap & bit != 0;
     let slots = below.entries as usize + usize::from(!taken);
     let before = slots_bytes(slots);
+    let class = pool::class(before, head.kind)?;
+    let bits = bits | head.reach | FLAT;
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
-        let block = pool::allocate_small(before + head.kind.extent())?;
+        let kept = pool::take(class);
+        if !kept.is_null() && is_same_scope(kept, id, from, bits) {
+            again(kept, origin, place);
+            return Some(kept);
+        }
+        let block = if kept.is_null() { pool::allocate_class(class) } else { pool::start(kept) };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
             root: Node { bitmap: below.bitmap | bit, entries: slots as u32 },
             segment: segment + 1,
             run,
-            bits: bits | head.reach | FLAT,
+            bits,
             ..Frame::new(id, from, head.kind, name, place, origin, before as u32)
         });
         let at = rank(below.bitmap, bit);
         // The bit says that there is a slot, flatness that it leads to a frame.
         if taken && (*get(from.cast(), at).as_frame()).id != id {
-            Frame::free(frame);
+            pool::free(frame, UNKNOWN);
             return None;
         }
         copy(from, frame, 0, 0, at);
         copy(from, frame, at + usize::from(taken), at + 1, slots - at - 1);
-        let special = if bits_are_short(bits | head.reach) { SPECIAL } else { 0 };
+        let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
         put(frame.cast(), at, Slot::frame(frame, special));
         Some(frame)
     }
 }
 
-fn bits_are_short(bits: u8) -> bool {
-    bits & (STACK | CHECKPOINT) != 0
+/// Whether a frame that ended was a scope of the same variable, entered on the very frame that is the top now.
+///
+/// # Safety
+/// 1. `kept` is a frame that ended and is kept; `from` is alive or null.
+#[inline(always)]
+unsafe fn is_same_scope(kept: *const Frame, id: usize, from: *const Frame, bits: u8) -> bool {
+    // SAFETY: #1.
+    unsafe {
+        (*kept).id == id
+            && (*kept).parent == from
+            && (*kept).bits == bits
+            && bits & MARKER != 0
+            && (*kept).origin.get().serial == number_below(from)
+            && (*kept).origin.get().serial != UNKNOWN
+    }
+}
+
+/// What tells a frame from all that ever lay, or will lie, in its place.
+///
+/// # Safety
+/// 1. `frame` is alive or null.
+#[inline(always)]
+pub(super) unsafe fn number_below(frame: *const Frame) -> u64 {
+    if frame.is_null() {
+        return NO_FRAME;
+    }
+    // SAFETY: #1; a frame that begins a checkpoint has a serial number.
+    unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { UNKNOWN } }
+}
+
+/// Makes a frame that ended the same scope once more: its index is as it was.
+///
+/// # Safety
+/// 1. [`is_same_scope`] said so.
+#[inline(always)]
+unsafe fn again(kept: *mut Frame, origin: Origin, place: &'static Location<'static>) {
+    // SAFETY: #1; `weak` and all that is not written here are as in a new frame.
+    unsafe {
+        (&raw mut (*kept).strong).write(AtomicU32::new(1));
+        (&raw mut (*kept).values).write(AtomicU32::new(1));
+        (&raw mut (*kept).place).write(place);
+        (*kept).state.set(0);
+        (*kept).gone.set(false);
+        (*kept).origin.set(origin);
+    }
+}
+
+/// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or needs no end.
+///
+/// # Safety
+/// 1. Nobody uses `frame` any more; all its counts are one.   2. `below` is the number of its parent, or [`UNKNOWN`].
+#[inline(always)]
+pub(super) unsafe fn free(frame: *const Frame, below: u64) {
+    // SAFETY: #1; a flat binding with a static name is what `build` makes, and its index is that of its parent.
+    unsafe {
+        if (*frame).is(FLAT) && !(*frame).is(OWNED_NAME) && (*frame).role == Role::Binding {
+            pool::free(frame.cast_mut(), below);
+        } else {
+            build::free(frame);
+        }
+    }
 }
 
 /// Copies `number` slots, from position `from` on, to those from `to` on.

@@ -6,23 +6,20 @@
 //! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
-use super::pool;
-use super::slot::{Node, SPECIAL, Slot};
-use super::trie::{self, Edit, Extent, Writer};
+use super::slot::Node;
 use crate::sync::{AtomicU32, Watch};
-use std::alloc::Layout;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
-use std::ptr;
 
 /// How the value of a frame is laid out, dropped and, if its variable allows it, shown.
 pub(crate) struct Kind {
-    size: usize,
-    align: usize,
-    /// Of the value from the frame.
-    offset: usize,
-    extent: usize,
+    pub(super) size: usize,
+    pub(super) align: usize,
+    /// Where the value lies, from the frame.
+    pub(super) offset: usize,
+    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its own.
+    pub(super) extent: usize,
     drop: Option<unsafe fn(*mut u8)>,
     show: Option<Show>,
 }
@@ -51,12 +48,6 @@ impl Kind {
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.drop.is_none()
-    }
-
-    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its own.
-    #[inline]
-    pub(super) fn extent(&self) -> usize {
-        self.extent
     }
 
     pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
@@ -105,7 +96,7 @@ pub(super) const SEALED: u8 = 2;
 /// This frame does not count its parent: it counts what it shows in another way.
 pub(super) const CUT: u8 = 4;
 /// The name is a counted string.
-const OWNED_NAME: u8 = 8;
+pub(super) const OWNED_NAME: u8 = 8;
 /// The binding is seen on its own stack only.
 pub(super) const STACK: u8 = 16;
 /// The binding is seen in its own checkpoint only.
@@ -195,147 +186,12 @@ impl Name {
         }
     }
 
-    fn into_raw(self: &Name) -> (*const str, u8) {
+    pub(super) fn into_raw(self: &Name) -> (*const str, u8) {
         match self {
             Name::Static(name) => (*name, 0),
             Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), OWNED_NAME),
         }
     }
-}
-
-/// What a new frame is to say.
-pub(super) struct Draft<'a> {
-    pub(super) role: Role,
-    pub(super) bits: u8,
-    pub(super) id: usize,
-    pub(super) name: &'a Name,
-    pub(super) kind: &'static Kind,
-    pub(super) place: &'static Location<'static>,
-    pub(super) parent: *const Frame,
-    pub(super) origin: Origin,
-    pub(super) run: u16,
-    /// Where the index is taken from; null for an empty one.
-    pub(super) from: *const Frame,
-    /// A tag for all that is taken from there.
-    pub(super) tag: usize,
-    /// What changes of it, at `id`.
-    pub(super) edit: Edit,
-    /// Where `id` leads then; `None`: to the new frame.
-    pub(super) to: Option<Slot>,
-}
-
-static NOTHING: Node = Node::EMPTY;
-
-impl Draft<'_> {
-    /// Where the index is taken from, and whether it is one node alone.
-    fn root(&self) -> (*const Node, bool) {
-        if self.from.is_null() {
-            return (&raw const NOTHING, true);
-        }
-        // SAFETY: #1 of `build`.
-        (self.from.cast(), unsafe { (*self.from).bits & FLAT != 0 })
-    }
-
-    /// Makes the frame; its value, if its kind has one, is still to be written with [`Frame::init`].
-    ///
-    /// # Safety
-    /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the new frame.
-    /// 2. An id to be removed leads somewhere.
-    pub(super) unsafe fn build(&self) -> *mut Frame {
-        let (root, is_flat) = self.root();
-        let (segment, extent) = self.segment();
-        // SAFETY: #1, and the empty node leads nowhere.
-        let flat = if is_flat { unsafe { trie::flat(root, self.id, self.edit) } } else { None };
-        let bytes = match &flat {
-            Some(flat) => flat.bytes(),
-            // SAFETY: as above.
-            None => unsafe { trie::measure(root, self.id, self.edit, extent) },
-        };
-        let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
-        // SAFETY: a frame is not of size zero.
-        let block = unsafe { pool::allocate(layout(before, self.kind)) };
-        // SAFETY: the layout has the frame after that many bytes.
-        let frame = unsafe { block.add(before) }.cast::<Frame>();
-        let (name, owned) = self.name.into_raw();
-        let cut = match (extent, self.role) {
-            (Extent::Whole, _) => CUT | WHOLE,
-            (Extent::Path, Role::Adopt) => CUT,
-            (Extent::Path, _) => 0,
-        };
-        // SAFETY: the block is ours, aligned and large enough.
-        unsafe {
-            let before = u32::try_from(before).expect("an index of less than 4 GiB");
-            frame.write(Frame {
-                segment,
-                run: self.run,
-                role: self.role,
-                bits: self.bits | owned | cut,
-                ..Frame::new(self.id, self.parent, self.kind, name, self.place, self.origin, before)
-            });
-        }
-        let special = if self.is_special() { SPECIAL } else { 0 };
-        let slot = self.to.unwrap_or_else(|| Slot::frame(frame, special));
-        // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame yet.
-        unsafe {
-            if let Some(flat) = flat {
-                flat.write(root, frame.cast(), slot, self.tag);
-                (*frame).bits |= FLAT;
-            } else {
-                let mut writer = Writer { free: block, tag: self.tag, extent };
-                trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer);
-                debug_assert!(writer.free.addr() <= frame.addr());
-                if (*frame).root.bitmap.count_ones() == (*frame).root.entries {
-                    (*frame).bits |= FLAT;
-                }
-            }
-        }
-        // SAFETY: what the index leads to is alive by #1, the frame itself is whole.
-        unsafe { trie::check(frame.cast(), 0, 0, (extent == Extent::Path).then_some(self.id)) };
-        frame
-    }
-
-    fn is_special(&self) -> bool {
-        self.role != Role::Binding || self.bits & (STACK | CHECKPOINT) != 0
-    }
-
-    /// How many frames lie since the last whole index, and whether it is time for another one.
-    fn segment(&self) -> (u16, Extent) {
-        if self.from.is_null() {
-            return (1, Extent::Path);
-        }
-        // SAFETY: #1 of `build`.
-        let from = unsafe { &*self.from };
-        if self.role == Role::Digest || outgrown(from.segment, from.root.entries) {
-            (0, Extent::Whole)
-        } else {
-            (from.segment + 1, Extent::Path)
-        }
-    }
-}
-
-/// Whether so many frames are well beyond the variables they show, so that it is time to shorten the chain.
-///
-/// A new index of `entries` variables is written at most once for twice as many frames and 32 more: a constant
-/// for each frame. The cap keeps the numbers in 16 bits; beyond it each frame pays `entries` / 32 768 words.
-pub(super) fn outgrown(frames: u16, entries: u32) -> bool {
-    u32::from(frames) >= (2 * entries.min(u32::MAX / 4) + 32).min(1 << 15)
-}
-
-fn layout(before: usize, kind: &Kind) -> Layout {
-    let size = before + kind.offset + kind.size;
-    let align = kind.align.max(align_of::<Frame>());
-    Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
-}
-
-/// The layout of a block that exists, or of one with so few bytes before the frame that it can.
-///
-/// # Safety
-/// 1. A frame of that kind with so many bytes before it is of a size that can be allocated.
-#[inline]
-pub(super) unsafe fn block_layout(before: usize, kind: &Kind) -> Layout {
-    let size = before + kind.offset + kind.size;
-    // SAFETY: alignments are powers of two; #1.
-    unsafe { Layout::from_size_align_unchecked(size, kind.align.max(align_of::<Frame>())) }
 }
 
 impl Frame {
@@ -409,27 +265,6 @@ impl Frame {
             this.watch.writes();
             // SAFETY: the kind is that of the value; #1.
             unsafe { drop(frame.cast::<u8>().add(this.kind.offset).cast_mut()) };
-        }
-    }
-
-    /// Gives the block back; the value has ended before.
-    ///
-    /// # Safety
-    /// 1. Nobody uses the frame any more.
-    #[inline]
-    pub(super) unsafe fn free(frame: *const Frame) {
-        // SAFETY: #1; the layout is computed from the same numbers as when the block was allocated.
-        unsafe {
-            let (before, kind) = ((*frame).before as usize, (*frame).kind);
-            if (*frame).bits & OWNED_NAME != 0 {
-                drop(crate::sync::Arc::from_raw((*frame).name));
-            }
-            let frame = frame.cast_mut();
-            ptr::drop_in_place(frame);
-            let block = frame.cast::<u8>().sub(before);
-            if !pool::free_small(block, before + kind.extent) {
-                pool::free(block, block_layout(before, kind));
-            }
         }
     }
 

@@ -1,9 +1,11 @@
 //! Frames that leave a stack: in order, with all inside them, or all at once.
 
-use super::counts::{give_if_sole, take};
+use super::counts::{give_if_sole, is_sole, take};
+use super::flat;
 use super::frame::*;
 use super::link::Link;
 use super::parting::{Parting, retire};
+use super::pool::UNKNOWN;
 use super::spine::Spine;
 use std::ptr;
 
@@ -45,23 +47,49 @@ impl Spine {
         }
     }
 
-    /// Leaves the innermost frame, if it alone is the checkpoint with that number and belongs to nobody else (I8).
+    /// Leaves the innermost frame, if it alone is the checkpoint with that number, nobody else keeps it, and its
+    /// value needs no end. Says whether that was so.
     #[inline]
-    pub(super) fn take_alone(&self, serial: u64) -> Option<*const Frame> {
-        if self.is_bare() {
-            return None;
-        }
+    pub(super) fn leave_plain(&self, serial: u64) -> bool {
         let top = self.top.get();
-        // SAFETY: S1; a frame that begins a checkpoint has a serial number.
+        if self.is_bare() {
+            return false;
+        }
+        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is ours.
         unsafe {
             let this = &*top;
-            let alone =
-                this.is(MARKER) && this.origin.get().serial == serial && this.state.get() & (SHARED | HELD) == 0;
-            alone.then(|| {
-                self.top.set(this.parent);
-                top
-            })
+            if !this.is(MARKER) || this.origin.get().serial != serial || !this.kind.is_plain() {
+                return false;
+            }
+            let parent = this.parent;
+            let state = this.state.get();
+            if state != 0 {
+                // The count of the parent passes to the stack, as in `pop`.
+                let simple = state == SHARED && !this.is(CUT | STACK | CHECKPOINT);
+                if !simple || !give_if_sole(this) {
+                    return false;
+                }
+                if !is_sole(this) {
+                    this.set_state(DEAD);
+                    self.top.set(parent);
+                    self.end_shared(top);
+                    return true;
+                }
+            }
+            self.top.set(parent);
+            // On the floor everything is tagged as inherited; on another stack the same frame would not be.
+            let is_floor = self.is_bare() && !parent.is_null();
+            flat::free(top, if is_floor { UNKNOWN } else { flat::number_below(parent) });
+            true
         }
+    }
+
+    /// Ends a shared frame that has left the stack and is dead, but whose value or memory others keep.
+    #[cold]
+    fn end_shared(&self, frame: *const Frame) {
+        let parting = Parting::free();
+        // SAFETY: the frame was on this stack.
+        unsafe { retire(frame, parting.ending()) };
     }
 
     /// Leaves the checkpoint with that serial number and all inside it.

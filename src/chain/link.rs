@@ -3,6 +3,7 @@
 //! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are not carried.
 //! Everything reached through a link is immutable but for the counts, so links go to other threads freely.
 
+use super::build::*;
 use super::counts::{Held, give_strong, give_weak, hold_all, take, take_if_alive};
 use super::diff;
 use super::frame::*;

@@ -1,10 +1,11 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
-//! code. A file uses what stands before it: `pool`, `slot`, `trie`, `frame`, `key`, `queue`, `counts`, `diff`, `parting`, `link`,
+//! code. A file uses what stands before it: `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`, `counts`, `diff`, `parting`, `link`,
 //! `spine`, `enter`, `share`, `leave`, `change`, `own`, `serial`, `current`.
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
+mod build;
 mod change;
 mod counts;
 pub(crate) mod current;

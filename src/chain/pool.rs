@@ -1,16 +1,17 @@
-//! Blocks that were freed on this thread, kept for the next frames of their size.
+//! Frames that ended on this thread, kept for the next ones of their size.
 //!
 //! Most frames are entered and left on one thread, in a rhythm; their blocks go to and fro here without asking the
-//! allocator. Each thread keeps a few blocks of each size and gives them back when it ends. Blocks may come from
-//! other threads: a block belongs to whoever frees it.
+//! allocator. Each thread keeps a few of each size and gives them back when it ends. Blocks may come from other
+//! threads: a block belongs to whoever frees it.
+//!
+//! What is kept is still as its last frame left it, but for the link. If the same scope is entered again in the same
+//! place, as in a loop, nearly all of it is as it must be (see [`Kept`] and `flat`).
 
+use super::frame::{Frame, Kind};
 use crate::sync::{self, REUSE, at_thread_end, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
-
-/// The alignment of all blocks that are kept: that of a frame.
-const ALIGN: usize = 8;
 
 /// Blocks that are kept differ in size by so many bytes.
 const STEP: usize = 16;
@@ -19,7 +20,7 @@ const STEP: usize = 16;
 const CLASSES: usize = 32;
 
 /// How many blocks of one size are kept: enough for a usual depth of nesting, 64 KiB of a thread at the most.
-const KEPT: u8 = 8;
+const MOST: u8 = 8;
 
 struct Pool {
     classes: [Class; CLASSES],
@@ -27,11 +28,27 @@ struct Pool {
     armed: Cell<Option<bool>>,
 }
 
-/// A list of free blocks, linked through their first word.
 struct Class {
-    first: Cell<*mut u8>,
+    first: Cell<*mut Kept>,
     number: Cell<u8>,
 }
+
+/// A frame that ended, seen as a link of a list: the counts make room for the next one.
+///
+/// Its origin says whether its index can be used once more: it is the serial number of the frame below at the time
+/// of leaving, [`NO_FRAME`] if there was none, or [`UNKNOWN`].
+#[repr(C, align(8))]
+struct Kept {
+    root: super::slot::Node,
+    next: *mut Kept,
+}
+
+const _: () = assert!(std::mem::offset_of!(Kept, next) == std::mem::offset_of!(Frame, strong), "where the counts are");
+
+/// No frame has this serial number.
+pub(super) const UNKNOWN: u64 = 0;
+/// No frame has this serial number either.
+pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
@@ -42,112 +59,115 @@ thread_slot! {
 
 at_thread_end! { fn arm() => end }
 
-/// Which class a size belongs to, if it is one that is kept.
+/// Which class a block belongs to, if it is of one that is kept: frames with so many bytes before them.
 #[inline]
-fn class(size: usize) -> Option<usize> {
-    let class = (size - 1) / STEP;
+pub(super) fn class(before: usize, kind: &Kind) -> Option<usize> {
+    let class = (before + kind.extent - 1) / STEP;
     (REUSE && class < CLASSES).then_some(class)
-}
-
-fn class_of(layout: Layout) -> Option<usize> {
-    if layout.align() <= ALIGN { class(layout.size()) } else { None }
 }
 
 #[inline]
 fn rounded(class: usize) -> Layout {
-    const { assert!(STEP.is_power_of_two() && STEP >= ALIGN) };
-    // SAFETY: the step is a power of two, and the sizes are small.
-    unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, ALIGN) }
+    // SAFETY: the alignment is a power of two, and the sizes are small.
+    unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, align_of::<Frame>()) }
 }
 
-/// A block of `size` bytes, aligned for a frame, if that is a size that is kept. The size is not zero.
+/// A frame of that class that ended on this thread, as it was left; null if there is none.
 #[inline]
-pub(super) fn allocate_small(size: usize) -> Option<*mut u8> {
-    let class = class(size)?;
-    let kept = POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut());
-    Some(if kept.is_null() { allocate_class(class) } else { kept })
+pub(super) fn take(class: usize) -> *mut Frame {
+    POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
 }
 
+/// A new block of that class.
 #[cold]
 #[inline(never)]
-fn allocate_class(class: usize) -> *mut u8 {
+pub(super) fn allocate_class(class: usize) -> *mut u8 {
     // SAFETY: the size of a class is not zero.
     unsafe { sync::allocate(rounded(class)) }
 }
 
-/// Gives a block of `size` bytes back, if that is a size that is kept.
+/// A block for a frame of that kind with so many bytes before it.
+pub(super) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
+    let Some(class) = class(before, kind) else {
+        // SAFETY: a frame is not of size zero.
+        return unsafe { sync::allocate(layout(before, kind)) };
+    };
+    let kept = take(class);
+    // SAFETY: a frame lies in a block of its own, after so many bytes.
+    if kept.is_null() { allocate_class(class) } else { unsafe { start(kept) } }
+}
+
+/// Where the block of a frame starts.
 ///
 /// # Safety
-/// 1. `block` came from [`allocate_small`] or [`allocate`] with this size and is not used again.
+/// 1. `frame` is one, or was and is kept.
 #[inline]
-#[must_use]
-pub(super) unsafe fn free_small(block: *mut u8, size: usize) -> bool {
-    let Some(class) = class(size) else { return false };
-    // SAFETY: by #1 the block is ours, and it is larger than a pointer.
-    if POOL.try_with(|pool| unsafe { pool.keep(class, block) }) != Ok(true) {
-        // SAFETY: #1; blocks of a class are allocated with its layout.
-        unsafe { free_class(block, class) };
+pub(super) unsafe fn start(frame: *mut Frame) -> *mut u8 {
+    // SAFETY: #1; the number of bytes before it stays when it ends.
+    unsafe { frame.cast::<u8>().sub((*frame).before as usize) }
+}
+
+fn layout(before: usize, kind: &Kind) -> Layout {
+    let size = before + kind.offset + kind.size;
+    let align = kind.align.max(align_of::<Frame>());
+    Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
+}
+
+/// Takes the block of a frame back. `below` is for the next frame of its size to know the index by.
+///
+/// # Safety
+/// 1. Nobody uses `frame` any more. If `below` is not [`UNKNOWN`], it is the serial number of the frame that the
+/// index was taken from, or [`NO_FRAME`].
+#[inline]
+pub(super) unsafe fn free(frame: *mut Frame, below: u64) {
+    // SAFETY: #1.
+    unsafe {
+        let (before, kind) = ((*frame).before as usize, (*frame).kind);
+        let Some(class) = class(before, kind) else {
+            return sync::free(start(frame), layout(before, kind));
+        };
+        (*frame).origin.set(super::frame::Origin { serial: below });
+        if POOL.try_with(|pool| pool.keep(class, frame)) != Ok(true) {
+            free_class(frame, class);
+        }
     }
-    true
 }
 
 /// # Safety
-/// 1. `block` was allocated for that class and is not used again.
+/// 1. `frame` is of that class and nobody uses it any more.
 #[cold]
 #[inline(never)]
-unsafe fn free_class(block: *mut u8, class: usize) {
-    // SAFETY: #1.
-    unsafe { sync::free(block, rounded(class)) }
-}
-
-/// A block for `layout`.
-///
-/// # Safety
-/// 1. `layout` is not of size zero.
-pub(super) unsafe fn allocate(layout: Layout) -> *mut u8 {
-    match class_of(layout) {
-        Some(_) => allocate_small(layout.size()).expect("a size that is kept"),
-        // SAFETY: #1.
-        None => unsafe { sync::allocate(layout) },
-    }
-}
-
-/// Gives a block back that [`free_small`] does not take.
-///
-/// # Safety
-/// 1. `block` came from [`allocate`] with this `layout` and is not used again.
-#[cold]
-pub(super) unsafe fn free(block: *mut u8, layout: Layout) {
-    debug_assert!(class_of(layout).is_none());
-    // SAFETY: #1.
-    unsafe { sync::free(block, layout) }
+unsafe fn free_class(frame: *mut Frame, class: usize) {
+    // SAFETY: #1; blocks of a class are allocated with its layout.
+    unsafe { sync::free(start(frame), rounded(class)) }
 }
 
 impl Class {
     #[inline]
-    fn pop(&self) -> *mut u8 {
+    fn pop(&self) -> *mut Frame {
         let first = self.first.get();
         if !first.is_null() {
-            // SAFETY: free blocks are ours, and their first word leads to the next one.
-            self.first.set(unsafe { *first.cast::<*mut u8>() });
+            // SAFETY: what is kept is ours.
+            self.first.set(unsafe { (*first).next });
             self.number.set(self.number.get() - 1);
         }
-        first
+        first.cast()
     }
 }
 
 impl Pool {
     /// # Safety
-    /// 1. `block` is a block of that class that nobody uses.
+    /// 1. `frame` is of that class and nobody uses it any more.
     #[inline]
-    unsafe fn keep(&self, class: usize, block: *mut u8) -> bool {
+    unsafe fn keep(&self, class: usize, frame: *mut Frame) -> bool {
         let class = &self.classes[class];
-        if class.number.get() == KEPT || !self.is_armed() {
+        if class.number.get() == MOST || !self.is_armed() {
             return false;
         }
-        // SAFETY: #1; blocks are aligned for a pointer and larger than one.
-        unsafe { block.cast::<*mut u8>().write(class.first.get()) };
-        class.first.set(block);
+        let kept = frame.cast::<Kept>();
+        // SAFETY: #1; the link takes the place of the counts.
+        unsafe { (&raw mut (*kept).next).write(class.first.get()) };
+        class.first.set(kept);
         class.number.set(class.number.get() + 1);
         true
     }
@@ -168,12 +188,12 @@ fn end() {
         pool.armed.set(Some(false));
         for (class, list) in pool.classes.iter().enumerate() {
             loop {
-                let block = list.pop();
-                if block.is_null() {
+                let frame = list.pop();
+                if frame.is_null() {
                     break;
                 }
-                // SAFETY: blocks of a class were allocated with its layout, and nobody uses them.
-                unsafe { sync::free(block, rounded(class)) };
+                // SAFETY: what is kept is of that class and ours.
+                unsafe { free_class(frame, class) };
             }
         }
     });
