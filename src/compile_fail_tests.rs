@@ -184,10 +184,10 @@ pub struct ValueIsSync;
 
 /// Also of a variable that is made at run time.
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail,E0599
 /// let x = stackholm::Var::<std::cell::RefCell<u32>>::named("x");
 /// ```
-/// Says: `RefCell<u32>` cannot be shared between threads safely
+/// Says: `RefCell<u32>: Sync`
 ///
 /// ```
 /// let x = stackholm::Var::<std::sync::RwLock<u32>>::named("x");
