@@ -12,6 +12,9 @@ pub(crate) use door::*;
 pub(crate) use std::sync::atomic::AtomicUsize as StaticAtomicUsize;
 pub(crate) use std::sync::{Arc, OnceLock};
 
+/// Whether this is a build for the models, where small structures show as much as large ones and cost less.
+pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
+
 #[cfg(not(stackholm_loom))]
 mod door {
     use super::Arc;

@@ -8,8 +8,8 @@ use super::counts::{Held, give_strong, give_weak, hold_all, take, take_if_alive}
 use super::diff;
 use super::frame::*;
 use super::key::Key;
+use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
-use super::spine::{Seen, Sight};
 use super::trie::{self, Edit};
 use std::fmt;
 use std::marker::PhantomData;

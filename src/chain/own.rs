@@ -3,7 +3,8 @@
 use super::key::Key;
 use super::parting::Parting;
 use super::serial::Serials;
-use super::spine::{Closed, Seen, Spine};
+use super::sight::Seen;
+use super::spine::{Closed, Spine};
 
 /// A spine that is owned as a value. What can be done with a shared reference only reads.
 pub(crate) struct Own {

@@ -6,6 +6,7 @@
 //! subtree when a node carries it.
 
 use super::frame::Frame;
+use crate::sync::MODELLED;
 
 /// The frame behind the slot needs a second look before its value is read.
 pub(super) const SPECIAL: usize = 2;
@@ -18,7 +19,7 @@ const TAGS: usize = NODE | SPECIAL | INHERITED;
 /// The bits of an id that one level of the index looks at: 32 ways, so that the bitmap is one `u32`.
 ///
 /// Under loom two ways, so that three variables already make several levels.
-pub(super) const BITS: u32 = if cfg!(stackholm_loom) { 1 } else { 5 };
+pub(super) const BITS: u32 = if MODELLED { 1 } else { 5 };
 
 /// How many slots of the index one node may have.
 pub(super) const WAYS: usize = 1 << BITS;

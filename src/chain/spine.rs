@@ -6,6 +6,7 @@
 
 use super::frame::*;
 use super::link::Link;
+use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot, bit, get, rank};
 use super::trie;
 use std::cell::Cell;
@@ -31,42 +32,6 @@ pub(crate) struct Spine {
 
 // SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
 unsafe impl Send for Spine {}
-
-/// What a variable is bound to, seen from one point.
-#[derive(Clone, Copy)]
-pub(crate) enum Seen {
-    Bound(&'static Location<'static>),
-    Masked(&'static Location<'static>),
-    /// It is bound, but does not reach here.
-    NotCarried(&'static Location<'static>),
-    Absent,
-}
-
-/// A binding or an alias that is seen.
-#[derive(Clone, Copy)]
-pub(super) struct Sight(pub(super) *const Frame);
-
-impl Sight {
-    /// # Safety
-    /// 1. What the sight was seen from is still there.
-    #[inline]
-    pub(super) unsafe fn seen(self) -> Seen {
-        // SAFETY: #1.
-        Seen::Bound(unsafe { (*self.0).place })
-    }
-
-    /// # Safety
-    /// 1. What the sight was seen from is still there.   2. It was found by the id of a key of `T`.
-    #[inline]
-    pub(super) unsafe fn value<T>(self) -> *const T {
-        // SAFETY: #1; by #2 the value is a `T`.
-        unsafe {
-            let source = Frame::source(self.0);
-            (*source).watch.reads();
-            Frame::value(source)
-        }
-    }
-}
 
 impl Spine {
     pub(crate) const fn new() -> Self {

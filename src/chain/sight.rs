@@ -1,0 +1,40 @@
+//! What is seen of a variable from one point, of a stack or of a context.
+
+use super::frame::Frame;
+use std::panic::Location;
+
+/// What a variable is bound to, seen from one point.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen {
+    Bound(&'static Location<'static>),
+    Masked(&'static Location<'static>),
+    /// It is bound, but does not reach here.
+    NotCarried(&'static Location<'static>),
+    Absent,
+}
+
+/// A binding or an alias that is seen.
+#[derive(Clone, Copy)]
+pub(super) struct Sight(pub(super) *const Frame);
+
+impl Sight {
+    /// # Safety
+    /// 1. What the sight was seen from is still there.
+    #[inline]
+    pub(super) unsafe fn seen(self) -> Seen {
+        // SAFETY: #1.
+        Seen::Bound(unsafe { (*self.0).place })
+    }
+
+    /// # Safety
+    /// 1. What the sight was seen from is still there.   2. It was found by the id of a key of `T`.
+    #[inline]
+    pub(super) unsafe fn value<T>(self) -> *const T {
+        // SAFETY: #1; by #2 the value is a `T`.
+        unsafe {
+            let source = Frame::source(self.0);
+            (*source).watch.reads();
+            Frame::value(source)
+        }
+    }
+}
