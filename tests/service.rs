@@ -5,6 +5,7 @@
 mod service;
 
 use clap::Parser as _;
+use service::chaos::Chaos;
 use service::fate;
 use service::options::Options;
 use service::verdict::Verdict;
@@ -19,7 +20,6 @@ fn run(arguments: &[&str]) -> Verdict {
 fn every_request_keeps_its_values_and_leaves_none() {
     let verdict = run(&[]);
     assert_eq!(verdict.faults(), Vec::<String>::new());
-    assert!(verdict.is_well());
 }
 
 #[test]
@@ -63,10 +63,18 @@ fn a_context_that_is_never_let_go_is_reported() {
 }
 
 #[test]
+fn a_service_shut_down_in_a_storm_leaves_nothing() {
+    fate::expect_ordered_panics();
+    let options = Options::parse_from(["service", "--chaos", "--seconds", "1", "--concurrency", "8"]);
+    let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
+    assert_eq!(aftermath.faults(), Vec::<String>::new());
+}
+
+#[test]
 fn a_planted_fault_makes_the_program_fail() {
     let failure = std::process::ExitCode::FAILURE;
-    let code = service::judge(&run(&["--plant-fault", "wrong"]));
+    let code = service::judge(&run(&["--plant-fault", "wrong"]).faults());
     assert_eq!(format!("{code:?}"), format!("{failure:?}"));
-    let code = service::judge(&run(&[]));
+    let code = service::judge(&run(&[]).faults());
     assert_ne!(format!("{code:?}"), format!("{failure:?}"));
 }

@@ -40,7 +40,11 @@ impl<C: Carrier> Chunks<C> {
     }
 
     fn chunk(&self) -> String {
-        self.visit.check(Hop::Body);
+        if self.sent == 1 {
+            self.visit.check(Hop::Body)
+        } else {
+            self.visit.check_again(Hop::Body)
+        }
         let said = self.visit.carrier.see(&self.visit.truth, 0, |id| format!("{} ", id.unwrap_or("(not bound)")));
         self.visit.truth.take_echo().unwrap_or(said + Hop::Body.name() + "\n")
     }

@@ -8,11 +8,15 @@ use super::plan::Plan;
 use axum::body::Bytes;
 use axum::http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error};
 use hyper_util::rt::TokioExecutor;
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// How a request ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,10 +48,7 @@ impl Client {
 
     /// Makes the request, and goes away half-way if that is its fate.
     pub(crate) async fn send(&self, app: &App, path: &str, plan: &Plan) -> Outcome {
-        let request = Request::get(format!("http://{}{path}", self.server));
-        let request = plan.headers(request).body(Empty::new()).expect("the headers are good");
-        let pool = if plan.multiplexed { &self.multiplexed } else { &self.plain };
-        let response = pool.request(request);
+        let response = self.pool(plan).request(self.request(path, plan));
         match plan.fate {
             Fate::CancelInHandler | Fate::CancelInTask => {
                 let half_way = app.lobby.wait_for(plan.request());
@@ -61,8 +62,51 @@ impl Client {
             }
             Fate::CancelInBody => read_half(response.await).await,
             Fate::Panic(hop) => see_panic(hop, response.await).await,
-            Fate::Answer | Fate::Planted(_) => read_all(plan, response.await).await,
+            Fate::Answer | Fate::Measured | Fate::Planted(_) => read_all(plan, response.await).await,
         }
+    }
+}
+
+/// How long a slow reader waits before each frame.
+const SLOWLY: Duration = Duration::from_millis(20);
+
+impl Client {
+    /// Makes a request that is answered, and takes its time to read it.
+    pub(crate) async fn send_and_read_slowly(&self, path: &str, plan: &Plan) -> Outcome {
+        let mut body = match self.pool(plan).request(self.request(path, plan)).await {
+            Ok(response) => response.into_body(),
+            Err(error) => return failed(&error),
+        };
+        let mut text = Vec::new();
+        while let Some(frame) = body.frame().await {
+            match frame.map(Frame::into_data) {
+                Ok(data) => text.extend(data.unwrap_or_default()),
+                Err(error) => return failed(&error),
+            }
+            tokio::time::sleep(SLOWLY).await;
+        }
+        judged(plan, &text)
+    }
+
+    /// Sends the first so many bytes of a request, and drops the connection.
+    pub(crate) async fn drop_connection(&self, path: &str, plan: &Plan, bytes: usize) -> io::Result<()> {
+        let request = self.request(path, plan);
+        let mut text = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.server);
+        for (name, value) in request.headers() {
+            text += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+        }
+        text += "\r\n";
+        let mut connection = TcpStream::connect(self.server).await?;
+        connection.write_all(&text.as_bytes()[..bytes.min(text.len())]).await
+    }
+
+    fn request(&self, path: &str, plan: &Plan) -> Request<Empty<Bytes>> {
+        let request = Request::get(format!("http://{}{path}", self.server));
+        plan.headers(request).body(Empty::new()).expect("the headers are good")
+    }
+
+    fn pool(&self, plan: &Plan) -> &Pool<HttpConnector, Empty<Bytes>> {
+        if plan.multiplexed { &self.multiplexed } else { &self.plain }
     }
 }
 
@@ -109,10 +153,14 @@ async fn read_all(plan: &Plan, response: Result<Response<Incoming>, Error>) -> O
         Ok(response) => response.into_body().collect().await,
         Err(error) => return failed(&error),
     };
-    let text = match body {
-        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-        Err(error) => return failed(&error),
-    };
+    match body {
+        Ok(body) => judged(plan, &body.to_bytes()),
+        Err(error) => failed(&error),
+    }
+}
+
+fn judged(plan: &Plan, body: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(body);
     if is_complete(plan, &text) {
         Outcome::Answered
     } else {
@@ -124,7 +172,11 @@ fn is_complete(plan: &Plan, text: &str) -> bool {
     let mut lines = text.lines();
     let whose = |line: &str| line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body");
     let chunks = lines.by_ref().take(CHUNKS as usize).filter(|line| whose(line)).count();
-    chunks == CHUNKS as usize && lines.eq([format!("{} looks", Hop::LOOKS)])
+    chunks == CHUNKS as usize && lines.eq([format!("{} looks", looks(plan.fate))])
+}
+
+fn looks(fate: Fate) -> u32 {
+    if fate == Fate::Measured { Hop::LOOKS_ONCE } else { Hop::LOOKS }
 }
 
 fn failed(error: &dyn std::error::Error) -> Outcome {
@@ -141,10 +193,10 @@ mod tests {
     fn an_answer_of_somebody_else_or_with_a_hop_too_few_is_refused() {
         let plan = Plan::new(1, 7, Weather::Calm);
         let own = "r-000007 body\n".repeat(4);
-        assert!(is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS)));
-        assert!(!is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS - 1)));
+        assert!(is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS_ONCE)));
+        assert!(!is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS_ONCE - 1)));
         assert!(!is_complete(&plan, &own));
         let others = own.replacen('7', "8", 1);
-        assert!(!is_complete(&plan, &format!("{others}{} looks\n", Hop::LOOKS)));
+        assert!(!is_complete(&plan, &format!("{others}{} looks\n", Hop::LOOKS_ONCE)));
     }
 }

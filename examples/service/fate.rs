@@ -10,8 +10,11 @@ pub(crate) const HEADER: &str = "x-fate";
 /// How a request is to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
+    /// Answered; every hop looks each time that the request comes by.
     #[default]
     Answer,
+    /// Answered; every hop looks once, as a service reads its variables for use and not for proof.
+    Measured,
     /// The client goes away while the handler awaits.
     CancelInHandler,
     /// The client goes away while a task that the handler spawned is at work.
@@ -56,6 +59,7 @@ impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fate::Answer => f.write_str("answer"),
+            Fate::Measured => f.write_str("measured"),
             Fate::CancelInHandler => f.write_str("cancel-in-handler"),
             Fate::CancelInTask => f.write_str("cancel-in-task"),
             Fate::CancelInBody => f.write_str("cancel-in-body"),
@@ -73,6 +77,7 @@ impl FromStr for Fate {
     fn from_str(text: &str) -> Result<Self, ()> {
         Ok(match text {
             "answer" => Fate::Answer,
+            "measured" => Fate::Measured,
             "cancel-in-handler" => Fate::CancelInHandler,
             "cancel-in-task" => Fate::CancelInTask,
             "cancel-in-body" => Fate::CancelInBody,

@@ -42,8 +42,11 @@ impl Hop {
         Hop::Body,
     ];
 
-    /// How often an answered request looks at its values, up to its last chunk.
+    /// How often an answered request looks around, up to its last chunk.
     pub(crate) const LOOKS: u32 = 22;
+
+    /// The same, if it looks only once at each hop.
+    pub(crate) const LOOKS_ONCE: u32 = Hop::ALL.len() as u32;
 
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -20,7 +20,7 @@ pub(crate) async fn journey<C: Carrier>(visit: Visit<C>) -> Response {
     finished(tokio::spawn(async move { truth.sees_nothing(Hop::Stranger) })).await;
     visit.at(Hop::Checkpoint, checkpoint).await;
     // What the block and those whom it called have bound is gone.
-    visit.check(Hop::Handler);
+    visit.check_again(Hop::Handler);
     body(&visit)
 }
 
@@ -32,7 +32,7 @@ async fn checkpoint<C: Carrier>(visit: Visit<C>) {
         visit.at(Hop::Left, |visit| in_turns(visit, Hop::Left)),
         visit.at(Hop::Right, |visit| in_turns(visit, Hop::Right)),
     );
-    visit.check(Hop::Checkpoint);
+    visit.check_again(Hop::Checkpoint);
     if visit.truth.fate == Fate::CancelInHandler {
         visit.truth.tell();
         pending::<()>().await;
@@ -41,7 +41,7 @@ async fn checkpoint<C: Carrier>(visit: Visit<C>) {
     let job = visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || blocking(&visit)));
     finished(task).await;
     finished(job).await;
-    visit.check(Hop::Checkpoint);
+    visit.check_again(Hop::Checkpoint);
     if visit.truth.fate == Fate::CancelInTask {
         pending::<()>().await;
     }
@@ -50,7 +50,7 @@ async fn checkpoint<C: Carrier>(visit: Visit<C>) {
 async fn in_turns<C: Carrier>(visit: Visit<C>, hop: Hop) {
     visit.check(hop);
     yield_now().await;
-    visit.check(hop);
+    visit.check_again(hop);
 }
 
 /// Hands over to a task; or does it wrong, if that was ordered.
@@ -76,7 +76,7 @@ async fn task<C: Carrier>(visit: Visit<C>) {
     }
     let subtask = visit.at_once(Hop::Subtask, |visit| C::spawn(async move { visit.check(Hop::Subtask) }));
     finished(subtask).await;
-    visit.check(Hop::Task);
+    visit.check_again(Hop::Task);
 }
 
 fn blocking<C: Carrier>(visit: &Visit<C>) {
@@ -85,7 +85,7 @@ fn blocking<C: Carrier>(visit: &Visit<C>) {
     if let Err(panic) = thread.join() {
         resume_unwind(panic);
     }
-    visit.check(Hop::Blocking);
+    visit.check_again(Hop::Blocking);
 }
 
 /// Awaits what was spawned; its panic becomes ours.

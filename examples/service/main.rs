@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example service               drives itself, and ends with a table
 //! cargo run --release --example service -- --serve    stays, for curl
+//! cargo run --release --example service -- --chaos    mistreats itself for a minute
 //! ```
 //!
 //! Ten variables come with each request. The handler opens checkpoints, awaits, spawns tasks, uses the blocking
@@ -18,6 +19,7 @@ mod body;
 mod by_hand;
 mod carrier;
 mod census;
+pub(crate) mod chaos;
 mod client;
 mod contexts;
 pub(crate) mod fate;
@@ -25,6 +27,7 @@ mod hop;
 mod journey;
 mod ledger;
 mod lobby;
+mod memory;
 mod nothing;
 pub(crate) mod options;
 mod plan;
@@ -32,12 +35,14 @@ mod processor;
 mod race;
 mod ratio;
 mod server;
+mod storm;
 pub(crate) mod tally;
 mod truth;
 mod variables;
 pub(crate) mod verdict;
 mod visit;
 
+use chaos::Chaos;
 use clap::Parser;
 use client::Client;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -54,17 +59,23 @@ fn main() -> io::Result<ExitCode> {
     if options.serve {
         return serve().map(|()| ExitCode::SUCCESS);
     }
+    if options.chaos {
+        let aftermath = Chaos::new(&options)?.run()?;
+        println!("{aftermath}");
+        return Ok(judge(&aftermath.faults()));
+    }
     let verdict = run(&options)?;
     println!("{verdict}");
-    Ok(judge(&verdict))
+    Ok(judge(&verdict.faults()))
 }
 
-pub(crate) fn judge(verdict: &Verdict) -> ExitCode {
-    if verdict.is_well() {
+/// Says what was wrong, if anything was.
+pub(crate) fn judge(faults: &[String]) -> ExitCode {
+    if faults.is_empty() {
         println!("All is well: no value was wrong, no request was lost, nothing is left.");
         return ExitCode::SUCCESS;
     }
-    for fault in verdict.faults() {
+    for fault in faults {
         eprintln!("{fault}");
     }
     ExitCode::FAILURE

@@ -19,9 +19,9 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) requests: Option<u64>,
 
-    /// How many of them at a time
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) concurrency: u16,
+    /// How many of them at a time [default: 32, and 200 with --chaos]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) concurrency: Option<u16>,
 
     /// What the requests are made from
     #[arg(long, default_value_t = 1)]
@@ -35,6 +35,14 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) serve: bool,
 
+    /// Instead of comparing: cancel, panic, read slowly, drop connections, shut down, all at once and for a time
+    #[arg(long, conflicts_with_all = ["serve", "requests", "rounds"])]
+    pub(crate) chaos: bool,
+
+    /// For how many seconds
+    #[arg(long, default_value_t = 60, requires = "chaos")]
+    pub(crate) seconds: u64,
+
     /// Do something wrong in one request, to see that it is noticed
     #[arg(long, hide = true)]
     pub(crate) plant_fault: Option<Fault>,
@@ -44,6 +52,11 @@ impl Options {
     /// How many requests to make at most.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.unwrap_or(REQUESTS)
+    }
+
+    /// How many clients there are at a time.
+    pub(crate) fn clients(&self) -> u16 {
+        self.concurrency.unwrap_or(if self.chaos { 200 } else { 32 })
     }
 
     /// How long to go on beginning rounds.

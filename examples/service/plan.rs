@@ -17,7 +17,7 @@ const CANCELS: [Fate; 3] = [Fate::CancelInHandler, Fate::CancelInTask, Fate::Can
 /// Whether requests may end before their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
-    /// All are answered; these are measured.
+    /// All are answered, and looked at once at each hop; these are measured.
     Calm,
     /// A quarter is cancelled, a quarter panics, and every other one comes by HTTP/2.
     Rough,
@@ -45,8 +45,11 @@ impl Plan {
             rng.random_range(0..10).to_string(),
             rng.random_range(1..60_000).to_string(),
         ];
-        let rough = weather == Weather::Rough;
-        Plan { texts, fate: if rough { any_fate(&mut rng) } else { Fate::Answer }, multiplexed: rough && rng.random() }
+        let (fate, multiplexed) = match weather {
+            Weather::Calm => (Fate::Measured, false),
+            Weather::Rough => (any_fate(&mut rng), rng.random()),
+        };
+        Plan { texts, fate, multiplexed }
     }
 
     pub(crate) fn request(&self) -> &str {

@@ -106,7 +106,7 @@ impl<'a> Race<'a> {
             weather,
             fault: self.options.plant_fault.filter(|_| planted),
         };
-        let tally = self.clients.block_on(block.drive(&self.client, self.options.concurrency));
+        let tally = self.clients.block_on(block.drive(&self.client, self.options.clients()));
         self.progress.inc(count);
         tally
     }

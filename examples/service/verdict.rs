@@ -32,11 +32,6 @@ impl Verdict {
         Verdict { columns: lanes.into_iter().map(|lane| Column::new(lane, apps)).collect() }
     }
 
-    /// Whether nothing was wrong, nothing lost and nothing left.
-    pub(crate) fn is_well(&self) -> bool {
-        self.faults().is_empty()
-    }
-
     /// What was wrong, one line each.
     pub(crate) fn faults(&self) -> Vec<String> {
         self.columns.iter().flat_map(Column::faults).collect()
@@ -104,7 +99,7 @@ impl Column {
             faults.push(format!("{name}: {} requests failed; the first of them:", tally.failed));
             faults.extend(tally.failures.iter().map(|line| format!("  {line}")));
         }
-        if self.hops < tally.answered * u64::from(Hop::LOOKS) {
+        if self.hops < tally.answered * u64::from(Hop::LOOKS_ONCE) {
             faults.push(format!("{name}: only {} hops for {} answers", self.hops, tally.answered));
         }
         faults
@@ -121,7 +116,13 @@ impl fmt::Display for Verdict {
         writeln!(f, "throughput, ratio of medians:")?;
         writeln!(f, "  contexts to by hand  {}", Ratio::of(&contexts.rates, &by_hand.rates))?;
         writeln!(f, "  contexts to nothing  {}", Ratio::of(&contexts.rates, &nothing.rates))?;
-        writeln!(f, "  by hand to nothing   {}", Ratio::of(&by_hand.rates, &nothing.rates))
+        writeln!(f, "  by hand to nothing   {}", Ratio::of(&by_hand.rates, &nothing.rates))?;
+        match (contexts.processor_each(), by_hand.processor_each()) {
+            (Some(ours), Some(theirs)) => {
+                writeln!(f, "processor time, contexts to by hand: {:.3} ×", ours.div_duration_f64(theirs))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,0 +1,171 @@
+//! Bad weather for a given time: one service after the other is shut down in the middle of a storm.
+//!
+//! After each shutdown no value may be alive, and from shutdown to shutdown memory may not grow.
+
+use super::app::App;
+use super::client::Client;
+use super::memory;
+use super::options::Options;
+use super::ratio::median;
+use super::server::{Apps, Server, Way};
+use super::storm::{Ends, Storm};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// How long a service lives.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// Memory may differ by so much from the middle third of the time to the last: by a tenth, and by what the
+/// allocator keeps for a thread more or less.
+const GROWTH: (f64, f64) = (1.1, 4096.0);
+
+/// Some time of chaos.
+pub(crate) struct Chaos<'a> {
+    options: &'a Options,
+    apps: Apps,
+    clients: Runtime,
+    next: Arc<AtomicU64>,
+    begun: Instant,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Aftermath {
+    ends: Ends,
+    lives: u64,
+    hops: u64,
+    wrong: u64,
+    lines: Vec<String>,
+    /// The most values that were alive after a shutdown.
+    alive: usize,
+    /// After each shutdown, in KiB.
+    resident: Vec<f64>,
+}
+
+impl<'a> Chaos<'a> {
+    pub(crate) fn new(options: &'a Options) -> io::Result<Self> {
+        let clients = Builder::new_multi_thread().thread_name("client").enable_all().build()?;
+        let next = Arc::new(AtomicU64::new(0));
+        Ok(Chaos { options, apps: Apps::default(), clients, next, begun: Instant::now() })
+    }
+
+    /// One service after the other, until the time is over.
+    pub(crate) fn run(self) -> io::Result<Aftermath> {
+        let mut aftermath = Aftermath::new();
+        let time = Duration::from_secs(self.options.seconds);
+        while let Some(left) = time.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) {
+            let ends = self.live(left.min(LIFE))?;
+            aftermath.add(ends, self.app());
+            println!("{:>5} s  {}", self.begun.elapsed().as_secs(), aftermath.line());
+        }
+        Ok(aftermath)
+    }
+
+    fn app(&self) -> &Arc<App> {
+        self.apps.of(Way::Contexts)
+    }
+
+    /// One service: it is shut down while its clients are still at it.
+    fn live(&self, time: Duration) -> io::Result<Ends> {
+        let server = Server::start(&self.apps)?;
+        let storm = Arc::new(Storm {
+            app: Arc::clone(self.app()),
+            client: Client::new(server.address),
+            seed: self.options.seed,
+            next: Arc::clone(&self.next),
+            is_over: AtomicBool::new(false),
+        });
+        self.clients.block_on(async {
+            let clients = storm.begin(self.options.clients());
+            tokio::time::sleep(time).await;
+            storm.is_over.store(true, Relaxed);
+            tokio::task::block_in_place(|| drop(server));
+            let mut ends = Ends::new();
+            clients.join_all().await.into_iter().for_each(|theirs| ends.merge(theirs));
+            Ok(ends)
+        })
+    }
+}
+
+impl Aftermath {
+    fn new() -> Self {
+        let (lines, resident) = (Vec::new(), Vec::new());
+        Aftermath { ends: Ends::new(), lives: 0, hops: 0, wrong: 0, lines, alive: 0, resident }
+    }
+
+    fn add(&mut self, ends: Ends, app: &App) {
+        self.ends.merge(ends);
+        self.lives += 1;
+        self.hops = app.ledger.hops();
+        self.wrong = app.ledger.wrong();
+        self.lines = app.ledger.first();
+        self.alive = self.alive.max(app.census.alive());
+        self.resident.extend(memory::resident().map(|kib| kib as f64));
+    }
+
+    fn line(&self) -> String {
+        let resident = self.resident.last().map_or(String::from("not known"), |kib| format!("{:.1} MiB", kib / 1024.0));
+        let (requests, hops, wrong, alive) = (self.ends.requests(), self.hops, self.wrong, self.alive);
+        format!("{requests:>9} requests  {hops:>10} hops  {wrong} wrong  {alive} alive after shutdown  {resident}")
+    }
+
+    /// What was wrong, one line each.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if self.wrong > 0 {
+            faults.push(format!("{} wrong values; the first of them:", self.wrong));
+            faults.extend(self.lines.iter().map(|line| format!("  {line}")));
+        }
+        if self.alive > 0 {
+            faults.push(format!("{} values were alive after a shutdown", self.alive));
+        }
+        if self.ends.tally.failed > 0 {
+            faults.push(format!("{} requests failed; the first of them:", self.ends.tally.failed));
+            faults.extend(self.ends.tally.failures.iter().map(|line| format!("  {line}")));
+        }
+        if let Some((before, after)) = growth(&self.resident) {
+            faults.push(format!("memory has grown from {before:.0} KiB to {after:.0} KiB"));
+        }
+        faults
+    }
+}
+
+/// The medians of the middle third of the time and of the last, if memory has grown in between.
+fn growth(resident: &[f64]) -> Option<(f64, f64)> {
+    let third = resident.len() / 3;
+    let (before, after) = (median(&resident[third..2 * third]), median(&resident[2 * third..]));
+    (after > before * GROWTH.0 + GROWTH.1).then_some((before, after))
+}
+
+impl fmt::Display for Aftermath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ends { tally, slow, dropped, interrupted } = &self.ends;
+        writeln!(
+            f,
+            "{} services lived and were shut down in the middle of {} requests:",
+            self.lives,
+            self.ends.requests()
+        )?;
+        writeln!(f, "  {} answered ({slow} of them to slow readers), {} cancelled,", tally.answered, tally.cancelled)?;
+        writeln!(f, "  {} panicked, {dropped} dropped with their connection,", tally.panicked)?;
+        writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed", tally.failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::growth;
+
+    #[test]
+    fn memory_that_grows_is_noticed_and_memory_that_only_settles_is_not() {
+        let flat: Vec<f64> = (0..30).map(|second| if second < 5 { 10_000.0 } else { 30_000.0 }).collect();
+        assert_eq!(growth(&flat), None);
+        let growing: Vec<f64> = (0..30).map(|second| 30_000.0 + 2_000.0 * f64::from(second)).collect();
+        assert!(growth(&growing).is_some());
+        assert_eq!(growth(&[]), None);
+    }
+}

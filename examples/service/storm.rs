@@ -1,0 +1,99 @@
+//! Clients that behave as badly as clients do, until they are told to stop.
+//!
+//! Besides requests that are cancelled and requests that panic: readers that take their time, and connections that
+//! are dropped in the middle of a request.
+
+use super::app::App;
+use super::carrier::Carrier;
+use super::client::{Client, Outcome};
+use super::contexts::Contexts;
+use super::fate::Fate;
+use super::plan::{Plan, Weather};
+use super::tally::Tally;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+use tokio::task::JoinSet;
+
+/// What the clients of one storm share.
+#[derive(Debug)]
+pub(crate) struct Storm {
+    pub(crate) app: Arc<App>,
+    pub(crate) client: Client,
+    pub(crate) seed: u64,
+    /// The number of the next request.
+    pub(crate) next: Arc<AtomicU64>,
+    pub(crate) is_over: AtomicBool,
+}
+
+/// How the requests of a storm ended.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) tally: Tally,
+    pub(crate) slow: u64,
+    pub(crate) dropped: u64,
+    /// Under way when the service was shut down.
+    pub(crate) interrupted: u64,
+}
+
+impl Storm {
+    /// So many clients, all at once. They end when it is over and their last request has ended, however it does.
+    pub(crate) fn begin(self: &Arc<Self>, clients: u16) -> JoinSet<Ends> {
+        (0..clients).map(|_| Arc::clone(self).behave_badly()).collect()
+    }
+
+    async fn behave_badly(self: Arc<Self>) -> Ends {
+        let mut ends = Ends::new();
+        while !self.is_over.load(Relaxed) {
+            let number = self.next.fetch_add(1, Relaxed);
+            let mut plan = Plan::new(self.seed, number, Weather::Rough);
+            match number % 16 {
+                0 => {
+                    plan.fate = Fate::Answer;
+                    let outcome = self.client.send_and_read_slowly(Contexts::PATH, &plan).await;
+                    ends.slow += u64::from(outcome == Outcome::Answered);
+                    self.add(&mut ends, &plan, outcome, Instant::now());
+                }
+                1 => {
+                    let cut = number as usize / 16 % 600;
+                    // Whatever becomes of it, nobody is there to see.
+                    let _ = self.client.drop_connection(Contexts::PATH, &plan, cut).await;
+                    ends.dropped += 1;
+                }
+                _ => {
+                    let begun = Instant::now();
+                    let outcome = self.client.send(&self.app, Contexts::PATH, &plan).await;
+                    self.add(&mut ends, &plan, outcome, begun);
+                }
+            }
+        }
+        ends
+    }
+
+    fn add(&self, ends: &mut Ends, plan: &Plan, outcome: Outcome, begun: Instant) {
+        // The storm is over before the service is shut down, and never the reverse.
+        if matches!(outcome, Outcome::Failed(_)) && self.is_over.load(Relaxed) {
+            ends.interrupted += 1;
+        } else {
+            ends.tally.add(plan.request(), outcome, begun.elapsed());
+        }
+    }
+}
+
+impl Ends {
+    pub(crate) fn new() -> Self {
+        Ends { tally: Tally::new(), slow: 0, dropped: 0, interrupted: 0 }
+    }
+
+    /// Takes over the ends of others.
+    pub(crate) fn merge(&mut self, others: Ends) {
+        self.tally.merge(others.tally);
+        self.slow += others.slow;
+        self.dropped += others.dropped;
+        self.interrupted += others.interrupted;
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.tally.requests() + self.dropped + self.interrupted
+    }
+}
