@@ -136,6 +136,6 @@ pub(super) unsafe fn free(frame: *const Frame) {
             drop(crate::sync::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
-        pool::free(frame.cast_mut(), 0);
+        pool::free(frame.cast_mut());
     }
 }

@@ -85,6 +85,18 @@ impl Spine {
     /// As [`Spine::frame_for`], for the most frequent case: one binding is all of a scope.
     #[inline(never)]
     fn scope_for(&self, head: &Head, serial: u64, place: &'static Location<'static>) -> *mut Frame {
+        let top = self.top.get();
+        if !self.is_bare() || top.is_null() {
+            // SAFETY: the top is alive (S1) and stays below the new frame.
+            if let Some(frame) = unsafe { flat::again(head, top, MARKER | SEALED, serial, place) } {
+                return frame;
+            }
+        }
+        self.scope_for_anew(head, serial, place)
+    }
+
+    #[inline(never)]
+    fn scope_for_anew(&self, head: &Head, serial: u64, place: &'static Location<'static>) -> *mut Frame {
         self.flat_frame_for(head, Begins::Sealed(serial), place)
     }
 

@@ -10,7 +10,7 @@ use super::key::Head;
 use super::pool::{self, NO_FRAME, UNKNOWN};
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::trie::slots_bytes;
-use crate::sync::AtomicU32;
+use crate::sync::Ordering::Relaxed;
 use std::panic::Location;
 use std::ptr;
 
@@ -47,10 +47,6 @@ pub(super) unsafe fn build(
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
         let kept = pool::take(class);
-        if !kept.is_null() && is_same_scope(kept, id, from, bits) {
-            again(kept, origin, place);
-            return Some(kept);
-        }
         let block = if kept.is_null() { pool::allocate_class(class) } else { pool::start(kept) };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
@@ -63,7 +59,7 @@ pub(super) unsafe fn build(
         let at = rank(below.bitmap, bit);
         // The bit says that there is a slot, flatness that it leads to a frame.
         if taken && (*get(from.cast(), at).as_frame()).id != id {
-            pool::free(frame, UNKNOWN);
+            pool::free(frame);
             return None;
         }
         copy(from, frame, 0, 0, at);
@@ -74,20 +70,41 @@ pub(super) unsafe fn build(
     }
 }
 
-/// Whether a frame that ended was a scope of the same variable, entered on the very frame that is the top now.
+/// The scope that ended last on this thread, entered once more, if it was one of the same variable on the same frame:
+/// its index is as it must be. Its value is still to be written with [`Frame::init`].
 ///
 /// # Safety
-/// 1. `kept` is a frame that ended and is kept; `from` is alive or null.
+/// 1. `from` is alive or null, and stays so as long as the frame.
 #[inline(always)]
-unsafe fn is_same_scope(kept: *const Frame, id: usize, from: *const Frame, bits: u8) -> bool {
-    // SAFETY: #1.
+pub(super) unsafe fn again(
+    head: &Head,
+    from: *const Frame,
+    bits: u8,
+    serial: u64,
+    place: &'static Location<'static>,
+) -> Option<*mut Frame> {
+    let last = pool::last();
+    if last.is_null() {
+        return None;
+    }
+    // SAFETY: what ended last is kept as it was, but for its origin; #1.
     unsafe {
-        (*kept).id == id
-            && (*kept).parent == from
-            && (*kept).bits == bits
-            && bits & MARKER != 0
-            && (*kept).origin.get().serial == number_below(from)
-            && (*kept).origin.get().serial != UNKNOWN
+        let number = number_below(from);
+        let is_same = (*last).id == head.peek()
+            && (*last).parent == from
+            && (*last).bits == bits | head.reach | FLAT
+            && (*last).origin.get().serial == number
+            && number != UNKNOWN;
+        if !is_same {
+            return None;
+        }
+        pool::forget_last();
+        (&raw mut (*last).place).write(place);
+        (*last).state.set(0);
+        (*last).origin.set(Origin { serial });
+        // A frame whose counts were in use had given back all but one of each.
+        (*last).strong.store(1, Relaxed);
+        Some(last)
     }
 }
 
@@ -104,23 +121,6 @@ pub(super) unsafe fn number_below(frame: *const Frame) -> u64 {
     unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { UNKNOWN } }
 }
 
-/// Makes a frame that ended the same scope once more: its index is as it was.
-///
-/// # Safety
-/// 1. [`is_same_scope`] said so.
-#[inline(always)]
-unsafe fn again(kept: *mut Frame, origin: Origin, place: &'static Location<'static>) {
-    // SAFETY: #1; `weak` and all that is not written here are as in a new frame.
-    unsafe {
-        (&raw mut (*kept).strong).write(AtomicU32::new(1));
-        (&raw mut (*kept).values).write(AtomicU32::new(1));
-        (&raw mut (*kept).place).write(place);
-        (*kept).state.set(0);
-        (*kept).gone.set(false);
-        (*kept).origin.set(origin);
-    }
-}
-
 /// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or needs no end.
 ///
 /// # Safety
@@ -130,7 +130,7 @@ pub(super) unsafe fn free(frame: *const Frame, below: u64) {
     // SAFETY: #1; a flat binding with a static name is what `build` makes, and its index is that of its parent.
     unsafe {
         if (*frame).is(FLAT) && !(*frame).is(OWNED_NAME) && (*frame).role == Role::Binding {
-            pool::free(frame.cast_mut(), below);
+            pool::remember(frame.cast_mut(), below);
         } else {
             build::free(frame);
         }

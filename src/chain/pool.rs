@@ -4,10 +4,10 @@
 //! allocator. Each thread keeps a few of each size and gives them back when it ends. Blocks may come from other
 //! threads: a block belongs to whoever frees it.
 //!
-//! What is kept is still as its last frame left it, but for the link. If the same scope is entered again in the same
-//! place, as in a loop, nearly all of it is as it must be (see [`Kept`] and `flat`).
+//! The scope that ended last is kept apart, and as it was: if it is entered again in the same place, as in a loop,
+//! nearly all of it is as it must be (see `flat`).
 
-use super::frame::{Frame, Kind};
+use super::frame::{Frame, Kind, Origin};
 use crate::sync::{self, REUSE, at_thread_end, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -23,6 +23,8 @@ const CLASSES: usize = 32;
 const MOST: u8 = 8;
 
 struct Pool {
+    /// The scope that ended last; its origin is the number of the frame below, see [`remember`].
+    last: Cell<*mut Frame>,
     classes: [Class; CLASSES],
     /// Whether the thread will end the pool; not before the first block is kept, and not after its end.
     armed: Cell<Option<bool>>,
@@ -33,10 +35,7 @@ struct Class {
     number: Cell<u8>,
 }
 
-/// A frame that ended, seen as a link of a list: the counts make room for the next one.
-///
-/// Its origin says whether its index can be used once more: it is the serial number of the frame below at the time
-/// of leaving, [`NO_FRAME`] if there was none, or [`UNKNOWN`].
+/// A frame that ended, seen as a link of a list: the link takes the place of the counts.
 #[repr(C, align(8))]
 struct Kept {
     root: super::slot::Node,
@@ -52,6 +51,7 @@ pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
+        last: Cell::new(ptr::null_mut()),
         classes: [const { Class { first: Cell::new(ptr::null_mut()), number: Cell::new(0) } }; CLASSES],
         armed: Cell::new(None),
     };
@@ -72,10 +72,30 @@ fn rounded(class: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, align_of::<Frame>()) }
 }
 
-/// A frame of that class that ended on this thread, as it was left; null if there is none.
+/// The scope that ended last on this thread; null if there is none that is kept.
+#[inline]
+pub(super) fn last() -> *mut Frame {
+    POOL.try_with(|pool| pool.last.get()).unwrap_or(ptr::null_mut())
+}
+
+/// From now on [`last`] belongs to the caller.
+#[inline]
+pub(super) fn forget_last() {
+    let _ = POOL.try_with(|pool| pool.last.set(ptr::null_mut()));
+}
+
+/// A frame of that class that ended on this thread; null if there is none. Of what it was only `before` is left.
 #[inline]
 pub(super) fn take(class: usize) -> *mut Frame {
-    POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
+    POOL.try_with(|pool| {
+        let last = pool.last.replace(ptr::null_mut());
+        if !last.is_null() {
+            // SAFETY: what is kept is ours.
+            unsafe { free(last) };
+        }
+        pool.classes[class].pop()
+    })
+    .unwrap_or(ptr::null_mut())
 }
 
 /// A new block of that class.
@@ -113,20 +133,44 @@ fn layout(before: usize, kind: &Kind) -> Layout {
     Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
 }
 
-/// Takes the block of a frame back. `below` is for the next frame of its size to know the index by.
+/// Keeps a scope that ended as it is, for it may be entered again. `below` is the serial number of the frame that its
+/// index was taken from, [`NO_FRAME`] if there was none, or [`UNKNOWN`].
 ///
 /// # Safety
-/// 1. Nobody uses `frame` any more. If `below` is not [`UNKNOWN`], it is the serial number of the frame that the
-/// index was taken from, or [`NO_FRAME`].
+/// 1. Nobody uses `frame` any more, and all its counts are one.
 #[inline]
-pub(super) unsafe fn free(frame: *mut Frame, below: u64) {
+pub(super) unsafe fn remember(frame: *mut Frame, below: u64) {
+    // SAFETY: #1; what was kept is ours.
+    unsafe {
+        let kept = POOL.try_with(|pool| {
+            if !REUSE || !pool.is_armed() {
+                return false;
+            }
+            (*frame).origin.set(Origin { serial: below });
+            let before = pool.last.replace(frame);
+            if !before.is_null() {
+                free(before);
+            }
+            true
+        });
+        if kept != Ok(true) {
+            free(frame);
+        }
+    }
+}
+
+/// Takes the block of a frame back.
+///
+/// # Safety
+/// 1. Nobody uses `frame` any more.
+#[inline(never)]
+pub(super) unsafe fn free(frame: *mut Frame) {
     // SAFETY: #1.
     unsafe {
         let (before, kind) = ((*frame).before as usize, (*frame).kind);
         let Some(class) = class(before, kind) else {
             return sync::free(start(frame), layout(before, kind));
         };
-        (*frame).origin.set(super::frame::Origin { serial: below });
         if POOL.try_with(|pool| pool.keep(class, frame)) != Ok(true) {
             free_class(frame, class);
         }
@@ -186,6 +230,11 @@ impl Pool {
 fn end() {
     let _ = POOL.try_with(|pool| {
         pool.armed.set(Some(false));
+        let last = pool.last.replace(ptr::null_mut());
+        if !last.is_null() {
+            // SAFETY: what is kept is ours.
+            unsafe { free(last) };
+        }
         for (class, list) in pool.classes.iter().enumerate() {
             loop {
                 let frame = list.pop();
