@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 /// The number of every default.
 pub(crate) const DEFAULT: u64 = u64::MAX;
 
-/// What foreign code enters and leaves again.
+/// What foreign code enters and leaves, or sets and resets.
 static FOREIGN: Var<u64> = Var::new("foreign");
+static OTHER: Var<u64> = Var::new("other");
 
 pub(crate) struct Value {
     number: u64,
@@ -40,14 +41,18 @@ impl Value {
     }
 
     fn act(&self) {
-        match self.number % 4 {
+        match self.number % 5 {
             1 => drop(Context::current()),
             2 => {
                 let _entered = FOREIGN.enter(self.number);
                 let context = Context::current();
                 assert_eq!(context.get(&FOREIGN), Some(&self.number));
             }
-            3 => FOREIGN.sync_scope(self.number, || FOREIGN.with(|number| assert_eq!(*number, self.number))),
+            // Refused where no checkpoint is open; else nothing of it is seen afterwards.
+            3 => {
+                let _ = (FOREIGN.set(self.number), OTHER.set(self.number), FOREIGN.reset(), OTHER.pop());
+            }
+            4 => FOREIGN.sync_scope(self.number, || FOREIGN.with(|number| assert_eq!(*number, self.number))),
             _ => {}
         }
     }
