@@ -146,7 +146,7 @@ impl Flat {
     ///
     /// # Safety
     /// 1. `root` is alive and the one that this was made of.   2. Below `new` there is room for the slots, and
-    /// nobody else knows it yet.
+    ///    nobody else knows it yet.
     #[inline]
     pub(super) unsafe fn write(self, root: *const Node, new: *mut Node, slot: Slot, tag: usize) {
         // SAFETY: #1 and #2; all positions are below the numbers of slots.
