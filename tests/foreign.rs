@@ -709,6 +709,18 @@ fn a_panicking_drop_lets_all_the_others_end() {
     }
 }
 
+#[test]
+fn a_stack_whose_value_panics_in_its_drop_lets_go_of_its_context() {
+    quiet();
+    let (below, done) = on_drop(reads);
+    let context = Context::empty().with(&TWIN, below);
+    let mut stack = Stack::on(context.clone());
+    assert!(stack.set(&VALUE, on_drop(panics).0).is_ok());
+    drop(context);
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(stack))).is_err());
+    assert_eq!(done.load(SeqCst), 1);
+}
+
 // ---------------------------------------------------------------- a closure that drops what it reads
 
 #[test]
