@@ -101,6 +101,13 @@ impl<T> Envelope<T> {
     }
 }
 
+impl<R, F: FnOnce() -> R> Envelope<F> {
+    /// The job that opens it and calls what is inside.
+    pub(crate) fn into_job(self) -> impl FnOnce() -> R {
+        move || self.open(|f| f())
+    }
+}
+
 /// Dropped unopened: what is inside is dropped in the context of the sender.
 impl<T> Drop for Envelope<T> {
     fn drop(&mut self) {

@@ -82,7 +82,7 @@ impl<F> InContext<F> {
 
     /// Calls `f` with what is wrapped, and with its stack as the current one.
     #[inline]
-    pub(crate) fn on_stack<R>(self: Pin<&mut Self>, f: impl FnOnce(Pin<&mut F>) -> R) -> R {
+    pub(crate) fn on_stack<'a, R>(self: Pin<&'a mut Self>, f: impl FnOnce(Pin<&'a mut F>) -> R) -> R {
         let this = self.project();
         let wrapped = this.wrapped.as_pin_mut().expect("is there until the drop");
         this.stack.run(|| f(wrapped))

@@ -41,15 +41,11 @@ where
 }
 
 fn carrying<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-    opening(Envelope::new(f))
+    Envelope::new(f).into_job()
 }
 
 fn detached<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-    opening(Envelope::detached(f))
-}
-
-fn opening<R>(sealed: Envelope<impl FnOnce() -> R>) -> impl FnOnce() -> R {
-    move || sealed.open(|f| f())
+    Envelope::detached(f).into_job()
 }
 
 /// As [`std::thread::scope`]; each thread spawned in it gets the context of where *it* is spawned.

@@ -1,4 +1,8 @@
 //! Integrations: one file for each crate, behind the feature of its name.
 
+#[cfg(feature = "futures-io")]
+mod futures_io;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(feature = "tokio-util")]
+pub mod tokio_util;

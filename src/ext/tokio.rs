@@ -18,9 +18,11 @@
 //! | `task::Builder`, and whatever else takes a future | [`future.in_current_context()`](crate::ContextExt) | [`future.detached()`](crate::ContextExt) |
 //!
 //! `task::block_in_place` needs no counterpart: its closure runs on the thread and on the stack of its task. Nor do
-//! timers, `select!` and `join!`: they poll what they wait for on the stack of the task that awaits them.
+//! timers, `select!` and `join!`: they poll what they wait for on the stack of the task that awaits them. What is
+//! wrapped by [`ContextExt`](crate::ContextExt) and reads or writes goes on doing so, in its own context.
 
 mod block_on;
+mod io;
 mod join_set;
 mod local_set;
 
@@ -91,7 +93,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    task::spawn_blocking(opening(Envelope::new(f)))
+    task::spawn_blocking(Envelope::new(f).into_job())
 }
 
 /// As [`tokio::task::spawn_blocking`](::tokio::task::spawn_blocking), in the empty context.
@@ -104,12 +106,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    task::spawn_blocking(opening(Envelope::detached(f)))
-}
-
-/// The job that opens what `sealed` holds. Dropped uncalled, the closure inside is dropped in its own context.
-fn opening<R>(sealed: Envelope<impl FnOnce() -> R>) -> impl FnOnce() -> R {
-    move || sealed.open(|f| f())
+    task::spawn_blocking(Envelope::detached(f).into_job())
 }
 
 /// Spawns on a [`Runtime`] or through a [`Handle`], carrying or detached.
@@ -150,7 +147,7 @@ pub trait SpawnExt: sealed::Spawns {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.runtime().spawn_blocking(opening(Envelope::new(f)))
+        self.runtime().spawn_blocking(Envelope::new(f).into_job())
     }
 
     /// As [`Handle::spawn_blocking`], in the empty context.
@@ -160,7 +157,7 @@ pub trait SpawnExt: sealed::Spawns {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.runtime().spawn_blocking(opening(Envelope::detached(f)))
+        self.runtime().spawn_blocking(Envelope::detached(f).into_job())
     }
 }
 

@@ -1,6 +1,5 @@
 //! A set of tasks that carry the context of where each is spawned.
 
-use super::opening;
 use crate::envelope::Envelope;
 use crate::future::ContextExt;
 use ::tokio::runtime::Handle;
@@ -140,7 +139,7 @@ impl<T: 'static> JoinSet<T> {
     where
         T: Send,
     {
-        self.0.spawn_blocking(opening(Envelope::new(f)))
+        self.0.spawn_blocking(Envelope::new(f).into_job())
     }
 
     /// Runs `f` on the blocking pool, in the empty context.
@@ -152,7 +151,7 @@ impl<T: 'static> JoinSet<T> {
     where
         T: Send,
     {
-        self.0.spawn_blocking(opening(Envelope::detached(f)))
+        self.0.spawn_blocking(Envelope::detached(f).into_job())
     }
 
     /// Runs `f` on the blocking pool of a runtime, in the context of the caller.
@@ -161,7 +160,7 @@ impl<T: 'static> JoinSet<T> {
     where
         T: Send,
     {
-        self.0.spawn_blocking_on(opening(Envelope::new(f)), runtime)
+        self.0.spawn_blocking_on(Envelope::new(f).into_job(), runtime)
     }
 
     /// Runs `f` on the blocking pool of a runtime, in the empty context.
@@ -174,7 +173,7 @@ impl<T: 'static> JoinSet<T> {
     where
         T: Send,
     {
-        self.0.spawn_blocking_on(opening(Envelope::detached(f)), runtime)
+        self.0.spawn_blocking_on(Envelope::detached(f).into_job(), runtime)
     }
 
     /// Waits for a task to end and takes it out; `None` if the set is empty.
