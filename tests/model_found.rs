@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 static A: Var<u32> = Var::new("a");
 static B: Var<Arc<u32>> = Var::new("b");
+static HERE: Var<Arc<u32>> = Var::new("here").stays_on_stack();
 
 #[test]
 fn an_upgrade_that_fails_gives_back_no_count() {
@@ -46,5 +47,16 @@ fn resetting_what_was_never_bound_leaves_a_digest_alone() {
         never.reset().unwrap();
         assert!(!never_either.pop().unwrap());
         assert_eq!((A.get(), *B.get()), (n, n));
+    }
+}
+
+#[test]
+fn two_prepared_bindings_that_have_ended_are_not_one() {
+    let captured = |n| Checkpoint::prepare().set(&HERE, Arc::new(n)).run(Context::current);
+    let contexts: Vec<Context> = (0..20).map(captured).collect();
+    for (n, one) in contexts.iter().enumerate() {
+        for other in &contexts[n + 1..] {
+            assert!(one != other);
+        }
     }
 }

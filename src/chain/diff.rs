@@ -1,6 +1,6 @@
 //! Where two indices differ. Shared nodes are skipped, so the cost follows the nodes that are not.
 
-use super::frame::Frame;
+use super::frame::{CHECKPOINT, Frame, Role, STACK};
 use super::slot::{Node, Slot, get, rank};
 use super::trie;
 use std::ptr;
@@ -44,14 +44,23 @@ impl Spot {
 /// # Safety
 /// 1. Both slots lead to live frames.
 unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
-    use super::frame::Role::Mask;
     // SAFETY: #1.
     unsafe {
         let (x, y) = (a.as_frame(), b.as_frame());
         a.same_place(b)
-            || (*x).id == (*y).id && (*x).role == Mask && (*y).role == Mask
-            || ((*x).role != Mask && (*y).role != Mask && ptr::eq(Frame::source(x), Frame::source(y)))
+            || (*x).id == (*y).id && (*x).role == Role::Mask && (*y).role == Role::Mask
+            || (lasts(x) && lasts(y) && ptr::eq(Frame::source(x), Frame::source(y)))
     }
+}
+
+/// Whether a frame is a binding whose value is there as long as the frame. One of short reach may have ended; what an
+/// alias of it stood for is then gone, and another value may be in that place.
+///
+/// # Safety
+/// 1. `frame` is alive.
+unsafe fn lasts(frame: *const Frame) -> bool {
+    // SAFETY: #1.
+    unsafe { (*frame).role != Role::Mask && !(*frame).is(STACK | CHECKPOINT) }
 }
 
 /// Calls `f` with each pair of slots, of one id, that is not the same on both sides.
