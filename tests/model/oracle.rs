@@ -55,6 +55,8 @@ pub(crate) struct Bound {
     pub(crate) line: u32,
     /// `None`: a mask.
     pub(crate) number: Option<u64>,
+    /// What makes two of them one: the value, but each binding of short reach is one for itself; masks are all alike.
+    pub(crate) identity: Option<u64>,
 }
 
 /// What a variable leads to, and in which checkpoint of this stack that was made; `None`: it was inherited.
@@ -94,9 +96,9 @@ impl Snapshot {
         Snapshot { shown, chain: Chain::on(&self.chain, may) }
     }
 
-    /// The number of each thing shown, `None` for masks.
+    /// What makes each thing shown the same as another one.
     pub(crate) fn identities(&self) -> BTreeMap<usize, Option<u64>> {
-        self.shown.iter().map(|(var, sight)| (*var, sight.bound.number)).collect()
+        self.shown.iter().map(|(var, sight)| (*var, sight.bound.identity)).collect()
     }
 }
 

@@ -294,16 +294,20 @@ impl World {
         let ((x, tx), (y, ty)) = (self.value(a, None), self.value(b, None));
         let prepared = Checkpoint::prepare().set(&one, x).set(&two, y);
         let line = line!() - 1;
-        let bounds = [(a, tx), (b, ty)].map(|(at, token)| {
-            let sight = self.sight(at, line, Some(&token));
-            (self.vars[at].uid, sight, token)
+        let bound = [(a, tx), (b, ty)];
+        let times = [0, 1].map(|time| {
+            let sights = bound.each_ref().map(|(at, token)| {
+                let sight = self.sight(*at, line, Some(token));
+                (self.vars[*at].uid, sight, token.may.clone())
+            });
+            (time, sights)
         });
-        for time in 0..2 {
+        for (time, sights) in times {
             if self.has_room() {
                 let (guard, uid) = (prepared.enter(), self.uid());
                 self.stack().enter(uid, State::Open);
-                for (var, sight, token) in &bounds {
-                    self.stack().bind(*var, sight.clone(), Some(token.may.clone()));
+                for (var, sight, may) in sights {
+                    self.stack().bind(var, sight, Some(may));
                 }
                 self.entered(uid, guard);
                 self.check();

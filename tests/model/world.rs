@@ -215,7 +215,9 @@ impl World {
         var.rank = Some(rank);
         let reach = if token.is_some() { var.reach } else { Reach::Everywhere };
         let name = var.handle.name().into();
-        let bound = Rc::new(Bound { name, rank, reach, line, number: token.map(|token| token.number) });
+        let number = token.map(|token| token.number);
+        let identity = if reach == Reach::Everywhere { number } else { Some(self.uid()) };
+        let bound = Rc::new(Bound { name, rank, reach, line, number, identity });
         Sight { bound, must: token.map(|token| token.must.clone()), layer: None }
     }
 
@@ -259,6 +261,7 @@ impl World {
         self.live.retain(|made| {
             let drops = made.drops.load(SeqCst);
             let (must, may) = (made.must.strong_count() > 0, made.may.strong_count() > 0);
+            assert!(drops < 2, "value {} was dropped {drops} times", made.number);
             if must {
                 assert_eq!(drops, 0, "value {} was dropped while it is seen", made.number);
             } else if !may {
