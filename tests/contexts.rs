@@ -727,6 +727,42 @@ fn a_value_of_short_reach_ends_with_its_checkpoint_though_a_context_lives_on() {
 }
 
 #[test]
+fn a_value_of_short_reach_ends_with_the_stack_that_is_held_as_a_value() {
+    everywhere(|tally| {
+        for var in [&SHORT, &SHORTEST] {
+            let alive = tally.alive();
+            let mut stack = Stack::inherit();
+            stack.run(|| var.set(tally.make(1)).unwrap());
+            assert_eq!(stack.run(|| number(var)), Some(1), "it begins in a checkpoint of its own");
+            let context = stack.capture();
+            stack.run(|| forget(var.enter(tally.make(2))));
+            let inner = stack.capture();
+            drop(stack);
+            assert_eq!(tally.alive(), alive);
+            for context in [context, inner] {
+                assert!(not_carried_from(context.try_get(var).unwrap_err().reason()).is_some());
+            }
+        }
+    });
+}
+
+#[test]
+fn a_value_of_short_reach_leaked_to_the_end_of_its_thread_ends_there() {
+    for var in [&SHORT, &SHORTEST] {
+        let tally = Tally::default();
+        let context = thread::scope(|scope| {
+            let leak = || {
+                forget(var.enter(tally.make(1)));
+                Context::current()
+            };
+            scope.spawn(leak).join().unwrap()
+        });
+        tally.assert_nothing_left();
+        assert!(context.get(var).is_none());
+    }
+}
+
+#[test]
 fn a_value_of_short_reach_set_many_times_between_captures_ends_with_its_checkpoint() {
     everywhere(|tally| {
         for var in [&SHORT, &SHORTEST] {

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Counted, THREE_LEVELS, Tally, bang, catch_bang, counts, everywhere, here, number, number_in, variables};
+use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, Entered, NotOpen, Reason, Scope, Source, Var};
 use std::thread;
 
@@ -340,6 +341,41 @@ fn reset_in_a_context_shows_what_came_with_it() {
             X.reset().unwrap();
             assert_eq!(number(&X), None);
         });
+    });
+}
+
+#[test]
+fn a_stack_held_as_a_value_masks_pops_and_resets_in_its_own_checkpoint() {
+    static X: Var<Counted> = Var::new("x");
+    everywhere(|tally| {
+        let context = Context::empty().with(&X, tally.make(1));
+        let mut stack = Stack::on(context.clone());
+        let seen = |stack: &Stack| stack.get(&X).map(|value| value.number);
+        for _ in 0..2 {
+            stack.unset(&X).unwrap();
+            assert!(matches!(stack.try_get(&X).unwrap_err().reason(), Reason::Masked(_)));
+            stack.reset(&X).unwrap();
+            assert_eq!(seen(&stack), Some(1));
+            stack.set(&X, tally.make(2)).unwrap();
+            assert!(stack.pop(&X).unwrap());
+            assert_eq!(seen(&stack), Some(1));
+            assert!(stack.pop(&X).unwrap());
+            assert_eq!((seen(&stack), stack.is_bound(&X)), (None, false));
+            assert!(!stack.pop(&X).unwrap());
+            stack.reset(&X).unwrap();
+            assert_eq!((seen(&stack), stack.is_bound(&X)), (Some(1), true));
+        }
+        stack.scope(&X, tally.make(3), |stack| {
+            assert!(stack.set(&X, tally.make(4)).is_err() && stack.unset(&X).is_err());
+            assert!(stack.pop(&X).is_err() && stack.reset(&X).is_err());
+            stack.checkpoint(|stack| {
+                assert!(stack.pop(&X).unwrap());
+                assert_eq!(seen(stack), Some(1));
+            });
+            assert_eq!(seen(stack), Some(3));
+        });
+        assert_eq!((seen(&stack), number_in(&context, &X), number(&X)), (Some(1), Some(1), None));
+        assert!(Stack::new().set(&X, tally.make(5)).is_err(), "nothing is open there");
     });
 }
 
