@@ -65,6 +65,7 @@ fn a_context_that_is_never_let_go_is_reported() {
 #[test]
 fn a_service_shut_down_in_a_storm_leaves_nothing() {
     fate::expect_ordered_panics();
+    // The time says how much happens before the end, and nothing more.
     let options = Options::parse_from(["service", "--chaos", "--seconds", "1", "--concurrency", "8"]);
     let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
     assert_eq!(aftermath.faults(), Vec::<String>::new());

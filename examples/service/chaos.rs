@@ -19,9 +19,12 @@ use tokio::runtime::{Builder, Runtime};
 /// How long a service lives.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// Memory may differ by so much from the middle third of the time to the last: by a tenth, and by what the
-/// allocator keeps for a thread more or less.
-const GROWTH: (f64, f64) = (1.1, 4096.0);
+/// Memory may differ by so much from the middle third of the time to the last, in part and in KiB: the allocator
+/// keeps more or less for each thread, and there are many. One context kept of each request would be far above.
+const GROWTH: (f64, f64) = (1.25, 4096.0);
+
+/// Of fewer lives than these, memory says nothing yet.
+const ENOUGH: usize = 12;
 
 /// Some time of chaos.
 pub(crate) struct Chaos<'a> {
@@ -136,6 +139,9 @@ impl Aftermath {
 
 /// The medians of the middle third of the time and of the last, if memory has grown in between.
 fn growth(resident: &[f64]) -> Option<(f64, f64)> {
+    if resident.len() < ENOUGH {
+        return None;
+    }
     let third = resident.len() / 3;
     let (before, after) = (median(&resident[third..2 * third]), median(&resident[2 * third..]));
     (after > before * GROWTH.0 + GROWTH.1).then_some((before, after))

@@ -48,6 +48,7 @@ impl Carrier for Contexts {
         Contexts
     }
 
+    #[inline]
     fn see<R>(&self, _: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
         let (_, var) = HEADERS[which];
         var.try_with(|text| look(Some(text))).unwrap_or_else(|_| look(None))

@@ -44,7 +44,7 @@ pub(crate) struct Options {
     pub(crate) seconds: u64,
 
     /// Do something wrong in one request, to see that it is noticed
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, conflicts_with_all = ["serve", "chaos"])]
     pub(crate) plant_fault: Option<Fault>,
 }
 
