@@ -1,7 +1,11 @@
 //! Random programs against an oracle of plain maps, with shrinking; and the index alone against `imbl`.
 //!
 //! `STACKHOLM_CASES` sets the number of programs. A program that failed goes to `tests/model/regressions.txt`;
-//! what was learnt from it becomes a named test below. The long run is `ten_million_operations`.
+//! what was learnt from it becomes a named test of `tests/model_found.rs`. The long run:
+//!
+//! ```text
+//! cargo test --release --test model -- --ignored --nocapture
+//! ```
 
 #[path = "model/index.rs"]
 mod index;
