@@ -173,6 +173,17 @@ impl Drop for Within<'_> {
     }
 }
 
+/// Values that end with the stack see it as the current one, not the stack of whoever drops it.
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // What they bind in turn is followed a few times; the rest ends with `own`.
+        for _ in 0..8 {
+            let Some(parting) = self.own.leave_all() else { return };
+            current::run_on(&mut self.own, || drop(parting));
+        }
+    }
+}
+
 impl Default for Stack {
     fn default() -> Self {
         Self::new()

@@ -19,6 +19,7 @@ use std::{future, mem, thread};
 static N: Var<u32> = Var::new("n");
 static M: Var<u32> = Var::new("m");
 static HELD: Var<common::Counted> = Var::new("held");
+static SEEN: Var<common::Witness> = Var::new("seen");
 
 fn context(n: u32) -> Context {
     Context::empty().with(&N, n)
@@ -331,6 +332,24 @@ fn dropped_midway_its_locals_see_the_scopes_they_are_in() {
         assert!(poll(&mut future).is_pending());
         N.sync_scope(9, || drop(future));
         assert_eq!(record.take(), [Some(3), Some(2), Some(1)]);
+    });
+}
+
+#[test]
+fn values_bound_by_a_dropped_future_do_not_see_whoever_drops_it() {
+    three_ways(|| {
+        let record = Record::default();
+        let mut bare = Box::pin(SEEN.scope(record.witness(&N), pause()));
+        let mut left = Box::pin(
+            async {
+                mem::forget(SEEN.enter(record.witness(&N)));
+                pause().await;
+            }
+            .in_context(context(1)),
+        );
+        assert!(poll(&mut bare).is_pending() && poll(&mut left).is_pending());
+        N.sync_scope(9, || drop((bare, left)));
+        assert_eq!(record.take(), [None, Some(1)]);
     });
 }
 

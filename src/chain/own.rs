@@ -46,6 +46,19 @@ impl Own {
     pub(crate) fn work<R>(&mut self, f: impl FnOnce(&Spine, &Parting<'_>) -> R) -> R {
         f(&self.spine, &Parting::free())
     }
+
+    /// Leaves what was entered on the stack, down to what it inherited, if anything was. The drop of what comes back
+    /// runs foreign code.
+    pub(crate) fn leave_all(&mut self) -> Option<Parting<'static>> {
+        if self.spine.is_bare() {
+            return None;
+        }
+        let parting = Parting::free();
+        while !self.spine.is_bare() {
+            self.spine.pop(&parting);
+        }
+        Some(parting)
+    }
 }
 
 impl Drop for Own {
