@@ -50,7 +50,7 @@ impl Spine {
         // SAFETY: #1; the parent of a marker is on this stack or its floor.
         unsafe {
             let outside = if marker.is_null() {
-                self.floor.get()
+                self.floor()
             } else if (*marker).role == Role::Adopt {
                 let own = trie::find(marker.cast(), id);
                 return own;
@@ -142,7 +142,7 @@ impl Spine {
     /// Puts one frame in the place of all others of the innermost checkpoint.
     fn digest(&self, ending: &Ending) {
         let (top, marker) = (self.top.get(), self.marker());
-        let below = if marker.is_null() { self.floor.get() } else { marker };
+        let below = if marker.is_null() { self.floor() } else { marker };
         let draft = Draft {
             role: Role::Digest,
             parent: below,

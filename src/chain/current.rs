@@ -167,17 +167,5 @@ pub(crate) fn capture() -> Option<Link> {
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f` panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
-    struct Back<'a>(&'a Spine, &'a Spine);
-    impl Drop for Back<'_> {
-        #[inline]
-        fn drop(&mut self) {
-            self.0.swap(self.1);
-        }
-    }
-    must(|current| {
-        let own = own.spine();
-        current.spine.swap(own);
-        let _back = Back(&current.spine, own);
-        f()
-    })
+    must(|current| current.spine.run_as(own.spine(), f))
 }

@@ -108,7 +108,7 @@ impl Spine {
     #[inline(always)]
     fn flat_frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
         let top = self.top.get();
-        if top != self.floor.get() || top.is_null() {
+        if top != self.floor() || top.is_null() {
             // SAFETY: the top is alive (S1) and stays below the new frame.
             let frame = unsafe { flat::build(head, top, self.place_in(begins), place) };
             if let Some(frame) = frame {

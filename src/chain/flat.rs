@@ -92,7 +92,7 @@ pub(super) unsafe fn again(
         let number = number_below(from);
         let is_same = (*last).id == head.peek()
             && (*last).parent == from
-            && (*last).bits == bits | head.reach | FLAT
+            && (*last).bits | FLAT == bits | head.reach | FLAT
             && (*last).origin.get().serial == number
             && number != UNKNOWN;
         if !is_same {
@@ -127,9 +127,10 @@ pub(super) unsafe fn number_below(frame: *const Frame) -> u64 {
 /// 1. Nobody uses `frame` any more; all its counts are one.   2. `below` is the number of its parent, or [`UNKNOWN`].
 #[inline(always)]
 pub(super) unsafe fn free(frame: *const Frame, below: u64) {
-    // SAFETY: #1; a flat binding with a static name is what `build` makes, and its index is that of its parent.
+    // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
-        if (*frame).is(FLAT) && !(*frame).is(OWNED_NAME) && (*frame).role == Role::Binding {
+        let this = &*frame;
+        if this.role == Role::Binding && !this.is(OWNED_NAME | WHOLE) && pool::is_small(this) {
             pool::remember(frame.cast_mut(), below);
         } else {
             build::free(frame);

@@ -7,7 +7,6 @@ use super::link::Link;
 use super::parting::{Parting, retire};
 use super::pool::UNKNOWN;
 use super::spine::Spine;
-use std::ptr;
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +105,7 @@ impl Spine {
                     break;
                 }
                 let outside = (*marker).parent;
-                if outside == self.floor.get() {
+                if outside == self.floor() {
                     return Leaving::NotHere;
                 }
                 marker = Frame::marker(outside);
@@ -125,9 +124,7 @@ impl Spine {
         while !self.is_bare() {
             self.pop(parting);
         }
-        self.top.set(ptr::null());
-        self.open.set(false);
         // SAFETY: a bare spine owns one count of its floor.
-        unsafe { Link::from_raw(self.floor.replace(ptr::null())) }
+        unsafe { Link::from_raw(self.take_floor()) }
     }
 }

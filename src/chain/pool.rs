@@ -98,6 +98,12 @@ pub(super) fn take(class: usize) -> *mut Frame {
     .unwrap_or(ptr::null_mut())
 }
 
+/// Whether the block of a frame is of a size that is kept.
+#[inline]
+pub(super) fn is_small(frame: &Frame) -> bool {
+    class(frame.before as usize, frame.kind).is_some()
+}
+
 /// A new block of that class.
 #[cold]
 #[inline(never)]

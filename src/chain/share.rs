@@ -31,7 +31,7 @@ impl Spine {
     fn share(&self) {
         let mut frame = self.top.get();
         // The count of a parent that is shared already passes from the stack to the frame above it (I4).
-        while frame != self.floor.get() {
+        while frame != self.floor() {
             // SAFETY: frames above the floor are on this stack (S1).
             let this = unsafe { &*frame };
             if this.state.get() & SHARED != 0 {

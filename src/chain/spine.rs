@@ -23,37 +23,87 @@ pub(crate) enum Closed {
 }
 
 /// Invariants: S1 — `top` is alive, and so is everything below it down to the floor. S2 — a stack that begins in
-/// a checkpoint of its own (`open`) may be changed while `top` is the floor.
+/// a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the floor.
 pub(crate) struct Spine {
     pub(super) top: Cell<*const Frame>,
-    pub(super) floor: Cell<*const Frame>,
-    pub(super) open: Cell<bool>,
+    /// The floor, and in its lowest bit whether it is open.
+    floor: Cell<*const Frame>,
 }
+
+/// Both ends of a spine, as they are stored.
+type Ends = (*const Frame, *const Frame);
+
+/// The bit of a floor that says that the stack begins in a checkpoint of its own.
+const OPEN: usize = 1;
 
 // SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
 unsafe impl Send for Spine {}
 
 impl Spine {
     pub(crate) const fn new() -> Self {
-        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()), open: Cell::new(false) }
+        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()) }
     }
 
     /// A spine that begins with what `context` shows, in an open checkpoint of its own.
     pub(crate) fn on(context: Option<Link>) -> Self {
         let floor = context.map_or(ptr::null(), Link::into_raw);
-        Spine { top: Cell::new(floor), floor: Cell::new(floor), open: Cell::new(true) }
+        Spine { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
+    }
+
+    /// Runs `f` while this spine is what `own` is, and puts both back after, even if `f` panics.
+    ///
+    /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for itself. It is not
+    /// written again unless `f` changed it, as most polls do not.
+    #[inline]
+    pub(super) fn run_as<R>(&self, own: &Spine, f: impl FnOnce() -> R) -> R {
+        struct Back<'a> {
+            here: &'a Spine,
+            own: &'a Spine,
+            before: Ends,
+            lent: Ends,
+        }
+        impl Drop for Back<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                let now = self.here.ends();
+                if now != self.lent {
+                    self.own.set_ends(now);
+                }
+                self.here.set_ends(self.before);
+            }
+        }
+        let back = Back { here: self, own, before: self.ends(), lent: own.ends() };
+        self.set_ends(back.lent);
+        f()
     }
 
     #[inline]
-    pub(crate) fn swap(&self, other: &Spine) {
-        self.top.swap(&other.top);
-        self.floor.swap(&other.floor);
-        self.open.swap(&other.open);
+    fn ends(&self) -> Ends {
+        (self.top.get(), self.floor.get())
+    }
+
+    #[inline]
+    fn set_ends(&self, (top, floor): Ends) {
+        self.top.set(top);
+        self.floor.set(floor);
+    }
+
+    #[inline]
+    pub(super) fn floor(&self) -> *const Frame {
+        self.floor.get().map_addr(|at| at & !OPEN)
+    }
+
+    /// Takes the floor away: nothing is left, and nothing is open.
+    pub(super) fn take_floor(&self) -> *const Frame {
+        let floor = self.floor();
+        self.top.set(ptr::null());
+        self.floor.set(ptr::null());
+        floor
     }
 
     #[inline]
     pub(crate) fn is_bare(&self) -> bool {
-        self.top.get() == self.floor.get()
+        self.top.get() == self.floor()
     }
 
     /// A tag for what is taken from the top.
@@ -79,7 +129,7 @@ impl Spine {
 
     /// Where `id` leads, seen from `frame` of this stack.
     pub(super) unsafe fn find_at(&self, frame: *const Frame, id: usize) -> Option<Slot> {
-        let tag = if frame == self.floor.get() { INHERITED } else { 0 };
+        let tag = if frame == self.floor() { INHERITED } else { 0 };
         // SAFETY: the caller names a live frame of this stack.
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
@@ -99,8 +149,9 @@ impl Spine {
                 return Err(Seen::Absent);
             }
             let slot = get(top.cast(), rank(bitmap, bit));
-            if slot.is_plain() && (*slot.as_frame()).id == id {
-                return Ok(Sight(slot.as_frame()));
+            if slot.is_plain() {
+                let frame = slot.as_frame();
+                return if (*frame).id == id { Ok(Sight(frame)) } else { Err(Seen::Absent) };
             }
         }
         self.look(id)
@@ -139,7 +190,7 @@ impl Spine {
     /// Whether the innermost checkpoint may be changed.
     pub(crate) fn is_open(&self) -> Result<(), Closed> {
         if self.is_bare() {
-            return if self.open.get() { Ok(()) } else { Err(Closed::NoCheckpoint) };
+            return if self.floor.get().addr() & OPEN != 0 { Ok(()) } else { Err(Closed::NoCheckpoint) };
         }
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };
