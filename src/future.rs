@@ -5,7 +5,7 @@
 
 use crate::context::Context;
 use crate::stack::Stack;
-use futures_core::Stream;
+use futures_core::{FusedFuture, FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -107,6 +107,18 @@ impl<S: Stream> Stream for InContext<S> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.get_ref().size_hint()
+    }
+}
+
+impl<F: FusedFuture> FusedFuture for InContext<F> {
+    fn is_terminated(&self) -> bool {
+        self.get_ref().is_terminated()
+    }
+}
+
+impl<S: FusedStream> FusedStream for InContext<S> {
+    fn is_terminated(&self) -> bool {
+        self.get_ref().is_terminated()
     }
 }
 

@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Count, Record, Task, finish, finish_elsewhere, pause, poll, poll_elsewhere, three_ways};
-use futures_util::stream::{self, FuturesUnordered, StreamExt};
+use futures_util::future::FusedFuture;
+use futures_util::stream::{self, FusedStream, FuturesUnordered, StreamExt};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, sink};
 use stackholm::{Checkpoint, Context, ContextExt, InContext, Reason, Scope, Var};
 use std::cell::Cell;
@@ -523,6 +524,21 @@ fn branches_of_a_futures_select_see_their_own() {
         });
         assert_eq!(seen, [12, 23]);
     });
+}
+
+#[test]
+fn a_wrapper_says_when_a_fused_future_or_stream_is_done() {
+    let mut future = pin!(count_up(0).fuse().in_context(context(1)));
+    let mut items = stream::iter(0..1).fuse().in_context(context(1));
+    let first = finish(async {
+        futures_util::select! {
+            n = future => n,
+            complete => unreachable!("it is not done yet"),
+        }
+    });
+    assert_eq!((first, future.is_terminated(), items.is_terminated()), (1, true, false));
+    assert_eq!(finish(async { (items.next().await, items.next().await) }), (Some(0), None));
+    assert!(items.is_terminated());
 }
 
 #[test]
