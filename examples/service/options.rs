@@ -28,7 +28,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
 
     /// In how many rounds the three ways take turns
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
 
     /// Leave the service running, for curl

@@ -1,7 +1,8 @@
 //! The three ways of carrying side by side: many short rounds in which they take turns.
 //!
 //! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so that their ratio
-//! within the round says more than any figure alone. The order changes from round to round.
+//! within the round says more than any figure alone. The order changes from round to round, so that none always
+//! comes after the same other.
 
 use super::block::Block;
 use super::by_hand::ByHand;
@@ -21,6 +22,16 @@ use tokio::runtime::Runtime;
 
 /// Of so many requests, one is made in rough weather and not measured.
 const ROUGH: u64 = 4;
+
+/// Each order once.
+const ORDERS: [[Way; 3]; 6] = [
+    [Way::Contexts, Way::ByHand, Way::Nothing],
+    [Way::Nothing, Way::ByHand, Way::Contexts],
+    [Way::ByHand, Way::Nothing, Way::Contexts],
+    [Way::Contexts, Way::Nothing, Way::ByHand],
+    [Way::Nothing, Way::Contexts, Way::ByHand],
+    [Way::ByHand, Way::Contexts, Way::Nothing],
+];
 
 /// What came of one way of carrying.
 #[derive(Debug)]
@@ -59,9 +70,9 @@ impl<'a> Race<'a> {
     pub(crate) fn run(self) -> [Lane; 3] {
         let begun = Instant::now();
         let mut lanes = Way::ALL.map(Lane::new);
-        for round in 0..u64::from(self.options.rounds) {
-            for turn in 0..3 {
-                let lane = &mut lanes[(round + turn) as usize % 3];
+        for (round, order) in (0..u64::from(self.options.rounds)).zip(ORDERS.iter().cycle()) {
+            for way in order {
+                let lane = &mut lanes[*way as usize];
                 self.rough(lane, round);
                 self.calm(lane, round);
             }
