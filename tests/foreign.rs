@@ -1053,7 +1053,6 @@ fn a_waker_may_do_anything_in_the_middle_of_a_poll() {
 /// What an allocator changes while a frame is being made on the same stack pulls the frame below from under it.
 /// Reading, entering and leaving what it entered, and capturing are safe.
 #[test]
-#[ignore = "bug: a use after free, seen by the address sanitizer"]
 fn a_global_allocator_may_change_the_checkpoint_that_is_being_changed() {
     fn changes() {
         let _ = COUNT.set(5);

@@ -4,6 +4,7 @@ use super::frame::*;
 use super::pool;
 use super::slot::{Node, SPECIAL, Slot};
 use super::trie::{self, Edit, Extent, Writer};
+use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
 use std::panic::Location;
 use std::ptr;
 
@@ -46,6 +47,15 @@ impl Draft<'_> {
     /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the new frame.
     /// 2. An id to be removed leads somewhere.
     pub(super) unsafe fn build(&self) -> *mut Frame {
+        // SAFETY: #1 and #2.
+        unsafe { self.build_with(pool::allocate) }
+    }
+
+    /// As [`build`](Self::build), in a block that `allocate` gives; the allocator that it asks is foreign code.
+    ///
+    /// # Safety
+    /// As [`build`](Self::build), also while `allocate` runs.
+    pub(super) unsafe fn build_with(&self, allocate: impl FnOnce(usize, &Kind) -> *mut u8) -> *mut Frame {
         let (root, is_flat) = self.root();
         let (segment, extent) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
@@ -56,7 +66,7 @@ impl Draft<'_> {
             None => unsafe { trie::measure(root, self.id, self.edit, extent) },
         };
         let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
-        let block = pool::allocate(before, self.kind);
+        let block = allocate(before, self.kind);
         // SAFETY: the layout has the frame after that many bytes.
         let frame = unsafe { block.add(before) }.cast::<Frame>();
         let (name, owned) = self.name.into_raw();
@@ -108,12 +118,24 @@ impl Draft<'_> {
         }
         // SAFETY: #1 of `build`.
         let from = unsafe { &*self.from };
-        if self.role == Role::Digest || outgrown(from.segment, from.root.entries) {
+        if self.role == Role::Digest || is_time(from) {
             (0, Extent::Whole)
         } else {
-            (from.segment + 1, Extent::Path)
+            (from.segment.saturating_add(1), Extent::Path)
         }
     }
+}
+
+/// Whether the frame above `from` is to have a whole index.
+///
+/// From a frame where the chain has outgrown its variables, many may be entered one after the other, each of which
+/// could write the whole index in vain. So where that costs more than an ordinary frame, it is done by the way: by one
+/// frame in so many that each pays for 16 slots in the mean, whatever the pattern.
+fn is_time(from: &Frame) -> bool {
+    static TURNS: StaticAtomicUsize = StaticAtomicUsize::new(0);
+    let entries = from.root.entries as usize;
+    // Relaxed: any number will do.
+    outgrown(from.segment, from.root.entries) && (entries <= 32 || TURNS.fetch_add(1, Relaxed) % (entries / 16) == 0)
 }
 
 /// Whether so many frames are well beyond the variables they show, so that it is time to shorten the chain.

@@ -6,6 +6,7 @@ use super::enter::{Begins, NAMELESS};
 use super::frame::*;
 use super::key::Key;
 use super::parting::{Parting, end_unless_seen};
+use super::pool;
 use super::queue::Ending;
 use super::sight::Seen;
 use super::slot::Slot;
@@ -119,7 +120,7 @@ impl Spine {
         // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by the caller. What is
         // not inherited is on this stack; the value behind the frame is a `Held` if there is a place.
         unsafe {
-            let frame = draft.build();
+            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             if let Some(slot) = to {
                 hold(slot);
                 Frame::init(frame, Held(slot.as_frame()));
@@ -152,7 +153,7 @@ impl Spine {
         // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. A count that
         // keeps frames is given back when all of them have been passed: from then on another thread may end them.
         unsafe {
-            let digest = draft.build();
+            let digest = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             hold_all(digest, 0);
             (*digest).set_state(SHARED);
             self.top.set(digest);

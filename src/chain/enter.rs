@@ -6,6 +6,7 @@ use super::flat;
 use super::frame::*;
 use super::key::{Head, Key};
 use super::link::Link;
+use super::pool;
 use super::slot::INHERITED;
 use super::spine::Spine;
 use super::trie::Edit;
@@ -110,7 +111,9 @@ impl Spine {
         let top = self.top.get();
         if top != self.floor() || top.is_null() {
             // SAFETY: the top is alive (S1) and stays below the new frame.
-            let frame = unsafe { flat::build(head, top, self.place_in(begins), place) };
+            let frame = unsafe {
+                flat::build(head, top, self.place_in(begins), place, |class| self.aside(|| pool::allocate_class(class)))
+            };
             if let Some(frame) = frame {
                 return frame;
             }
@@ -125,7 +128,7 @@ impl Spine {
         let bits = draft.bits | head.reach;
         let draft = Draft { role: Role::Binding, bits, id: head.id(), kind: head.kind, edit: Edit::Put, ..draft };
         // SAFETY: as in `flat_frame_for`.
-        unsafe { draft.build() }
+        unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) }
     }
 
     /// Binds a variable to a value that is counted elsewhere.
@@ -140,7 +143,7 @@ impl Spine {
         let draft = Draft { bits: draft.bits | key.head().reach, ..draft };
         // SAFETY: as in `bind`; the value behind an alias is a `Held`.
         unsafe {
-            let frame = draft.build();
+            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             Frame::init(frame, value.clone());
             self.top.set(frame);
         }
@@ -151,13 +154,15 @@ impl Spine {
         let draft =
             Draft { role: Role::Mask, id: key.head().id(), edit: Edit::Put, ..self.draft(begins, key.name(), place) };
         // SAFETY: as in `bind`; a mask has no value.
-        self.top.set(unsafe { draft.build() });
+        self.top.set(unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) });
     }
 
     /// Begins a checkpoint that binds nothing.
     pub(crate) fn mark(&self, begins: Begins, place: &'static Location<'static>) {
         // SAFETY: as in `bind`; a mark has no value.
-        self.top.set(unsafe { self.draft(begins, &NAMELESS, place).build() });
+        self.top.set(unsafe {
+            self.draft(begins, &NAMELESS, place).build_with(|before, kind| self.aside(|| pool::allocate(before, kind)))
+        });
     }
 
     /// Begins an open checkpoint in which `context` takes the place of all that was visible.
@@ -172,7 +177,7 @@ impl Spine {
         };
         // SAFETY: the link keeps what the index is taken from, in the frame or until its values are counted.
         unsafe {
-            let frame = draft.build();
+            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             if (*frame).is(WHOLE) {
                 hold_all(frame, INHERITED);
                 // What counts values is ended by its `strong` count.

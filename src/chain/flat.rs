@@ -15,15 +15,18 @@ use std::panic::Location;
 use std::ptr;
 
 /// Makes a frame for a binding, if this is the case for it; its value is still to be written with [`Frame::init`].
+/// `fresh` gives a new block of a class; the allocator that it asks is foreign code.
 ///
 /// # Safety
-/// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new frame.
+/// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new frame, also while
+///    `fresh` runs.
 #[inline(always)]
 pub(super) unsafe fn build(
     head: &Head,
     from: *const Frame,
     (bits, origin, run): (u8, Origin, u16),
     place: &'static Location<'static>,
+    fresh: impl FnOnce(usize) -> *mut u8,
 ) -> Option<*mut Frame> {
     let Name::Static(name) = head.name else { return None };
     let id = head.id();
@@ -47,7 +50,7 @@ pub(super) unsafe fn build(
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
         let kept = pool::take(class);
-        let block = if kept.is_null() { pool::allocate_class(class) } else { pool::start(kept) };
+        let block = if kept.is_null() { fresh(class) } else { pool::start(kept) };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
             root: Node { bitmap: below.bitmap | bit, entries: slots as u32 },

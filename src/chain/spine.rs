@@ -77,6 +77,23 @@ impl Spine {
         f()
     }
 
+    /// Runs `f`, which may call foreign code in the middle of a change: meanwhile it finds nothing here.
+    ///
+    /// The global allocator may be anybody's. What it enters here and forgets is never ended.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Back<'a>(&'a Spine, Ends);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.set_ends(self.1);
+            }
+        }
+        let _back = Back(self, self.ends());
+        self.set_ends((ptr::null(), ptr::null()));
+        f()
+    }
+
     #[inline]
     fn ends(&self) -> Ends {
         (self.top.get(), self.floor.get())
