@@ -1,10 +1,10 @@
-//! What is bound in the races: 1 024 small numbers, as each system wants them declared.
+//! What is bound in the races: 1 056 small numbers, as each system wants them declared.
 
 use opentelemetry::{Context, ContextGuard};
 use stackholm::{Entered, Var};
 
 /// How many variables there are, besides one that nobody ever binds.
-pub const MOST: usize = 1024;
+pub const MOST: usize = 1056;
 
 /// Ours: statics.
 pub static VARS: [Var<u64>; MOST] = [const { Var::new("number") }; MOST];
@@ -63,23 +63,30 @@ fn attach<const N: usize>() -> ContextGuard {
     Context::map_current(|context| context.with_value(Number::<N>(value(N)))).attach()
 }
 
-macro_rules! numbers {
-    ($($thirty_two:literal)*) => {
+/// An array of one function, made for each number up to [`MOST`].
+#[macro_export]
+macro_rules! numbered {
+    ($made:ident) => {
+        $crate::numbered!(@ $made
+            0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
+    };
+    (@ $made:ident $($block:literal)*) => {
+        $crate::numbered!(@@ $made $([$block 0] [$block 4] [$block 8] [$block 12]
+            [$block 16] [$block 20] [$block 24] [$block 28])*)
+    };
+    (@@ $made:ident $([$block:literal $four:literal])*) => {
         [$(
-            attach::<{ $thirty_two * 32 }>, attach::<{ $thirty_two * 32 + 1 }>, attach::<{ $thirty_two * 32 + 2 }>,
-            attach::<{ $thirty_two * 32 + 3 }>, attach::<{ $thirty_two * 32 + 4 }>, attach::<{ $thirty_two * 32 + 5 }>,
-            attach::<{ $thirty_two * 32 + 6 }>, attach::<{ $thirty_two * 32 + 7 }>, attach::<{ $thirty_two * 32 + 8 }>,
-            attach::<{ $thirty_two * 32 + 9 }>, attach::<{ $thirty_two * 32 + 10 }>, attach::<{ $thirty_two * 32 + 11 }>,
-            attach::<{ $thirty_two * 32 + 12 }>, attach::<{ $thirty_two * 32 + 13 }>, attach::<{ $thirty_two * 32 + 14 }>,
-            attach::<{ $thirty_two * 32 + 15 }>, attach::<{ $thirty_two * 32 + 16 }>, attach::<{ $thirty_two * 32 + 17 }>,
-            attach::<{ $thirty_two * 32 + 18 }>, attach::<{ $thirty_two * 32 + 19 }>, attach::<{ $thirty_two * 32 + 20 }>,
-            attach::<{ $thirty_two * 32 + 21 }>, attach::<{ $thirty_two * 32 + 22 }>, attach::<{ $thirty_two * 32 + 23 }>,
-            attach::<{ $thirty_two * 32 + 24 }>, attach::<{ $thirty_two * 32 + 25 }>, attach::<{ $thirty_two * 32 + 26 }>,
-            attach::<{ $thirty_two * 32 + 27 }>, attach::<{ $thirty_two * 32 + 28 }>, attach::<{ $thirty_two * 32 + 29 }>,
-            attach::<{ $thirty_two * 32 + 30 }>, attach::<{ $thirty_two * 32 + 31 }>,
+            $made::<{ $block * 32 + $four }>,
+            $made::<{ $block * 32 + $four + 1 }>,
+            $made::<{ $block * 32 + $four + 2 }>,
+            $made::<{ $block * 32 + $four + 3 }>,
         )*]
     };
 }
 
-static NUMBERS: [fn() -> ContextGuard; MOST] =
-    numbers!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+static NUMBERS: [fn() -> ContextGuard; MOST] = numbered!(attach);
+
+/// Binds the type of that number.
+pub fn otel_at(number: usize) -> ContextGuard {
+    NUMBERS[number]()
+}

@@ -100,6 +100,6 @@ impl Future for Busy {
 
 /// Polls once; 1 if it is not ready.
 #[inline(always)]
-pub fn poll(future: Pin<&mut impl Future<Output = ()>>) -> u64 {
+pub fn poll(future: Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> u64 {
     u64::from(black_box(future.poll(&mut Task::from_waker(Waker::noop()))).is_pending())
 }

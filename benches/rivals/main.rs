@@ -1,0 +1,167 @@
+//! Question: what does a user pay with us, and what with everything they would pick instead, for the same work on
+//! the same machine in the same run?
+//!
+//! `cargo bench --manifest-path benches/Cargo.toml --bench rivals` prints all tables and writes them to
+//! `benches/results/`: `table.md`, `rivals.json`, and the pictures. Arguments after `--` that are not flags choose
+//! the tables whose title holds one of them; then nothing is written.
+
+mod by_hand;
+mod dcontext;
+mod growth;
+mod hub;
+mod index;
+mod memory;
+mod otel;
+mod ours;
+mod spans;
+mod system;
+mod table;
+mod task_local;
+mod threads;
+mod work;
+
+use stackholm_benches::pictures;
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+use system::System as _;
+use table::Table;
+
+/// Does the same for each system, ours first.
+#[macro_export]
+macro_rules! systems {
+    (|$system:ident| $body:expr) => {{
+        $crate::systems!(@ $system $body; $crate::ours::Stackholm, $crate::otel::OpenTelemetry,
+            $crate::dcontext::Dcontext, $crate::task_local::KeyEach, $crate::task_local::OneKey,
+            $crate::spans::Tracing, $crate::hub::Sentry, $crate::spans::Fastrace, $crate::by_hand::Cloned,
+            $crate::by_hand::ThreadMap, $crate::by_hand::ByHand)
+    }};
+    (@ $system:ident $body:expr; $($each:path),*) => {{ $({ type $system = $each; $body; })* }};
+}
+
+/// Which tables.
+struct Choice(Vec<String>);
+
+impl Choice {
+    fn wants(&self, word: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|chosen| chosen == word)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let choice = Choice(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect());
+    // Deep nesting of rivals that recurse; the rest of it is never touched.
+    let measure = move || measure(&choice).map(|tables| (tables, choice.0.is_empty()));
+    let thread = std::thread::Builder::new().stack_size(1 << 30).spawn(measure)?;
+    let (tables, whole) = thread.join().map_err(|_| "a race failed")??;
+    let lost = lost(&tables);
+    println!("{lost}");
+    if whole {
+        let all: String = tables.iter().map(|table| table.text() + "\n").collect();
+        write(&(head() + &all + &lost), &tables)?;
+    }
+    Ok(())
+}
+
+fn measure(choice: &Choice) -> Result<Vec<Table>, String> {
+    systems!(|S| S::prepare());
+    println!("{}", head());
+    let mut tables = Vec::new();
+    let pair = |word: &str, make: fn() -> (Table, Table), tables: &mut Vec<Table>| {
+        if choice.wants(word) {
+            let (first, second) = make();
+            println!("{}\n{}", first.text(), second.text());
+            tables.extend([first, second]);
+        }
+    };
+    let one = |word: &str, make: fn() -> Table, tables: &mut Vec<Table>| {
+        if choice.wants(word) {
+            let table = make();
+            println!("{}", table.text());
+            tables.push(table);
+        }
+    };
+    // First, while nothing else has been allocated.
+    pair("memory", memory::tables, &mut tables);
+    one("enter", work::entering, &mut tables);
+    pair("depth", work::nested, &mut tables);
+    one("read", work::reading, &mut tables);
+    one("capture", work::capturing, &mut tables);
+    one("hand over", work::handing_over, &mut tables);
+    one("poll", work::polling, &mut tables);
+    one("request", work::requests, &mut tables);
+    pair("threads", threads::tables, &mut tables);
+    one("index", index::inserting, &mut tables);
+    one("index", index::looking_up, &mut tables);
+    one("generations", growth::tasks, &mut tables);
+    one("variables", growth::variables, &mut tables);
+    Ok(tables)
+}
+
+fn head() -> String {
+    format!(
+        "{}\n\nEach cell: median of a turn, half the distance of its quartiles, and how many times ours it took, as \
+         the median over rounds in which all took turns. Less is better.\n\n",
+        machine()
+    )
+}
+
+fn lost(tables: &[Table]) -> String {
+    let lost: Vec<String> = tables.iter().flat_map(Table::lost).collect();
+    format!(
+        "#### Where somebody needs less than we do\n\n| work | who | times ours | leaves out |\n|-|-|-|-|\n{}\n",
+        lost.join("\n")
+    )
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()
+}
+
+/// The machine, the day and the versions.
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("?", |(_, name)| name.trim());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let lock = include_str!("../Cargo.lock");
+    let version = |name: &str| {
+        let at = lock.find(&format!("name = \"{name}\"\n"))?;
+        lock[at..].lines().nth(1)?.split('"').nth(1).map(|version| format!("{name} {version}"))
+    };
+    let rivals = [
+        "opentelemetry",
+        "dcontext",
+        "tokio",
+        "tracing",
+        "tracing-subscriber",
+        "sentry-core",
+        "fastrace",
+        "http",
+        "im",
+        "imbl",
+        "rpds",
+    ];
+    let versions: Vec<String> = rivals.iter().filter_map(|name| version(name)).collect();
+    format!(
+        "{model}, {cores} cores, {} {}; {}; {}; {}.",
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        output("rustc", &["--version"]),
+        output("date", &["-u", "+%F"]),
+        versions.join(", "),
+    )
+}
+
+fn write(text: &str, tables: &[Table]) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("table.md"), text)?;
+    let data =
+        serde_json::json!({ "machine": machine(), "tables": tables.iter().map(Table::json).collect::<Vec<_>>() });
+    std::fs::write(folder.join("rivals.json"), serde_json::to_string_pretty(&data)? + "\n")?;
+    pictures::draw(&folder)
+}
