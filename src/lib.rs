@@ -35,3 +35,6 @@ pub use var::{Source, Var};
 pub mod embed {
     pub use crate::stack::Stack;
 }
+
+#[doc(hidden)]
+pub use sync::proof;

@@ -1,199 +1,170 @@
 //! The only door to atomics, cells that are watched, allocation and thread-locals.
 //!
 //! Everything below `chain/` takes its primitives from here, so that under `--cfg stackholm_loom` the same
-//! algorithms run on loom's. Three things stay the standard library's even then, because loom has no stand-in
-//! that can live in a `static`: the id of a variable and the counter it comes from ([`StaticAtomicUsize`]), and
-//! [`OnceLock`]. The process-wide values use `arc-swap`, which cannot be modelled (it relies on sequentially
-//! consistent accesses, which loom weakens); under loom a mutex of loom's stands in, which shows that *our* use
-//! of the cell is right and says nothing about arc-swap itself.
+//! algorithms run on loom's. Where loom has no counterpart there is a stand-in that says what it does not model:
+//!
+//! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each execution makes anew.
+//! - The process-wide values use `arc-swap`, which cannot be modelled (it relies on sequentially consistent
+//!   accesses, which loom weakens). One atomic edge stands in, with what arc-swap promises: whoever loads a value
+//!   sees all that came before its swap. That shows that *our* use of the cell is right, not that arc-swap is.
+//! - [`OnceLock`] and [`Arc`] stay the standard library's: they carry defaults, names and hooks, which no model
+//!   changes while others look.
+//! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very end.
+//!
+//! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside loom the names
+//! are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile time. Under loom a model can
+//! weaken one site, to show that it would notice (see `loom-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
-pub(crate) use door::*;
-pub(crate) use std::sync::atomic::AtomicUsize as StaticAtomicUsize;
+#[cfg(stackholm_loom)]
+mod model;
+#[cfg(not(stackholm_loom))]
+mod real;
+#[cfg(stackholm_loom)]
+mod statics;
+
+#[cfg(stackholm_loom)]
+pub(crate) use model::*;
+#[cfg(not(stackholm_loom))]
+pub(crate) use real::*;
+#[cfg(stackholm_loom)]
+pub(crate) use statics::*;
 pub(crate) use std::sync::{Arc, OnceLock};
 
 /// Whether this is a build for the models, where small structures show as much as large ones and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
 
-#[cfg(not(stackholm_loom))]
-mod door {
-    use super::Arc;
-    use std::alloc::Layout;
-    pub(crate) use std::sync::atomic::{AtomicU32, Ordering};
+macro_rules! sites {
+    ($($(#[doc = $says:literal])+ $name:ident,)+) => {
+        /// Every atomic operation of the crate, and every step that keeps a count or a stack right, by name.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[cfg_attr(not(stackholm_loom), expect(unreachable_pub, dead_code, reason = "models reach it, and have sites of their own"))]
+        pub enum Site {
+            $($(#[doc = $says])+ $name,)+
+        }
 
-    /// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that an address
-    /// sanitizer or valgrind sees each block freed.
-    pub(crate) const REUSE: bool = !cfg!(stackholm_malloc);
+        #[cfg(stackholm_loom)]
+        impl Site {
+            /// All of them.
+            pub const ALL: &'static [Site] = &[$(Site::$name,)+];
+        }
+    };
+}
 
-    /// Allocates, or ends the process as `Box` does.
-    ///
-    /// # Safety
-    /// 1. `layout` is not of size zero.
+sites! {
+    /// One more count of a frame.
+    TakeCount,
+    /// One count of a frame less.
+    GiveCount,
+    /// The last count was given; all uses before it are seen.
+    LastCount,
+    /// A look whether one count is the only one.
+    SoleCount,
+    /// The stack gives the only `strong` count.
+    SoleStrong,
+    /// A look whether a frame that the stack leaves is the only one to keep its value.
+    SoleValue,
+    /// A look whether no weak context knows it.
+    SoleWeak,
+    /// A weak context takes a `strong` count.
+    Upgrade,
+    /// The first count of a value beside its frame's own.
+    FirstHold,
+    /// The first context of a frame.
+    FirstCapture,
+    /// A frame that ended on this thread is entered again.
+    AgainStrong,
+    /// Whose turn it is to write a large index anew.
+    NextTurn,
+    /// The id of a variable is read.
+    PeekId,
+    /// The next id is taken.
+    NextId,
+    /// A variable gets its id.
+    FirstUse,
+    /// The next block of serial numbers is taken.
+    NextBlock,
+    /// A look whether a cell was ever used.
+    CellUsed,
+    /// A cell is used.
+    CellIsUsed,
+    /// The stand-in of a cell is read.
+    CellLoad,
+    /// The stand-in of a cell is swapped.
+    CellSwap,
+    /// Step: a clone of a context takes a count.
+    CloneTakes,
+    /// Step: one more context of a shared frame takes a count.
+    CaptureTakes,
+    /// Step: of all who give a count only the last one ends the frame.
+    LastEnds,
+    /// Step: a stack that leaves a frame to its contexts takes its own count of the parent.
+    LeaveTakesParent,
+    /// Step: a frame that others keep does not end with its stack.
+    LeaveLooks,
+    /// Step: a weak context does not rise from the dead.
+    UpgradeLooks,
+    /// Step: a weak context keeps the memory.
+    DowngradeTakes,
+    /// Step: a frame with a whole index counts the values it shows.
+    WholeHolds,
+    /// Step: the frame that takes the place of a checkpoint counts the values it shows.
+    DigestHolds,
+    /// Step: it leaves the stack a count of the frame below.
+    DigestTakesBelow,
+    /// Step: a value that is prepared counts for each use.
+    HeldTakes,
+    /// Step: a frame that ends gives back its parent.
+    EndGivesParent,
+    /// Step: a frame that ends gives back the values it counts.
+    EndGivesValues,
+    /// Step: of two first uses of a variable both go on with one id.
+    FirstUseAgrees,
+    /// Step: a stack is swapped out after the poll.
+    SwapsBack,
+    /// Step: a thread that ends leaves what it has entered.
+    ThreadEnds,
+    /// Step: what lies too deep is worked off by the deepest list.
+    QueueIsDone,
+}
+
+/// A shared pointer that can be swapped while others read it.
+pub(crate) struct ArcCell<T: 'static> {
+    value: SwapCell<T>,
+    /// Not 0 if there ever was a value; spares the readers of a cell that was never used the rest.
+    used: StaticAtomicUsize,
+}
+
+impl<T: 'static> ArcCell<T> {
+    pub(crate) const fn empty() -> Self {
+        ArcCell { value: SwapCell::empty(), used: StaticAtomicUsize::new(0) }
+    }
+
+    /// Whether there ever was a value.
     #[inline]
-    pub(crate) unsafe fn allocate(layout: Layout) -> *mut u8 {
-        // SAFETY: #1 is what `alloc` asks.
-        let memory = unsafe { std::alloc::alloc(layout) };
-        if memory.is_null() {
-            std::alloc::handle_alloc_error(layout);
-        }
-        memory
+    pub(crate) fn is_used(&self) -> bool {
+        // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens after a swap sees
+        // 1, by coherence, and whoever does not may see the cell as it was before.
+        self.used.load(order(Site::CellUsed, Ordering::Relaxed)) != 0
     }
 
-    /// # Safety
-    /// 1. `memory` came from [`allocate`] with the same `layout` and is not used again.
-    #[inline]
-    pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
-        // SAFETY: #1 is what `dealloc` asks.
-        unsafe { std::alloc::dealloc(memory, layout) }
+    pub(crate) fn load(&self) -> Option<Arc<T>> {
+        if self.is_used() { self.value.load() } else { None }
     }
 
-    /// Marks one piece of plain memory, so that loom sees who reads and who writes it. Nothing outside loom.
-    pub(crate) struct Watch;
-
-    impl Watch {
-        #[inline]
-        pub(crate) const fn new() -> Self {
-            Watch
-        }
-        #[inline]
-        pub(crate) fn reads(&self) {}
-        #[inline]
-        pub(crate) fn writes(&self) {}
-    }
-
-    /// A thread-local that needs no destructor and so answers at any time of a thread's life.
-    macro_rules! thread_slot {
-        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
-            ::std::thread_local! { $(#[$meta])* $vis static $name: $type = const { $init }; }
-        };
-    }
-    pub(crate) use thread_slot;
-
-    /// A function that makes a thread call another one when it ends.
-    macro_rules! at_thread_end {
-        (fn $arm:ident() => $end:ident) => {
-            #[cold]
-            fn $arm() {
-                struct AtEnd;
-                impl Drop for AtEnd {
-                    fn drop(&mut self) {
-                        $end();
-                    }
-                }
-                ::std::thread_local! { static AT_END: AtEnd = const { AtEnd }; }
-                // A thread that is ending already has run this once; it is too late for a second time.
-                let _ = AT_END.try_with(|_| ());
-            }
-        };
-    }
-    pub(crate) use at_thread_end;
-
-    /// A shared pointer that can be swapped while others read it.
-    pub(crate) struct ArcCell<T> {
-        value: arc_swap::ArcSwapOption<T>,
-        /// Whether there ever was a value; spares the readers of a cell that was never used the rest.
-        used: std::sync::atomic::AtomicBool,
-    }
-
-    impl<T> ArcCell<T> {
-        pub(crate) const fn empty() -> Self {
-            ArcCell { value: arc_swap::ArcSwapOption::const_empty(), used: std::sync::atomic::AtomicBool::new(false) }
-        }
-        /// Whether there ever was a value.
-        #[inline]
-        pub(crate) fn is_used(&self) -> bool {
-            // Acquire: pairs with the Release in `swap`; whoever sees `true` sees a cell that was swapped.
-            self.used.load(Ordering::Acquire)
-        }
-        pub(crate) fn load(&self) -> Option<Arc<T>> {
-            if self.is_used() { self.value.load_full() } else { None }
-        }
-        pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-            let old = self.value.swap(value);
-            // Release: pairs with the Acquire in `load`.
-            self.used.store(true, Ordering::Release);
-            old
-        }
+    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        let old = self.value.swap(value);
+        // Relaxed: see `is_used`.
+        self.used.store(1, order(Site::CellIsUsed, Ordering::Relaxed));
+        old
     }
 }
 
-#[cfg(stackholm_loom)]
-mod door {
-    use super::Arc;
-    use std::alloc::Layout;
-
-    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering};
-
-    /// Freed blocks are not kept: loom is to see each allocation and each end of one.
-    pub(crate) const REUSE: bool = false;
-
-    /// # Safety
-    /// 1. `layout` is not of size zero.
-    pub(crate) unsafe fn allocate(layout: Layout) -> *mut u8 {
-        // SAFETY: #1 is what `alloc` asks; loom remembers the block and fails the model if it is never freed.
-        unsafe { loom::alloc::alloc(layout) }
-    }
-
-    /// # Safety
-    /// 1. `memory` came from [`allocate`] with the same `layout` and is not used again.
-    pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
-        // SAFETY: #1 is what `dealloc` asks.
-        unsafe { loom::alloc::dealloc(memory, layout) }
-    }
-
-    /// Marks one piece of plain memory, so that loom sees who reads and who writes it.
-    pub(crate) struct Watch(loom::cell::UnsafeCell<()>);
-
-    impl Watch {
-        pub(crate) fn new() -> Self {
-            Watch(loom::cell::UnsafeCell::new(()))
-        }
-        pub(crate) fn reads(&self) {
-            self.0.with(|_| ());
-        }
-        pub(crate) fn writes(&self) {
-            self.0.with_mut(|_| ());
-        }
-    }
-
-    macro_rules! thread_slot {
-        ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
-            ::loom::thread_local! { $(#[$meta])* $vis static $name: $type = $init; }
-        };
-    }
-    pub(crate) use thread_slot;
-
-    macro_rules! at_thread_end {
-        (fn $arm:ident() => $end:ident) => {
-            fn $arm() {
-                struct AtEnd;
-                impl Drop for AtEnd {
-                    fn drop(&mut self) {
-                        $end();
-                    }
-                }
-                ::loom::thread_local! { static AT_END: AtEnd = AtEnd; }
-                let _ = AT_END.try_with(|_| ());
-            }
-        };
-    }
-    pub(crate) use at_thread_end;
-
-    /// Stands in for `arc-swap`: what our callers may rely on, not how arc-swap does it.
-    pub(crate) struct ArcCell<T>(std::sync::Mutex<Option<Arc<T>>>);
-
-    impl<T> ArcCell<T> {
-        pub(crate) const fn empty() -> Self {
-            ArcCell(std::sync::Mutex::new(None))
-        }
-        pub(crate) fn is_used(&self) -> bool {
-            true
-        }
-        pub(crate) fn load(&self) -> Option<Arc<T>> {
-            self.0.lock().ok()?.clone()
-        }
-        pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-            std::mem::replace(&mut *self.0.lock().ok()?, value)
-        }
-    }
+/// What the models of this crate need to show that they would notice. Empty outside loom; no promise.
+pub mod proof {
+    #[cfg(stackholm_loom)]
+    pub use super::{
+        Site,
+        model::{model_failed, weakened},
+    };
 }

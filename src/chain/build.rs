@@ -4,7 +4,7 @@ use super::frame::*;
 use super::pool;
 use super::slot::{Node, SPECIAL, Slot};
 use super::trie::{self, Edit, Extent, Writer};
-use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
+use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticAtomicUsize, order};
 use std::panic::Location;
 use std::ptr;
 
@@ -135,7 +135,8 @@ fn is_time(from: &Frame) -> bool {
     static TURNS: StaticAtomicUsize = StaticAtomicUsize::new(0);
     let entries = from.root.entries as usize;
     // Relaxed: any number will do.
-    outgrown(from.segment, from.root.entries) && (entries <= 32 || TURNS.fetch_add(1, Relaxed) % (entries / 16) == 0)
+    outgrown(from.segment, from.root.entries)
+        && (entries <= 32 || TURNS.fetch_add(1, order(Site::NextTurn, Relaxed)) % (entries / 16) == 0)
 }
 
 /// Whether so many frames are well beyond the variables they show, so that it is time to shorten the chain.
@@ -143,8 +144,12 @@ fn is_time(from: &Frame) -> bool {
 /// A new index of `entries` variables is written at most once for twice as many frames and 32 more: a constant
 /// for each frame. The cap keeps the numbers in 16 bits; beyond it each frame pays `entries` / 32 768 words.
 pub(super) fn outgrown(frames: u16, entries: u32) -> bool {
-    u32::from(frames) >= (2 * entries.min(u32::MAX / 4) + 32).min(1 << 15)
+    u32::from(frames) >= (SLOPE * entries.min(u32::MAX / 4) + SLACK).min(1 << 15)
 }
+
+/// In a model the third binding of one variable already makes a whole index.
+const SLOPE: u32 = if MODELLED { 1 } else { 2 };
+const SLACK: u32 = if MODELLED { 1 } else { 32 };
 
 /// Gives the block of a frame back; its value has ended before.
 ///

@@ -12,6 +12,7 @@ use super::sight::Seen;
 use super::slot::Slot;
 use super::spine::Spine;
 use super::trie::{self, Edit};
+use crate::sync::{Site, kept};
 use std::panic::Location;
 use std::ptr;
 
@@ -154,7 +155,9 @@ impl Spine {
         // keeps frames is given back when all of them have been passed: from then on another thread may end them.
         unsafe {
             let digest = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
-            hold_all(digest, 0);
+            if kept(Site::DigestHolds) {
+                hold_all(digest, 0);
+            }
             (*digest).set_state(SHARED);
             self.top.set(digest);
             let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
@@ -171,7 +174,7 @@ impl Spine {
                 end_unless_seen(frame, digest, ending);
                 frame = (*frame).parent;
             }
-            if counted && !below.is_null() {
+            if counted && !below.is_null() && kept(Site::DigestTakesBelow) {
                 // The lowest of them counts it; from now on the stack does.
                 take(&(*below).strong);
             }

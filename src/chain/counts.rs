@@ -15,19 +15,19 @@ use super::frame::{CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, SHARED};
 use super::queue::{self, Ending};
 use super::slot::Slot;
 use super::trie;
-use crate::sync::{AtomicU32, Ordering::*};
+use crate::sync::{AtomicU32, MODELLED, Ordering::*, Site, kept, order};
 use std::ptr;
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
 const MANY: u32 = u32::MAX / 2;
 
 /// How many lists may be worked off inside each other before they queue.
-const NESTED: u32 = 16;
+const NESTED: u32 = if MODELLED { 1 } else { 16 };
 
 #[inline]
 pub(super) fn take(count: &AtomicU32) {
     // Relaxed: the caller has the frame already; nothing is published by taking one more.
-    if count.fetch_add(1, Relaxed) > MANY {
+    if count.fetch_add(1, order(Site::TakeCount, Relaxed)) > MANY {
         std::process::abort();
     }
 }
@@ -37,11 +37,11 @@ pub(super) fn take(count: &AtomicU32) {
 #[must_use]
 pub(super) fn give(count: &AtomicU32) -> bool {
     // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before the end.
-    if count.fetch_sub(1, Release) != 1 {
+    if count.fetch_sub(1, order(Site::GiveCount, Release)) != 1 && kept(Site::LastEnds) {
         return false;
     }
     // Acquire: pairs with the Release above in all who gave theirs before.
-    count.load(Acquire);
+    count.load(order(Site::LastCount, Acquire));
     true
 }
 
@@ -51,7 +51,7 @@ pub(super) fn give(count: &AtomicU32) -> bool {
 #[must_use]
 fn give_sole(count: &AtomicU32) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; one left is ours, and nobody can take another.
-    count.load(Acquire) == 1 || give(count)
+    count.load(order(Site::SoleCount, Acquire)) == 1 || give(count)
 }
 
 /// Gives back the only `strong` count there is, if it is the only one.
@@ -59,20 +59,21 @@ fn give_sole(count: &AtomicU32) -> bool {
 #[must_use]
 pub(super) fn give_if_sole(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of the contexts that went before, whose reads happen before the end.
-    frame.strong.compare_exchange(1, 0, Acquire, Relaxed).is_ok()
+    frame.strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok() || !kept(Site::LeaveLooks)
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
 #[inline]
 pub(super) fn is_sole(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
-    frame.values.load(Acquire) == 1 && frame.weak.load(Acquire) == 1
+    frame.values.load(order(Site::SoleValue, Acquire)) == 1 && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
 pub(super) fn take_if_alive(frame: &Frame) -> bool {
     // Relaxed: the frame's fields were visible to whoever made the weak context; the count says only "not gone".
-    frame.strong.fetch_update(Relaxed, Relaxed, |n| (n != 0).then(|| n + 1)).is_ok()
+    let is_alive = |n| n != 0 || !kept(Site::UpgradeLooks);
+    frame.strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, |n| is_alive(n).then(|| n + 1)).is_ok()
 }
 
 /// Counts the value that `slot` leads to.
@@ -87,7 +88,8 @@ pub(super) unsafe fn hold(slot: Slot) {
         take(&frame.values);
     } else {
         frame.set_state(HELD);
-        frame.values.store(2, Relaxed);
+        // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that comes after.
+        frame.values.store(2, order(Site::FirstHold, Relaxed));
     }
 }
 
@@ -135,7 +137,7 @@ impl Ending {
     }
 
     fn next(&self, deepest: bool) -> Option<*const Frame> {
-        if self.is_empty() && deepest {
+        if self.is_empty() && deepest && kept(Site::QueueIsDone) {
             queue::queued(self);
         }
         self.pop()
@@ -180,7 +182,7 @@ impl Ending {
             loop {
                 let this = &*frame;
                 let parent = if alone || this.is(CUT) { ptr::null() } else { this.parent };
-                if this.state.get() & HOLDING != 0 {
+                if this.state.get() & HOLDING != 0 && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.give_value(slot.as_frame());
@@ -188,7 +190,7 @@ impl Ending {
                     });
                 }
                 self.give_value(frame);
-                if parent.is_null() || !give(&(*parent).strong) {
+                if parent.is_null() || !kept(Site::EndGivesParent) || !give(&(*parent).strong) {
                     return;
                 }
                 (frame, alone) = (parent, false);
@@ -294,8 +296,10 @@ unsafe impl Sync for Held {}
 
 impl Clone for Held {
     fn clone(&self) -> Self {
-        // SAFETY: we have a count, so the frame is alive.
-        take(unsafe { &(*self.0).values });
+        if kept(Site::HeldTakes) {
+            // SAFETY: we have a count, so the frame is alive.
+            take(unsafe { &(*self.0).values });
+        }
         Held(self.0)
     }
 }

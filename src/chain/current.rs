@@ -12,7 +12,7 @@ use super::parting::{Borrows, Parting};
 use super::serial::Serials;
 use super::sight::Seen;
 use super::spine::{Closed, Spine};
-use crate::sync::{at_thread_end, thread_slot};
+use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
 
@@ -32,13 +32,16 @@ thread_slot! {
     };
 }
 
-at_thread_end! { fn arm() => end_of_thread }
+at_thread_end! { fn arm(CURRENT) => end_of_thread }
 
 /// Leaves what the thread has not left itself. Values that bind others as they go are followed a few times.
-fn end_of_thread() {
+fn end_of_thread(current: &Current) {
     for _ in 0..8 {
-        let floor = with(|current| current.spine.clear(&Parting::under(&current.borrows)));
-        if floor.flatten().is_none() && with(|current| current.spine.is_bare()) != Some(false) {
+        if kept(Site::ThreadEnds) {
+            let floor = current.spine.clear(&Parting::under(&current.borrows));
+            drop(floor);
+        }
+        if current.spine.is_bare() {
             return;
         }
     }

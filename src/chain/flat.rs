@@ -10,7 +10,7 @@ use super::key::Head;
 use super::pool::{self, NO_FRAME, UNKNOWN};
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::trie::slots_bytes;
-use crate::sync::Ordering::Relaxed;
+use crate::sync::{Ordering::Relaxed, Site, order};
 use std::panic::Location;
 use std::ptr;
 
@@ -106,7 +106,8 @@ pub(super) unsafe fn again(
         (*last).state.set(0);
         (*last).origin.set(Origin { serial });
         // A frame whose counts were in use had given back all but one of each.
-        (*last).strong.store(1, Relaxed);
+        // Relaxed: the frame is this thread's alone.
+        (*last).strong.store(1, order(Site::AgainStrong, Relaxed));
         Some(last)
     }
 }

@@ -7,8 +7,7 @@
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
 use super::slot::Node;
-use crate::sync::{AtomicU32, MODELLED, Watch};
-use std::cell::Cell;
+use crate::sync::{AtomicU32, MODELLED, Watch, WatchedCell};
 use std::fmt;
 use std::panic::Location;
 
@@ -152,17 +151,19 @@ pub(super) struct Frame {
     pub(super) run: u16,
     pub(super) role: Role,
     pub(super) bits: u8,
-    pub(super) state: Cell<u8>,
+    pub(super) state: WatchedCell<u8>,
     /// The value was dropped before its frame.
-    pub(super) gone: Cell<bool>,
+    pub(super) gone: WatchedCell<bool>,
     pub(super) id: usize,
     pub(super) parent: *const Frame,
     pub(super) kind: &'static Kind,
     pub(super) name: *const str,
     pub(super) place: &'static Location<'static>,
-    pub(super) origin: Cell<Origin>,
+    pub(super) origin: WatchedCell<Origin>,
     /// Written when the value is written or dropped, read when it is read.
     pub(super) watch: Watch,
+    /// Read when what is immutable of the frame is read.
+    pub(super) body: Watch,
 }
 
 /// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`, and what `Sync`
@@ -218,15 +219,16 @@ impl Frame {
             run: 0,
             role: Role::Binding,
             bits: 0,
-            state: Cell::new(0),
-            gone: Cell::new(false),
+            state: WatchedCell::new(0),
+            gone: WatchedCell::new(false),
             id,
             parent,
             kind,
             name,
             place,
-            origin: Cell::new(origin),
+            origin: WatchedCell::new(origin),
             watch: Watch::new(),
+            body: Watch::new(),
         }
     }
 

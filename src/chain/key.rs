@@ -4,7 +4,7 @@
 //! handed out once per process and key, so all frames that carry it were made through that one key.
 
 use super::frame::{CHECKPOINT, Kind, Name, STACK};
-use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
+use crate::sync::{Ordering::Relaxed, Site, StaticAtomicUsize, kept, order};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -71,7 +71,7 @@ impl Head {
     #[inline]
     pub(super) fn peek(&self) -> usize {
         // Relaxed: the number says everything; whoever sees a frame with it got the frame by an edge of its own.
-        self.id.load(Relaxed)
+        self.id.load(order(Site::PeekId, Relaxed))
     }
 
     /// The id, handed out on first use.
@@ -86,13 +86,13 @@ impl Head {
     #[cold]
     fn first_use(&self) -> usize {
         let next = LAST
-            .fetch_update(Relaxed, Relaxed, |last| last.checked_add(1))
+            .fetch_update(order(Site::NextId, Relaxed), Relaxed, |last| last.checked_add(1))
             .unwrap_or_else(|_| panic!("every id that a variable can have was handed out"))
             + 1;
         // Relaxed on both sides: of two threads one wins, and both go on with the winner's number.
-        match self.id.compare_exchange(0, next, Relaxed, Relaxed) {
-            Ok(_) => next,
-            Err(winner) => winner,
+        match self.id.compare_exchange(0, next, order(Site::FirstUse, Relaxed), Relaxed) {
+            Err(winner) if kept(Site::FirstUseAgrees) => winner,
+            _ => next,
         }
     }
 }

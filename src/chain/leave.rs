@@ -7,6 +7,7 @@ use super::link::Link;
 use super::parting::{Parting, retire};
 use super::pool::UNKNOWN;
 use super::spine::Spine;
+use crate::sync::{Site, kept};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Spine {
                 // The count of the parent passes to the stack if the frame ends here, else the stack takes its own.
                 if give_if_sole(&*frame) {
                     (*frame).set_state(DEAD);
-                } else {
+                } else if kept(Site::LeaveTakesParent) {
                     take(&(*parent).strong);
                 }
             }

@@ -11,6 +11,7 @@ use super::key::Key;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
 use super::trie::{self, Edit};
+use crate::sync::{Site, kept};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -28,7 +29,9 @@ unsafe impl Sync for Link {}
 impl Clone for Link {
     #[inline]
     fn clone(&self) -> Self {
-        take(&self.frame().strong);
+        if kept(Site::CloneTakes) {
+            take(&self.frame().strong);
+        }
         Link(self.0)
     }
 }
@@ -66,6 +69,7 @@ impl Link {
     }
 
     fn find(&self, id: usize) -> Option<Slot> {
+        self.frame().body.reads();
         // SAFETY: L1 keeps the frame and what its index leads to.
         unsafe { trie::find(self.root(), id) }
     }
@@ -120,7 +124,7 @@ impl Link {
     unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
-            if (*frame).is(WHOLE) {
+            if (*frame).is(WHOLE) && kept(Site::WholeHolds) {
                 hold_all(frame, INHERITED);
             } else if let Some(from) = from {
                 // The frame counts its parent with the count of the link.
@@ -179,7 +183,9 @@ impl Link {
     }
 
     pub(crate) fn downgrade(&self) -> WeakLink {
-        take(&self.frame().weak);
+        if kept(Site::DowngradeTakes) {
+            take(&self.frame().weak);
+        }
         WeakLink(self.0)
     }
 }

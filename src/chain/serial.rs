@@ -1,6 +1,6 @@
 //! Serial numbers: what a guard knows its checkpoint by.
 
-use crate::sync::{Ordering::Relaxed, StaticAtomicUsize};
+use crate::sync::{Ordering::Relaxed, Site, StaticAtomicUsize, order};
 use std::cell::Cell;
 
 /// Numbers that are never given twice: a block for each thread or stack, taken on first use.
@@ -25,6 +25,6 @@ impl Serials {
     fn block() -> u64 {
         // Relaxed: the number says everything. After 2^32 blocks they come again; a guard would have to be
         // forgotten that long for its number to mean another frame, and then it leaves that one.
-        ((BLOCKS.fetch_add(1, Relaxed) as u64 + 1) << 32) | 1
+        ((BLOCKS.fetch_add(1, order(Site::NextBlock, Relaxed)) as u64 + 1) << 32) | 1
     }
 }

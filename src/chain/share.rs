@@ -4,7 +4,7 @@ use super::counts::{hold_all, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
-use crate::sync::Ordering::Relaxed;
+use crate::sync::{Ordering::Relaxed, Site, kept, order};
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -17,11 +17,14 @@ impl Spine {
             }
             let this = &*top;
             if self.is_bare() || this.state.get() & SHARED != 0 {
-                take(&this.strong);
+                if kept(Site::CaptureTakes) {
+                    take(&this.strong);
+                }
             } else {
                 self.share();
                 // Nobody else knows the frame yet: one count is the stack's, one the context's.
-                this.strong.store(2, Relaxed);
+                // Relaxed: whoever gets the context does so by an edge that comes after.
+                this.strong.store(2, order(Site::FirstCapture, Relaxed));
             }
             Link::from_raw(top)
         }
@@ -38,7 +41,7 @@ impl Spine {
                 return;
             }
             this.set_state(SHARED);
-            if this.is(WHOLE) && this.state.get() & HOLDING == 0 {
+            if this.is(WHOLE) && this.state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
                 // SAFETY: the frame is only now shared; what it shows is on this stack or was inherited.
                 unsafe { hold_all(frame, 0) };
             }

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot, bit, get, rank};
 use super::trie;
+use crate::sync::{Site, kept};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -69,7 +70,9 @@ impl Spine {
                 if now != self.lent {
                     self.own.set_ends(now);
                 }
-                self.here.set_ends(self.before);
+                if kept(Site::SwapsBack) {
+                    self.here.set_ends(self.before);
+                }
             }
         }
         let back = Back { here: self, own, before: self.ends(), lent: own.ends() };
@@ -161,6 +164,7 @@ impl Spine {
         let bit = bit(id, 0);
         // SAFETY: the top is alive, with everything its index leads to (S1); the bit says there is a slot.
         unsafe {
+            (*top).body.reads();
             let bitmap = (*top).root.bitmap;
             if bitmap & bit == 0 {
                 return Err(Seen::Absent);

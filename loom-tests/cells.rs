@@ -1,0 +1,108 @@
+//! What all threads share: the id of a variable, serial numbers, process-wide values.
+
+use crate::support::{Alive, Value, models};
+use loom::thread::spawn;
+use stackholm::embed::Stack;
+use stackholm::{Context, ContextCell, Var};
+use std::sync::Arc;
+
+static A: Var<Value> = Var::new("a");
+static BASE: ContextCell = ContextCell::new();
+
+models! {
+    first_use_on_two_threads {
+        control_first_use_agrees: FirstUseAgrees,
+        control_first_use_is_one_step: FirstUse,
+    }
+    first_uses_of_two_variables {
+        control_next_id_is_one_step: NextId,
+    }
+    guards_of_two_threads {
+        control_next_block_is_one_step: NextBlock,
+    }
+    global_swapped_while_read {
+    }
+    base_swapped_while_read {
+        control_base_swapped_without_release: CellSwap,
+        control_base_read_without_acquire: CellLoad,
+    }
+}
+
+/// Two threads bind one variable that has no id yet; each finds its own binding, and both find both.
+pub(crate) fn first_use_on_two_threads() {
+    let var: Arc<Var<u32>> = Arc::new(Var::named("new"));
+    let theirs = var.clone();
+    let other = spawn(move || {
+        theirs.sync_scope(2, || {
+            assert_eq!(theirs.try_get().ok(), Some(2));
+            Context::current()
+        })
+    });
+    let first = var.sync_scope(1, || {
+        assert_eq!(var.try_get().ok(), Some(1));
+        Context::current()
+    });
+    let second = other.join().unwrap();
+    assert_eq!(first.get(&var), Some(&1));
+    assert_eq!(second.get(&var), Some(&2));
+    assert_eq!(first.with(&var, 3).len(), 1);
+}
+
+/// Two threads bind one new variable each: the variables stay two.
+pub(crate) fn first_uses_of_two_variables() {
+    let vars: [Arc<Var<u32>>; 2] = [Arc::new(Var::named("new")), Arc::new(Var::named("new"))];
+    let [ours, theirs] = vars.clone();
+    let other = spawn(move || drop(theirs.enter(2)));
+    drop(ours.enter(1));
+    other.join().unwrap();
+    let both = Context::empty().with(&vars[0], 1).with(&vars[1], 2);
+    assert_eq!((both.get(&vars[0]), both.get(&vars[1])), (Some(&1), Some(&2)));
+}
+
+/// A guard of one thread is dropped over a stack that came from another: it leaves nothing there.
+pub(crate) fn guards_of_two_threads() {
+    let alive = Alive::default();
+    let theirs = alive.clone();
+    let other = spawn(move || {
+        let mut stack = Stack::new();
+        stack.run(|| std::mem::forget(A.enter(theirs.value(1))));
+        stack
+    });
+    let guard = A.enter(alive.value(2));
+    let mut stack = other.join().unwrap();
+    stack.run(|| drop(guard));
+    assert_eq!(stack.get(&A).map(Value::number), Some(1));
+    assert_eq!(A.with(Value::number), 2);
+}
+
+/// A process-wide value is replaced while another thread reads it: it reads one of the two, whole and alive.
+pub(crate) fn global_swapped_while_read() {
+    let alive = Alive::default();
+    assert!(A.set_global(alive.value(1)).is_none());
+    let reader = spawn(|| {
+        let first = A.with(Value::number);
+        let then = A.with(Value::number);
+        assert!((1..=2).contains(&first) && first <= then);
+    });
+    let old = A.set_global(alive.value(2)).expect("the first one");
+    assert_eq!(old.number(), 1);
+    drop(old);
+    assert_eq!(A.with(Value::number), 2);
+    reader.join().unwrap();
+    drop(A.clear_global());
+    assert_eq!(alive.now(), 0);
+}
+
+/// A base context is replaced while another thread enters it.
+pub(crate) fn base_swapped_while_read() {
+    let alive = Alive::default();
+    BASE.store(Context::empty().with(&A, alive.value(1)));
+    let reader = spawn(|| {
+        let number = BASE.load().run(|| A.with(Value::number));
+        assert!((1..=2).contains(&number));
+    });
+    BASE.store(Context::empty().with(&A, alive.value(2)));
+    reader.join().unwrap();
+    BASE.store(Context::empty());
+    assert_eq!(alive.now(), 0);
+}

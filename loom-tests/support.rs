@@ -1,0 +1,126 @@
+//! How a model is run, and the values that notice what goes wrong with them.
+
+use stackholm::proof::{Site, model_failed, weakened};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Once};
+
+/// A model by name, and how many preemptions are explored; `None`: all.
+#[derive(Clone, Copy)]
+pub(crate) struct Model {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(),
+    pub(crate) bound: Option<usize>,
+}
+
+impl Model {
+    pub(crate) const fn all(name: &'static str, run: fn()) -> Self {
+        Model { name, run, bound: None }
+    }
+
+    pub(crate) const fn bounded(name: &'static str, bound: usize, run: fn()) -> Self {
+        Model { name, run, bound: Some(bound) }
+    }
+
+    /// Runs it in every order; says in how many.
+    pub(crate) fn check(self) -> usize {
+        listen();
+        let (orders, run) = (Arc::new(AtomicUsize::new(0)), self.run);
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = self.bound;
+        builder.max_branches = 20_000;
+        let counted = orders.clone();
+        builder.check(move || {
+            counted.fetch_add(1, Relaxed);
+            run();
+        });
+        let orders = orders.load(Relaxed);
+        println!("{}: {orders} orders", self.name);
+        orders
+    }
+
+    /// Runs it with one site weakened.
+    pub(crate) fn check_without(self, site: Site) -> usize {
+        weakened(site, || self.check())
+    }
+}
+
+/// Tells the engine when a model has failed, so that it does not touch loom while the failure unwinds.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            model_failed();
+            before(info);
+        }));
+    });
+}
+
+/// Declares models as tests, and controls: the same model with one site weakened, which must fail.
+macro_rules! models {
+    ($($model:ident { $($control:ident: $site:ident,)* })+) => {
+        mod checks {
+            $(
+                #[test]
+                fn $model() {
+                    crate::table::model(stringify!($model)).check();
+                }
+                $(
+                    #[test]
+                    #[should_panic]
+                    fn $control() {
+                        crate::table::model(stringify!($model)).check_without(stackholm::proof::Site::$site);
+                    }
+                )*
+            )+
+        }
+    };
+}
+pub(crate) use models;
+
+/// How many values of a model are alive.
+#[derive(Clone, Default)]
+pub(crate) struct Alive(Arc<AtomicUsize>);
+
+impl Alive {
+    pub(crate) fn value(&self, number: u32) -> Value {
+        self.0.fetch_add(1, Relaxed);
+        Value { number, alive: self.0.clone(), ended: AtomicBool::new(false), keeps: None }
+    }
+
+    /// A value that owns something else, which ends with it.
+    pub(crate) fn keeping(&self, number: u32, keeps: impl Send + Sync + 'static) -> Value {
+        let mut value = self.value(number);
+        value.keeps = Some(Box::new(keeps));
+        value
+    }
+
+    pub(crate) fn now(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A value that knows whether it is alive. Races with its end are for the engine's own watch to notice.
+pub(crate) struct Value {
+    number: u32,
+    alive: Arc<AtomicUsize>,
+    ended: AtomicBool,
+    keeps: Option<Box<dyn Send + Sync>>,
+}
+
+impl Value {
+    #[track_caller]
+    pub(crate) fn number(&self) -> u32 {
+        assert!(!self.ended.load(Relaxed), "read after its end");
+        self.number
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.ended.swap(true, Relaxed), "ended twice");
+            self.alive.fetch_sub(1, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! All models by name.
+
+use crate::support::Model;
+use crate::{cells, counts, ends, handover, shorten, tasks};
+
+macro_rules! table {
+    ($($file:ident: $($model:ident)+;)+) => {
+        /// Every model there is.
+        pub(crate) const MODELS: &[Model] = &[$($(Model::all(stringify!($model), $file::$model),)+)+];
+    };
+}
+
+table! {
+    counts: capture_against_leave last_counts_at_once last_counts_of_a_chain cloned_on_two_threads captured_twice
+        plain_value_left_while_known_weakly upgrade_against_last_drop upgrade_against_leave;
+    handover: source_goes_on receiver_changes_its_own prepared_for_two;
+    shorten: values_against_structure shortened_while_others_hold_the_old_chain digest_above_a_shared_frame
+        whole_on_a_stack plain_value_held_beside_its_stack;
+    cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;
+    ends: thread_ends_with_frames_entered value_releases_a_context;
+    tasks: polled_here_then_there woken_before_swapped_out cancelled_while_polled;
+}
+
+pub(crate) fn model(name: &str) -> Model {
+    *MODELS.iter().find(|model| model.name == name).expect("every model is in the table")
+}

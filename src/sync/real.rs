@@ -1,0 +1,104 @@
+//! The door as it is outside loom: the standard library, and `arc-swap`.
+
+use super::{Arc, Site};
+use std::alloc::Layout;
+pub(crate) use std::cell::Cell as WatchedCell;
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
+
+/// The ordering of a site.
+#[inline(always)]
+pub(crate) const fn order(_: Site, ordering: Ordering) -> Ordering {
+    ordering
+}
+
+/// Whether a step is kept. It is.
+#[inline(always)]
+pub(crate) const fn kept(_: Site) -> bool {
+    true
+}
+
+/// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that an address
+/// sanitizer or valgrind sees each block freed.
+pub(crate) const REUSE: bool = !cfg!(stackholm_malloc);
+
+/// Allocates, or ends the process as `Box` does.
+///
+/// # Safety
+/// 1. `layout` is not of size zero.
+#[inline]
+pub(crate) unsafe fn allocate(layout: Layout) -> *mut u8 {
+    // SAFETY: #1 is what `alloc` asks.
+    let memory = unsafe { std::alloc::alloc(layout) };
+    if memory.is_null() {
+        std::alloc::handle_alloc_error(layout);
+    }
+    memory
+}
+
+/// # Safety
+/// 1. `memory` came from [`allocate`] with the same `layout` and is not used again.
+#[inline]
+pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
+    // SAFETY: #1 is what `dealloc` asks.
+    unsafe { std::alloc::dealloc(memory, layout) }
+}
+
+/// Marks one piece of plain memory, so that loom sees who reads and who writes it. Nothing outside loom.
+pub(crate) struct Watch;
+
+impl Watch {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Watch
+    }
+    #[inline]
+    pub(crate) fn reads(&self) {}
+    #[inline]
+    pub(crate) fn writes(&self) {}
+}
+
+/// A thread-local that needs no destructor and so answers at any time of a thread's life.
+macro_rules! thread_slot {
+    ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
+        ::std::thread_local! { $(#[$meta])* $vis static $name: $type = const { $init }; }
+    };
+}
+pub(crate) use thread_slot;
+
+/// A function that makes a thread call another one when it ends, with a slot of the thread if one is named.
+macro_rules! at_thread_end {
+    (fn $arm:ident($slot:ident) => $end:ident) => {
+        // The slot needs no destructor, so it is there.
+        $crate::sync::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
+    };
+    (fn $arm:ident() => $end:expr) => {
+        #[cold]
+        fn $arm() {
+            struct AtEnd;
+            impl Drop for AtEnd {
+                fn drop(&mut self) {
+                    ($end)();
+                }
+            }
+            ::std::thread_local! { static AT_END: AtEnd = const { AtEnd }; }
+            // A thread that is ending already has run this once; it is too late for a second time.
+            let _ = AT_END.try_with(|_| ());
+        }
+    };
+}
+pub(crate) use at_thread_end;
+
+/// A shared pointer that can be swapped while others read it, perhaps never.
+pub(crate) struct SwapCell<T>(arc_swap::ArcSwapOption<T>);
+
+impl<T> SwapCell<T> {
+    pub(crate) const fn empty() -> Self {
+        SwapCell(arc_swap::ArcSwapOption::const_empty())
+    }
+    pub(crate) fn load(&self) -> Option<Arc<T>> {
+        self.0.load_full()
+    }
+    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        self.0.swap(value)
+    }
+}

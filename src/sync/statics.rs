@@ -1,0 +1,147 @@
+//! The door under loom: what lives in a `static`, which loom's own cannot.
+
+use super::model::{is_plain, order, over, torn};
+use super::{Arc, Ordering, Site};
+use loom::sync::atomic::AtomicUsize;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize as Token;
+
+/// How many static atomics one execution may use.
+const STATICS: usize = 24;
+
+/// What stands for the statics in one execution. Made by the first thread that uses any of them; so what
+/// that thread did before happens before all uses by the others, as if a program's `main` had done it.
+struct Statics {
+    atomics: [AtomicUsize; STATICS],
+    names: RefCell<HashMap<usize, usize>>,
+    cells: RefCell<HashMap<usize, Box<dyn Any>>>,
+}
+
+loom::lazy_static! {
+    static ref OF_EXECUTION: Statics = Statics {
+        atomics: std::array::from_fn(|_| AtomicUsize::new(0)),
+        names: RefCell::default(),
+        cells: RefCell::default(),
+    };
+}
+
+/// The name of something that outlives executions. Moves with it, so that its address does not matter.
+fn name(token: &Token) -> usize {
+    static NEXT: Token = Token::new(1);
+    match token.load(Ordering::Relaxed) {
+        0 => {
+            let name = NEXT.fetch_add(1, Ordering::Relaxed);
+            token.store(name, Ordering::Relaxed);
+            name
+        }
+        name => name,
+    }
+}
+
+/// An atomic that may live in a `static`, which loom's cannot: each execution begins with a new one, at 0.
+pub(crate) struct StaticAtomicUsize(Token);
+
+impl StaticAtomicUsize {
+    pub(crate) const fn new(value: usize) -> Self {
+        assert!(value == 0, "the set of an execution begins with zeros");
+        StaticAtomicUsize(Token::new(0))
+    }
+
+    fn with<R>(&self, f: impl FnOnce(&AtomicUsize) -> R) -> R {
+        let set: &Statics = &OF_EXECUTION;
+        let mut names = set.names.borrow_mut();
+        let next = names.len();
+        assert!(next < STATICS, "the model uses too many variables");
+        let index = *names.entry(name(&self.0)).or_insert(next);
+        drop(names);
+        f(&set.atomics[index])
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> usize {
+        match (over(), is_plain()) {
+            (true, _) => 0,
+            // SAFETY: loom fails the model if it was not sound.
+            (_, true) => self.with(|inner| unsafe { inner.unsync_load() }),
+            _ => self.with(|inner| inner.load(order)),
+        }
+    }
+    pub(crate) fn store(&self, value: usize, order: Ordering) {
+        if !over() {
+            self.with(|inner| inner.store(value, order));
+        }
+    }
+    pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> usize {
+        match (over(), is_plain()) {
+            (true, _) => 0,
+            (_, true) => self.with(|inner| torn(inner.load(order), |old| inner.store(old + n, order))),
+            _ => self.with(|inner| inner.fetch_add(n, order)),
+        }
+    }
+    pub(crate) fn compare_exchange(&self, old: usize, new: usize, yes: Ordering, no: Ordering) -> Result<usize, usize> {
+        match (over(), is_plain()) {
+            (true, _) => Ok(old),
+            (_, true) => self.with(|inner| match inner.load(no) {
+                now if now == old => Ok(torn(now, |_| inner.store(new, yes))),
+                now => Err(now),
+            }),
+            _ => self.with(|inner| inner.compare_exchange(old, new, yes, no)),
+        }
+    }
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        look: Ordering,
+        mut f: impl FnMut(usize) -> Option<usize>,
+    ) -> Result<usize, usize> {
+        match (over(), is_plain()) {
+            (true, _) => Ok(0),
+            (_, true) => self.with(|inner| {
+                let old = inner.load(look);
+                f(old).map(|new| torn(old, |_| inner.store(new, set))).ok_or(old)
+            }),
+            _ => self.with(|inner| inner.fetch_update(set, look, f)),
+        }
+    }
+}
+
+/// Stands in for `arc-swap`: what our callers may rely on, not how arc-swap does it.
+pub(crate) struct SwapCell<T> {
+    name: Token,
+    edge: StaticAtomicUsize,
+    of: std::marker::PhantomData<std::sync::Mutex<Option<Arc<T>>>>,
+}
+
+impl<T> SwapCell<T> {
+    pub(crate) const fn empty() -> Self {
+        SwapCell { name: Token::new(0), edge: StaticAtomicUsize::new(0), of: std::marker::PhantomData }
+    }
+}
+
+impl<T: 'static> SwapCell<T> {
+    /// What is in the cell in this execution. Nothing of loom happens while `f` runs.
+    fn with<R>(&self, f: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {
+        let set: &Statics = &OF_EXECUTION;
+        let mut cells = set.cells.borrow_mut();
+        let cell = cells.entry(name(&self.name)).or_insert_with(|| Box::new(None::<Arc<T>>));
+        f(cell.downcast_mut().expect("a cell keeps its name and type"))
+    }
+
+    pub(crate) fn load(&self) -> Option<Arc<T>> {
+        if over() {
+            return None;
+        }
+        // A read that writes: it always sees the newest, and acquires from the swaps only.
+        self.edge.fetch_add(0, order(Site::CellLoad, Ordering::Acquire));
+        self.with(|value| value.clone())
+    }
+
+    pub(crate) fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
+        if over() {
+            return None;
+        }
+        self.edge.fetch_add(1, order(Site::CellSwap, Ordering::AcqRel));
+        self.with(|value| std::mem::replace(value, new))
+    }
+}
