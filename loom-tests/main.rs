@@ -9,7 +9,9 @@
 mod cells;
 mod counts;
 mod ends;
+mod executor;
 mod handover;
+mod runtime;
 mod shorten;
 mod support;
 mod table;
