@@ -183,12 +183,12 @@ impl<T: Send + Sync + 'static> Var<T> {
         Some(self.made.get_or_init(|| value))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn missing(&self, seen: Seen) -> Missing {
         Missing::new(self.owned_name(), reason(seen))
     }
 
-    #[inline]
+    #[inline(always)]
     fn owned_name(&self) -> Cow<'static, str> {
         match self.key.name() {
             Name::Static(name) => Cow::Borrowed(name),
@@ -317,7 +317,7 @@ fn owned(name: &str) -> Cow<'static, str> {
     Cow::Owned(String::from(name))
 }
 
-#[inline]
+#[inline(always)]
 fn reason(seen: Seen) -> Reason {
     match seen {
         Seen::Masked(place) => Reason::Masked(place),
