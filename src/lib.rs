@@ -1,5 +1,158 @@
 //! Ambient context for Rust: scoped variables, inherited without a copy, snapshotted in O(1), handed to threads
 //! and tasks, leaked to nobody.
+//!
+//! A [`Var`] is a `static` that has a value for the extent of a block or a future. Everything called inside sees it,
+//! however deep; nothing outside does. A [`Context`] is a snapshot of all of them, and takes them to a thread or a task.
+//!
+//! ```
+//! use stackholm::{ContextExt, Var};
+//!
+//! static USER: Var<&str> = Var::new("user");
+//!
+//! fn greeting() -> String {
+//!     USER.with(|user| format!("hello, {user}"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! assert_eq!(USER.sync_scope("ada", greeting), "hello, ada");
+//! let task = USER.sync_scope("grace", || tokio::spawn(async { greeting() }.in_current_context()));
+//! assert_eq!(task.await.unwrap(), "hello, grace");
+//! assert!(!USER.is_bound());
+//! # }
+//! ```
+//!
+//! # The words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | variable, [`Var`] | a `static`, or a value made at run time, with a name for people, perhaps a default, and a reach |
+//! | binding | one variable with one value, and where in the source it was made |
+//! | checkpoint, [`Checkpoint`] | a block of bindings that are left together; it is open: it may be changed from inside |
+//! | scope, [`Scope`] | a sealed checkpoint: its bindings are given on entry and stay; [`Var::scope`] is one with one binding |
+//! | stack | the checkpoints of one thread or one task, innermost last; [`embed::Stack`] is one held as a value |
+//! | context, [`Context`] | an immutable snapshot of everything visible at one point |
+//! | reach | how far a binding goes: everywhere, only on [its own stack](Var::stays_on_stack), only in [its own checkpoint](Var::stays_in_checkpoint) |
+//! | mask | a binding that says "as if nobody had bound it"; made by [`Var::unset`] and [`Context::without`] |
+//!
+//! # The rules, in short
+//!
+//! - **Lookup.** The nearest binding on the stack and in what it inherited; else the [process-wide value](Var::set_global);
+//!   else the default; else an error that says why. [`Var::source`] says which of them it was.
+//! - **A callee cannot change what its caller sees**, except in an open checkpoint that the caller itself entered.
+//!   Leaving a checkpoint restores exactly what was visible before it: by return, `?`, panic or cancellation.
+//! - **Handing over is explicit.** A plain spawn starts empty. [`in_current_context`](ContextExt::in_current_context),
+//!   [`thread::spawn`], [`Context::wrap`] and their like carry everything of full reach, as it is at the call;
+//!   [`detached`](ContextExt::detached) carries nothing. What the receiver sets is never seen by the sender.
+//! - **A snapshot is O(1) and shares the values.** Later changes of the stack do not show in it, nor the reverse.
+//! - **A wrapped future has a stack of its own**, swapped in for each poll and for its drop. Two futures that await in turn
+//!   never see each other's bindings.
+//! - **Misuse of a guard corrupts nothing and never panics**; [`on_misuse`] counts it.
+//! - **Your code runs while nothing is held.** Closures, `Drop`, `Clone` and `Debug` of values may read, enter, leave, set.
+//! - **Values end** when their checkpoint is left and no context shows them any more, on the thread that let go last.
+//! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown).
+//!
+//! Costs follow the number of variables bound, by its logarithm, and never how deep they are nested: binding is one
+//! allocation, reading and capturing none.
+//!
+//! # What people ask first
+//!
+//! ## May I hold a guard over an await?
+//!
+//! Do not. [`Entered`] is `!Send`, so a task that does cannot be spawned on a runtime of several threads. Where it
+//! compiles (`block_on`, a `LocalSet`) inside a future that is not wrapped, the binding is on the stack of the *thread*,
+//! and whatever else the thread polls meanwhile sees it. Bind the future instead; the value is there at each poll and at no
+//! other time:
+//!
+//! ```
+//! # use stackholm::Var;
+//! # static USER: Var<&str> = Var::new("user");
+//! # async fn load() -> &'static str { USER.get() }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // Not: let _guard = USER.enter("ada"); load().await
+//! assert_eq!(USER.scope("ada", load()).await, "ada");
+//! # }
+//! ```
+//!
+//! In a wrapped future a guard is on the stack of that future, and disturbs nobody. What must be changed over awaits is set
+//! in an open checkpoint around the future: [`Checkpoint::wrap`].
+//!
+//! ## What if I forget to hand over?
+//!
+//! The task or thread starts empty: [`Var::get`] panics at your line, [`Var::try_get`] says that the variable is not bound.
+//! A wrong value is never seen, with one exception. A future that is *not* wrapped and is polled inside a scope on the
+//! same thread sees the stack of that thread: nothing can tell it from a callee. `.detached()` prevents it.
+//!
+//! Clippy can refuse the bare spawns and the guards over awaits. In `clippy.toml`:
+//!
+//! ```toml
+//! await-holding-invalid-types = [
+//!     { path = "stackholm::Entered", reason = "bind the future: VAR.scope(value, future)" },
+//! ]
+//! disallowed-methods = [
+//!     { path = "tokio::spawn", reason = "stackholm::tokio::spawn carries, spawn_detached does not", allow-invalid = true },
+//!     { path = "tokio::task::spawn", reason = "as tokio::spawn", allow-invalid = true },
+//!     { path = "tokio::task::spawn_blocking", reason = "stackholm::tokio::spawn_blocking", allow-invalid = true },
+//!     { path = "tokio::task::spawn_local", reason = "stackholm::tokio::spawn_local", allow-invalid = true },
+//!     { path = "std::thread::spawn", reason = "stackholm::thread::spawn carries, spawn_detached does not" },
+//!     { path = "std::thread::Builder::spawn", reason = "stackholm::thread::Builder" },
+//!     { path = "rayon::spawn", reason = "wrap the job: Context::current().wrap(job)", allow-invalid = true },
+//! ]
+//! ```
+//!
+//! The first lint is on by default; so is `clippy::disallowed_methods`.
+//!
+//! ## How does it differ from `tokio::task_local!`?
+//!
+//! A task-local is one value in one task. It is faster to read, and there is no way to take all of them along: each spawn
+//! must name each key. Here one call carries everything that is bound, including by libraries you do not know; a variable
+//! works in threads and plain functions as in tasks; it can be masked, defaulted, set in an open block, kept from being
+//! carried, and it says where it was bound.
+//!
+//! ## And from OpenTelemetry's `Context`?
+//!
+//! The idea is the same: an immutable context that is attached to the thread for a while. There, keys are types, all
+//! values stand in one map that is copied whole by each `with_value`, guards that are dropped out of order and awaits under
+//! a guard show wrong values, and propagation between services belongs to it. Here keys are variables, adding one copies a
+//! few words, and nothing leaves the process. Both may be used side by side.
+//!
+//! ## And from the spans of `tracing`?
+//!
+//! A span describes work to people who watch; what is recorded in it cannot be read back, and whether it exists depends on
+//! who subscribed. A variable is for the program: the tenant that a query is restricted to must not depend on the level of
+//! the log. A formatting layer may read variables, see [`Var::try_with`].
+//!
+//! ## And from a thread-local?
+//!
+//! A thread-local belongs to the thread: it does not end with a block, is not inherited by what you spawn, and on a pool it
+//! is seen by the next task. A variable ends with its block, and a worker between two jobs holds nothing.
+//!
+//! ## Can I read a variable in a destructor, a panic hook, a logger?
+//!
+//! Yes, also while a thread ends: [`Var::try_get`] gives an answer or an error, and does not panic. A value's own `Drop`
+//! sees the stack as it is after its binding has gone.
+//!
+//! ## How do I change what my caller sees?
+//!
+//! Not by [`Var::set`], unless the caller entered an open checkpoint and you are called directly in it. Otherwise let the
+//! caller bind something that can be changed, such as a `Mutex` or an atomic: contexts share values, they do not copy them.
+//!
+//! ## How do I bind a number of variables that is not known when I compile?
+//!
+//! By [`Checkpoint::prepare`], or by [`Context::with`] in a loop.
+//!
+//! ## My task keeps a request's values alive. Why?
+//!
+//! Because it carries its context, which is the point. Work that outlives the request should be
+//! [`detached`](ContextExt::detached), and bind what it needs anew; [`WeakContext`] keeps nothing alive.
+//!
+//! # Integrations
+//!
+//! Each is a feature named after the crate that it serves, off by default. `tokio`: spawns, `JoinSet`, handles;
+//! `tokio-util`: `TaskTracker`; `futures-io`: reading and writing through a wrapper. The manifest and the README list them
+//! all. Futures, streams and sinks need none of them: [`ContextExt`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
 mod cell;
@@ -30,6 +183,10 @@ pub use ext::*;
 pub use future::{ContextExt, InContext};
 pub use misuse::{Misuse, on_misuse};
 pub use var::{Source, Var};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// What the author of a runtime embeds.
 pub mod embed {

@@ -26,13 +26,6 @@ macro_rules! examples {
 }
 
 examples! {
-    quickstart "../examples/quickstart.rs" prints "\
-[r-17] in a callee
-[r-17] in a task
-[r-17] on a thread
-after it: the variable `request_id` is not bound here and has no default
-";
-
     checkpoints "../examples/checkpoints.rs" prints "\
 1
 1
