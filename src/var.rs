@@ -2,7 +2,8 @@
 //!
 //! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
 
-use crate::chain::{Closed, Key, Name, Reach, Seen, current};
+use crate::chain::current::{self, Unread};
+use crate::chain::{Closed, Key, Name, Reach, Seen};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sync::{Arc, ArcCell, OnceLock};
 use std::borrow::Cow;
@@ -156,13 +157,19 @@ impl<T: Send + Sync + 'static> Var<T> {
     pub fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
         match current::read(&self.key, f) {
             Ok(result) => Ok(result),
-            Err((_, seen)) if self.default.is_none() && !self.global.is_used() => Err(self.missing(seen)),
-            Err((f, seen)) => self.with_unbound(f, seen),
+            Err((_, Unread::Absent)) if self.default.is_none() && !self.global.is_used() => {
+                Err(self.missing(Seen::Absent))
+            }
+            Err((f, _)) => self.with_slowly(f),
         }
     }
 
     #[inline(never)]
-    fn with_unbound<R>(&self, f: impl FnOnce(&T) -> R, seen: Seen) -> Result<R, Missing> {
+    fn with_slowly<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
+        let (f, seen) = match current::read_slowly(&self.key, f) {
+            Ok(result) => return Ok(result),
+            Err(unread) => unread,
+        };
         if let Some(global) = self.global.load() {
             return Ok(f(&global));
         }

@@ -10,8 +10,8 @@ use super::link::Link;
 use super::own::Own;
 use super::parting::{Borrows, Parting};
 use super::serial::Serials;
-use super::sight::Seen;
-use super::spine::{Closed, Spine};
+use super::sight::{Seen, Sight};
+use super::spine::{Closed, Glance, Spine};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
@@ -59,14 +59,41 @@ fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     with(f).expect("the thread's slot needs no destructor")
 }
 
-/// Calls `f` with what a variable is bound to on the current stack, or gives `f` back and says what there is.
+/// Why a read by the short way gave nothing.
+pub(crate) enum Unread {
+    /// Nothing is bound.
+    Absent,
+    /// It takes the long way.
+    Unclear,
+}
+
+/// Calls `f` with what a variable is plainly bound to on the current stack, or gives `f` back.
 #[inline]
-pub(crate) fn read<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Seen)> {
+pub(crate) fn read<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Unread)> {
+    let mut f = Some(f);
+    let read = with(|current| match current.spine.glance(key.peek()) {
+        Glance::Plain(frame) => {
+            let f = f.take().expect("is taken once");
+            // SAFETY: the frame has the id of a key of `T`; the record keeps what the stack may let go meanwhile.
+            Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*Sight(frame).plain_value::<T>() })))
+        }
+        Glance::Absent => Err(Unread::Absent),
+        Glance::Unclear => Err(Unread::Unclear),
+    });
+    match read {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(unread)) => Err((f.take().expect("was not taken"), unread)),
+        None => Err((f.take().expect("was not taken"), Unread::Absent)),
+    }
+}
+
+/// As [`read`], by the long way, which always has an answer.
+pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Seen)> {
     let mut f = Some(f);
     let read = with(|current| {
-        let sight = current.spine.glance(key.peek())?;
+        let sight = current.spine.look(key.peek())?;
         let f = f.take().expect("is taken once");
-        // SAFETY: the frame has the id of a key of `T`; the record keeps what the stack may let go meanwhile.
+        // SAFETY: as in `read`.
         Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.value::<T>() })))
     });
     match read {
@@ -96,9 +123,13 @@ impl Current {
 /// What a variable is bound to on the current stack, without its value.
 #[inline]
 pub(crate) fn see<T>(key: &Key<T>) -> Seen {
-    // SAFETY: what is seen is on the current stack.
-    with(|current| current.spine.glance(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }))
-        .unwrap_or(Seen::Absent)
+    with(|current| match current.spine.glance(key.peek()) {
+        // SAFETY: what is seen is on the current stack.
+        Glance::Plain(frame) => unsafe { Sight(frame).seen() },
+        Glance::Absent => Seen::Absent,
+        Glance::Unclear => current.spine.see(key.peek()),
+    })
+    .unwrap_or(Seen::Absent)
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {

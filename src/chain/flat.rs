@@ -73,6 +73,9 @@ pub(super) unsafe fn build(
     }
 }
 
+/// The bits that say of what make the index is; they stay with it.
+const INDEX: u8 = FLAT | WHOLE | CUT;
+
 /// The scope that ended last on this thread, entered once more, if it was one of the same variable on the same frame:
 /// its index is as it must be. Its value is still to be written with [`Frame::init`].
 ///
@@ -95,7 +98,7 @@ pub(super) unsafe fn again(
         let number = number_below(from);
         let is_same = (*last).id == head.peek()
             && (*last).parent == from
-            && (*last).bits | FLAT == bits | head.reach | FLAT
+            && (*last).bits & !INDEX == bits | head.reach
             && (*last).origin.get().serial == number
             && number != UNKNOWN;
         if !is_same {
@@ -134,7 +137,7 @@ pub(super) unsafe fn free(frame: *const Frame, below: u64) {
     // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
         let this = &*frame;
-        if this.role == Role::Binding && !this.is(OWNED_NAME | WHOLE) && pool::is_small(this) {
+        if this.role == Role::Binding && !this.is(OWNED_NAME) && pool::is_small(this) {
             pool::remember(frame.cast_mut(), below);
         } else {
             build::free(frame);

@@ -33,8 +33,20 @@ impl Sight {
         // SAFETY: #1; by #2 the value is a `T`.
         unsafe {
             let source = Frame::source(self.0);
-            (*source).watch.reads();
-            Frame::value(source)
+            Sight(source).plain_value()
+        }
+    }
+
+    /// As [`Sight::value`], of a frame that is no alias.
+    ///
+    /// # Safety
+    /// As [`Sight::value`].
+    #[inline]
+    pub(super) unsafe fn plain_value<T>(self) -> *const T {
+        // SAFETY: as in `value`.
+        unsafe {
+            (*self.0).watch.reads();
+            Frame::value(self.0)
         }
     }
 }

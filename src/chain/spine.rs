@@ -7,7 +7,7 @@
 use super::frame::*;
 use super::link::Link;
 use super::sight::{Seen, Sight};
-use super::slot::{INHERITED, Node, Slot, bit, get, rank};
+use super::slot::{BITS, INHERITED, Node, Slot, bit, get, rank};
 use super::trie;
 use crate::sync::{Site, kept};
 use std::cell::Cell;
@@ -29,6 +29,15 @@ pub(crate) struct Spine {
     pub(super) top: Cell<*const Frame>,
     /// The floor, and in its lowest bit whether it is open.
     floor: Cell<*const Frame>,
+}
+
+/// What one look at an index says.
+pub(super) enum Glance {
+    /// Bound by that frame, which has the value itself and reaches here.
+    Plain(*const Frame),
+    Absent,
+    /// It takes a longer look.
+    Unclear,
 }
 
 /// Both ends of a spine, as they are stored.
@@ -154,28 +163,33 @@ impl Spine {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// As [`Spine::look`]; what is absent or plainly bound is found without a call.
+    /// What the index says of `id`, without a call.
     #[inline]
-    pub(super) fn glance(&self, id: usize) -> Result<Sight, Seen> {
+    pub(super) fn glance(&self, id: usize) -> Glance {
         let top = self.top.get();
         if top.is_null() {
-            return Err(Seen::Absent);
+            return Glance::Absent;
         }
-        let bit = bit(id, 0);
         // SAFETY: the top is alive, with everything its index leads to (S1); the bit says there is a slot.
         unsafe {
             (*top).body.reads();
-            let bitmap = (*top).root.bitmap;
-            if bitmap & bit == 0 {
-                return Err(Seen::Absent);
-            }
-            let slot = get(top.cast(), rank(bitmap, bit));
-            if slot.is_plain() {
-                let frame = slot.as_frame();
-                return if (*frame).id == id { Ok(Sight(frame)) } else { Err(Seen::Absent) };
+            let (mut node, mut shift) = (top.cast::<Node>(), 0);
+            loop {
+                let (bitmap, bit) = ((*node).bitmap, bit(id, shift));
+                if bitmap & bit == 0 {
+                    return Glance::Absent;
+                }
+                let slot = get(node, rank(bitmap, bit));
+                if slot.is_plain() {
+                    let frame = slot.as_frame();
+                    return if (*frame).id == id { Glance::Plain(frame) } else { Glance::Absent };
+                }
+                if !slot.is_node() {
+                    return Glance::Unclear;
+                }
+                (node, shift) = (slot.as_node(), shift + BITS);
             }
         }
-        self.look(id)
     }
 
     /// What `id` is bound to here.
