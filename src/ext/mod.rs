@@ -2,7 +2,11 @@
 
 #[cfg(feature = "futures-io")]
 mod futures_io;
+#[cfg(feature = "http-body")]
+mod http_body;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-util")]
 pub mod tokio_util;
+#[cfg(feature = "tower")]
+pub mod tower;

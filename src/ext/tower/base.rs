@@ -1,0 +1,78 @@
+//! What all requests begin with, and how the stack of one is made from it.
+
+use crate::cell::ContextCell;
+use crate::context::Context;
+use crate::stack::Stack;
+use crate::sync::Arc;
+
+/// What all requests of a service begin with; asked once for each.
+///
+/// | base | each request begins with |
+/// |---|---|
+/// | [`Context`] | this: [`Context::empty`], or [`Context::current`] of where the layer is made |
+/// | [`ContextCell`], by reference or in an [`Arc`](std::sync::Arc) | what is in the cell when the request comes |
+/// | [`Caller`] | what is visible where the service is called |
+///
+/// # Examples
+/// A base that is made anew for each request:
+/// ```
+/// use stackholm::tower::{Base, PlainLayer};
+/// use stackholm::{Context, Var};
+///
+/// static STARTED: Var<std::time::Instant> = Var::new("started");
+///
+/// #[derive(Clone)]
+/// struct Stamped;
+///
+/// impl Base for Stamped {
+///     fn context(&self) -> Context {
+///         Context::empty().with(&STARTED, std::time::Instant::now())
+///     }
+/// }
+///
+/// let layer = PlainLayer::new(|_: &String, base| base).on(Stamped);
+/// ```
+pub trait Base {
+    /// What the next request begins with.
+    fn context(&self) -> Context;
+}
+
+impl Base for Context {
+    fn context(&self) -> Context {
+        self.clone()
+    }
+}
+
+impl Base for ContextCell {
+    fn context(&self) -> Context {
+        self.load()
+    }
+}
+
+impl<B: Base + ?Sized> Base for &B {
+    fn context(&self) -> Context {
+        (**self).context()
+    }
+}
+
+impl<B: Base + ?Sized> Base for Arc<B> {
+    fn context(&self) -> Context {
+        (**self).context()
+    }
+}
+
+/// The base of a layer within another: what is visible where the service is called, short reaches excepted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller;
+
+impl Base for Caller {
+    fn context(&self) -> Context {
+        Context::current()
+    }
+}
+
+/// The stack of a request: the base, and what `bind` adds to it. `bind` itself runs in the base.
+pub(super) fn stack<Q>(base: &impl Base, bind: &impl Fn(&Q, Context) -> Context, request: &Q) -> Stack {
+    let base = base.context();
+    Stack::on(Stack::on(base.clone()).run(|| bind(request, base)))
+}
