@@ -180,7 +180,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     }
 
     #[inline]
-    fn default_value(&self) -> Option<&T> {
+    pub(crate) fn default_value(&self) -> Option<&T> {
         let make = self.default?;
         if let Some(value) = self.made.get() {
             return Some(value);

@@ -1,9 +1,13 @@
 //! Integrations: one file for each crate, behind the feature of its name.
 
+#[cfg(feature = "axum")]
+pub mod axum;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 #[cfg(feature = "http-body")]
 mod http_body;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-util")]

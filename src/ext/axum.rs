@@ -1,0 +1,227 @@
+//! Variables as arguments of handlers of [axum](::axum_core). Feature `axum`.
+//!
+//! | argument | what it is | if there is none |
+//! |---|---|---|
+//! | [`FromContext<User>`](FromContext) | the value of one variable, borrowed | the answer is [`Ambient::STATUS`] |
+//! | `Option<FromContext<User>>` | the same | `None` |
+//! | `Result<FromContext<User>, Unbound>` | the same | the handler answers |
+//! | [`Context`] | all that is visible | it is empty |
+//!
+//! Nothing is cloned: what the handler holds is the context, and it reads the value there. A context keeps all values
+//! of its request alive, so what outlives the request should take what it needs. A variable of short reach is carried
+//! by no context, and so is not given to a handler: it reads the variable itself.
+//!
+//! The bindings are made by a layer around the handler, such as `ContextLayer` of feature `tower`.
+
+use crate::context::Context;
+use crate::error::Missing;
+use crate::sync::Arc;
+use crate::var::Var;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+
+/// Says which variable a type stands for in the arguments of a handler.
+///
+/// Usually the type is that of the value. For two variables of one type, or for a type of another crate, a type
+/// without fields may stand for each.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Var, axum::Ambient};
+/// use axum::http::StatusCode;
+///
+/// static LOCALE: Var<String> = Var::with_default("locale", || "en".into());
+///
+/// struct Locale;
+///
+/// impl Ambient for Locale {
+///     type Value = String;
+///     const STATUS: StatusCode = StatusCode::BAD_REQUEST;
+///
+///     fn var() -> &'static Var<String> {
+///         &LOCALE
+///     }
+/// }
+/// ```
+pub trait Ambient {
+    /// What the variable holds.
+    type Value: Send + Sync + 'static;
+
+    /// How a request is answered for which the variable has no value.
+    const STATUS: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+    /// The variable.
+    fn var() -> &'static Var<Self::Value>;
+}
+
+/// The value that a variable has where the handler is called: the nearest binding, else the process-wide value, else
+/// the default.
+///
+/// It borrows, and clones nothing. What the handler sets later is not seen in it.
+///
+/// # Examples
+/// ```
+/// use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response, routing::get};
+/// use stackholm::{Var, axum::{Ambient, FromContext}};
+/// # use tower::ServiceExt;
+///
+/// static USER: Var<User> = Var::new("user");
+///
+/// struct User {
+///     name: String,
+/// }
+///
+/// impl Ambient for User {
+///     type Value = User;
+///
+///     fn var() -> &'static Var<User> {
+///         &USER
+///     }
+/// }
+///
+/// async fn sign_in(request: Request, next: Next) -> Response {
+///     USER.scope(User { name: "ada".into() }, next.run(request)).await
+/// }
+///
+/// async fn hello(user: FromContext<User>) -> String {
+///     format!("hello, {}", user.name)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let app: Router = Router::new().route("/", get(hello)).layer(from_fn(sign_in));
+/// # let response = app.oneshot(Request::new(axum::body::Body::empty())).await.unwrap();
+/// # assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap(), "hello, ada");
+/// # }
+/// ```
+pub struct FromContext<A: Ambient>(Held<A::Value>);
+
+/// Where the value is found that an extractor gives.
+enum Held<T: 'static> {
+    /// In this context, bound to this variable.
+    Bound(Context, &'static Var<T>),
+    Global(Arc<T>),
+    Default(&'static T),
+}
+
+impl<A: Ambient> FromContext<A> {
+    /// The value that the variable has here.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn current() -> Result<Self, Unbound> {
+        let var = A::var();
+        let context = Context::current();
+        let missing = match context.try_get(var) {
+            Ok(_) => return Ok(FromContext(Held::Bound(context, var))),
+            Err(missing) => missing,
+        };
+        // Bound here and not in the context: of short reach. What lies behind it is not its value.
+        let held = match (var.global(), var.default_value()) {
+            _ if var.is_bound() => None,
+            (Some(global), _) => Some(Held::Global(global)),
+            (None, default) => default.map(Held::Default),
+        };
+        held.map(FromContext).ok_or(Unbound { missing, status: A::STATUS })
+    }
+}
+
+impl<A: Ambient> Deref for FromContext<A> {
+    type Target = A::Value;
+
+    fn deref(&self) -> &A::Value {
+        match &self.0 {
+            Held::Bound(context, var) => context.get(var).expect("was there when it was extracted"),
+            Held::Global(value) => value,
+            Held::Default(value) => value,
+        }
+    }
+}
+
+impl<A: Ambient> AsRef<A::Value> for FromContext<A> {
+    fn as_ref(&self) -> &A::Value {
+        self
+    }
+}
+
+/// Shares the value.
+impl<A: Ambient> Clone for FromContext<A> {
+    fn clone(&self) -> Self {
+        FromContext(match &self.0 {
+            Held::Bound(context, var) => Held::Bound(context.clone(), var),
+            Held::Global(value) => Held::Global(Arc::clone(value)),
+            Held::Default(value) => Held::Default(value),
+        })
+    }
+}
+
+/// Shows the name of the variable, never the value.
+impl<A: Ambient> fmt::Debug for FromContext<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromContext").field("name", &A::var().name()).finish_non_exhaustive()
+    }
+}
+
+impl<S: Sync, A: Ambient> FromRequestParts<S> for FromContext<A> {
+    type Rejection = Unbound;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Unbound> {
+        Self::current()
+    }
+}
+
+impl<S: Sync, A: Ambient> OptionalFromRequestParts<S> for FromContext<A> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(Self::current().ok())
+    }
+}
+
+/// What is visible where the handler is called.
+impl<S: Sync> FromRequestParts<S> for Context {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Context::current())
+    }
+}
+
+/// A variable that a handler asks for has no value. As a response it names the variable and nothing else.
+#[derive(Clone, Debug)]
+pub struct Unbound {
+    missing: Missing,
+    status: StatusCode,
+}
+
+impl Unbound {
+    /// Which variable, and why it has no value.
+    pub fn missing(&self) -> &Missing {
+        &self.missing
+    }
+
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl fmt::Display for Unbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.missing.fmt(f)
+    }
+}
+
+impl std::error::Error for Unbound {}
+
+/// No place in the source is told to clients.
+impl IntoResponse for Unbound {
+    fn into_response(self) -> Response {
+        (self.status, format!("the variable `{}` has no value for this request", self.missing.name())).into_response()
+    }
+}
