@@ -405,9 +405,10 @@ unsafe impl GlobalAlloc for Failing {
         match LEFT.get() {
             Some(0) => {
                 LEFT.set(None);
-                // What can be seen at this moment, in the midst of whatever asked for memory, is whole.
+                // What can be seen at this moment, in the midst of whatever asked for memory, is whole. While a frame
+                // is made the stack is put aside, so that an allocator finds nothing there that it could change.
                 let seen = (A.try_with(|a| *a).ok(), B.try_with(|b| *b).ok());
-                if seen != EXPECTED.get() {
+                if seen != EXPECTED.get() && seen != (None, None) {
                     eprintln!("CORRUPT: {seen:?} for {:?}", EXPECTED.get());
                 }
                 eprintln!("FAILED");
