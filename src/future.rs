@@ -1,4 +1,4 @@
-//! `ContextExt`: futures, streams and sinks that own their stack.
+//! `ContextExt`: futures, streams, sinks and iterators that own their stack.
 //!
 //! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after, even if that
 //! panics. Swapping costs four words, twice; nothing is counted and nothing allocated.
@@ -10,10 +10,11 @@ use futures_sink::Sink;
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
+use std::iter::FusedIterator;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-/// Hands contexts to futures, streams and sinks, whatever polls them.
+/// Hands contexts to futures, streams, sinks and iterators, whatever drives them.
 ///
 /// # Examples
 /// ```
@@ -48,7 +49,7 @@ pub trait ContextExt: Sized {
 impl<T> ContextExt for T {}
 
 pin_project! {
-    /// A future, stream or sink with a stack of its own; made by [`ContextExt`] and by scopes.
+    /// A future, stream, sink or iterator with a stack of its own; made by [`ContextExt`] and by scopes.
     #[must_use = "futures and streams do nothing unless polled"]
     pub struct InContext<F> {
         stack: Stack,
@@ -87,6 +88,13 @@ impl<F> InContext<F> {
         let wrapped = this.wrapped.as_pin_mut().expect("is there until the drop");
         this.stack.run(|| f(wrapped))
     }
+
+    /// As `on_stack`, for what needs no pin: whoever has `self` like this has never pinned it, or it may move.
+    #[inline]
+    fn step<R>(&mut self, f: impl FnOnce(&mut F) -> R) -> R {
+        let wrapped = self.wrapped.as_mut().expect("is there until the drop");
+        self.stack.run(|| f(wrapped))
+    }
 }
 
 impl<F: Future> Future for InContext<F> {
@@ -121,6 +129,39 @@ impl<S: FusedStream> FusedStream for InContext<S> {
         self.get_ref().is_terminated()
     }
 }
+
+/// An iterator that is made here and driven elsewhere: each item is made in its context, not its consumer's.
+impl<I: Iterator> Iterator for InContext<I> {
+    type Item = I::Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<I::Item> {
+        self.step(I::next)
+    }
+
+    fn nth(&mut self, n: usize) -> Option<I::Item> {
+        self.step(|items| items.nth(n))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.get_ref().size_hint()
+    }
+}
+
+impl<I: DoubleEndedIterator> DoubleEndedIterator for InContext<I> {
+    #[inline]
+    fn next_back(&mut self) -> Option<I::Item> {
+        self.step(I::next_back)
+    }
+
+    fn nth_back(&mut self, n: usize) -> Option<I::Item> {
+        self.step(|items| items.nth_back(n))
+    }
+}
+
+impl<I: ExactSizeIterator> ExactSizeIterator for InContext<I> {}
+
+impl<I: FusedIterator> FusedIterator for InContext<I> {}
 
 impl<I, S: Sink<I>> Sink<I> for InContext<S> {
     type Error = S::Error;

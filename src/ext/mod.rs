@@ -8,6 +8,8 @@ mod futures_io;
 mod http_body;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(feature = "rayon")]
+pub mod rayon;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-util")]

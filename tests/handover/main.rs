@@ -2,6 +2,8 @@
 
 #[path = "../common/futures.rs"]
 mod common;
+#[cfg(feature = "rayon")]
+mod rayon;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod threads;
@@ -46,6 +48,8 @@ fn hops() -> impl Iterator<Item = &'static Hop> {
     let hops = threads::HOPS.iter();
     #[cfg(feature = "tokio")]
     let hops = hops.chain(tasks::HOPS);
+    #[cfg(feature = "rayon")]
+    let hops = hops.chain(rayon::HOPS);
     hops
 }
 
@@ -54,6 +58,8 @@ fn calls() -> impl Iterator<Item = &'static Hop> {
     let calls = [].iter();
     #[cfg(feature = "tokio")]
     let calls = calls.chain(tasks::CALLS);
+    #[cfg(feature = "rayon")]
+    let calls = calls.chain(rayon::CALLS);
     calls
 }
 
@@ -131,6 +137,30 @@ fn every_reach_over_every_way_of_handing_over() {
             } else {
                 let unbound = Err(Reason::Unbound);
                 assert_eq!((seen.far, seen.near, seen.nearest), (unbound, unbound, unbound), "{name}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_reach_over_every_way_of_calling() {
+    let line = line!() + 1;
+    let bind = |f: &mut dyn FnMut()| Scope::new().set(&FAR, 1).set(&NEAR, 2).set(&NEAREST, 3).run(f);
+    for hop in calls() {
+        three_ways(|| {
+            let mut seen = None;
+            bind(&mut || seen = Some(during(hop, report)));
+            let (seen, name) = (seen.expect("was called"), hop.name);
+            assert_eq!(seen.bound, [hop.hand == Hand::Carries, false, false], "{name}");
+            assert_eq!(seen.listed, usize::from(hop.hand == Hand::Carries), "{name}");
+            assert_eq!(seen.may_set, hop.hand != Hand::Bare, "{name}: begins in an open checkpoint");
+            for near in [seen.near, seen.nearest] {
+                match near {
+                    Err(Reason::NotCarried(at)) => {
+                        assert_eq!((at.line(), hop.hand == Hand::Carries), (line, true), "{name}");
+                    }
+                    other => assert!(other.is_err() && hop.hand != Hand::Carries, "{name}: {other:?}"),
+                }
             }
         });
     }

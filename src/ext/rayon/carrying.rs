@@ -1,0 +1,107 @@
+//! `Carrying`: a parallel iterator each piece of which runs in one context, whoever steals it.
+
+use super::plumbing::{CarryCallback, CarryConsumer};
+use crate::context::Context;
+use ::rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
+use ::rayon::iter::{IndexedParallelIterator, ParallelIterator};
+
+/// Hands contexts to parallel iterators.
+///
+/// # Examples
+/// ```
+/// use rayon::prelude::*;
+/// use stackholm::rayon::ParallelIteratorExt;
+///
+/// static FACTOR: stackholm::Var<u64> = stackholm::Var::new("factor");
+///
+/// let sum: u64 = FACTOR.sync_scope(3, || {
+///     (0..1000_u64).into_par_iter().carrying().rev().map(|item| item * FACTOR.get()).sum()
+/// });
+/// assert_eq!(sum, 3 * 499_500);
+/// ```
+pub trait ParallelIteratorExt: ParallelIterator {
+    /// Each piece runs in what is visible here and now.
+    fn carrying(self) -> Carrying<Self> {
+        self.carrying_context(Context::current())
+    }
+
+    /// Each piece runs in `context`.
+    fn carrying_context(self, context: Context) -> Carrying<Self> {
+        Carrying { base: self, context }
+    }
+
+    /// Each piece runs in the empty context, whatever is visible here or on the thread that runs it.
+    fn carrying_nothing(self) -> Carrying<Self> {
+        self.carrying_context(Context::empty())
+    }
+}
+
+impl<I: ParallelIterator> ParallelIteratorExt for I {}
+
+/// A parallel iterator that carries a context; made by [`ParallelIteratorExt`].
+///
+/// All closures of the chain run in it, those before and those after: of adapters, of what starts and joins partial
+/// results, of what consumes. It is entered once for each piece that rayon splits off, not for each item, and each
+/// piece begins in an open checkpoint of its own: what one sets no other one sees. Of several in one chain the last
+/// is the innermost.
+///
+/// The adapters that keep it indexed are methods of its own, so that it stays the last of the chain. Handed as any
+/// [`IndexedParallelIterator`] to code that goes on with the trait's adapters, it makes each item in the context; what
+/// such code does with them after `zip`, `rev`, `chunks` and the like, it does on the worker's own stack.
+///
+/// How a source splits itself is not part of a piece. What `flat_map` and `flatten` are given begins iterations of its
+/// own: such an adapter belongs after this one.
+#[derive(Clone, Debug)]
+#[must_use = "iterator adaptors are lazy and do nothing unless consumed"]
+pub struct Carrying<I> {
+    base: I,
+    context: Context,
+}
+
+impl<I: ParallelIterator> Carrying<I> {
+    /// The same context around one more adapter.
+    pub(super) fn around<J>(self, adapt: impl FnOnce(I) -> J) -> Carrying<J> {
+        Carrying { base: adapt(self.base), context: self.context }
+    }
+
+    /// The same context once more, around an adapter of this.
+    pub(super) fn within<J>(self, adapt: impl FnOnce(Self) -> J) -> Carrying<J> {
+        let context = self.context.clone();
+        Carrying { base: adapt(self), context }
+    }
+}
+
+impl<I: ParallelIterator> ParallelIterator for Carrying<I> {
+    type Item = I::Item;
+
+    fn drive_unindexed<C>(self, consumer: C) -> C::Result
+    where
+        C: UnindexedConsumer<I::Item>,
+    {
+        self.base.drive_unindexed(CarryConsumer::new(consumer, &self.context))
+    }
+
+    fn opt_len(&self) -> Option<usize> {
+        self.base.opt_len()
+    }
+}
+
+impl<I: IndexedParallelIterator> IndexedParallelIterator for Carrying<I> {
+    fn len(&self) -> usize {
+        self.base.len()
+    }
+
+    fn drive<C>(self, consumer: C) -> C::Result
+    where
+        C: Consumer<I::Item>,
+    {
+        self.base.drive(CarryConsumer::new(consumer, &self.context))
+    }
+
+    fn with_producer<CB>(self, callback: CB) -> CB::Output
+    where
+        CB: ProducerCallback<I::Item>,
+    {
+        self.base.with_producer(CarryCallback::new(callback, &self.context))
+    }
+}
