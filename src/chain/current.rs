@@ -91,7 +91,11 @@ pub(crate) fn read<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F
 pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Seen)> {
     let mut f = Some(f);
     let read = with(|current| {
-        let sight = current.spine.look(key.peek())?;
+        let sight = match current.spine.glance_through(key.peek()) {
+            Glance::Plain(frame) => Sight(frame),
+            Glance::Absent => return Err(Seen::Absent),
+            Glance::Unclear => current.spine.look(key.peek())?,
+        };
         let f = f.take().expect("is taken once");
         // SAFETY: as in `read`.
         Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.value::<T>() })))

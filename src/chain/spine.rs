@@ -40,6 +40,32 @@ pub(super) enum Glance {
     Unclear,
 }
 
+/// The slot of a node that `id` belongs to at that level, if there is one.
+///
+/// # Safety
+/// 1. `node` is alive.
+#[inline]
+unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
+    let bit = bit(id, shift);
+    // SAFETY: #1; the bit says that there is a slot.
+    unsafe {
+        let bitmap = (*node).bitmap;
+        if bitmap & bit == 0 { None } else { Some(get(node, rank(bitmap, bit))) }
+    }
+}
+
+/// # Safety
+/// 1. What `slot` leads to is alive.
+#[inline]
+unsafe fn glance_at(slot: Slot, id: usize) -> Glance {
+    if !slot.is_plain() {
+        return Glance::Unclear;
+    }
+    let frame = slot.as_frame();
+    // SAFETY: #1.
+    if unsafe { (*frame).id } == id { Glance::Plain(frame) } else { Glance::Absent }
+}
+
 /// Both ends of a spine, as they are stored.
 type Ends = (*const Frame, *const Frame);
 
@@ -163,31 +189,37 @@ impl Spine {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// What the index says of `id`, without a call.
+    /// What the root of the index says of `id`, without a call.
     #[inline]
     pub(super) fn glance(&self, id: usize) -> Glance {
         let top = self.top.get();
         if top.is_null() {
             return Glance::Absent;
         }
-        // SAFETY: the top is alive, with everything its index leads to (S1); the bit says there is a slot.
+        // SAFETY: the top is alive, with everything its index leads to (S1).
         unsafe {
             (*top).body.reads();
-            let (mut node, mut shift) = (top.cast::<Node>(), 0);
+            let slot = slot_at(top.cast(), id, 0);
+            slot.map_or(Glance::Absent, |slot| glance_at(slot, id))
+        }
+    }
+
+    /// As [`Spine::glance`], through all nodes of the index.
+    pub(super) fn glance_through(&self, id: usize) -> Glance {
+        let top = self.top.get();
+        if top.is_null() {
+            return Glance::Absent;
+        }
+        let (mut node, mut shift) = (top.cast(), 0);
+        // SAFETY: the top is alive, with everything its index leads to (S1).
+        unsafe {
+            (*top).body.reads();
             loop {
-                let (bitmap, bit) = ((*node).bitmap, bit(id, shift));
-                if bitmap & bit == 0 {
-                    return Glance::Absent;
+                match slot_at(node, id, shift) {
+                    None => return Glance::Absent,
+                    Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
+                    Some(slot) => return glance_at(slot, id),
                 }
-                let slot = get(node, rank(bitmap, bit));
-                if slot.is_plain() {
-                    let frame = slot.as_frame();
-                    return if (*frame).id == id { Glance::Plain(frame) } else { Glance::Absent };
-                }
-                if !slot.is_node() {
-                    return Glance::Unclear;
-                }
-                (node, shift) = (slot.as_node(), shift + BITS);
             }
         }
     }
