@@ -4,9 +4,8 @@
 //! algorithms run on loom's. Where loom has no counterpart there is a stand-in that says what it does not model:
 //!
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each execution makes anew.
-//! - The process-wide values use `arc-swap`, which cannot be modelled (it relies on sequentially consistent
-//!   accesses, which loom weakens). One atomic edge stands in, with what arc-swap promises: whoever loads a value
-//!   sees all that came before its swap. That shows that *our* use of the cell is right, not that arc-swap is.
+//! - The process-wide values stand behind a lock of the standard library, which is taken on trust. One atomic edge
+//!   stands in, with what the lock promises: whoever loads a value sees all that came before its swap.
 //! - [`OnceLock`] and [`Arc`] stay the standard library's: they carry defaults, names and hooks, which no model
 //!   changes while others look.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very end.

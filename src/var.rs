@@ -301,8 +301,8 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// Sets the value that the whole process sees where nothing is bound; gives back the one before.
     ///
-    /// Threads that are reading go on with the value that they have. Stores are rare by design: each costs time
-    /// in the number of threads that ever read one.
+    /// Threads that are reading go on with the value that they have. Meant to be rare: readers of the variable wait
+    /// for the length of the exchange, and each read of such a value counts it.
     pub fn set_global(&self, value: T) -> Option<Arc<T>> {
         self.global.swap(Some(Arc::new(value)))
     }

@@ -92,13 +92,9 @@ fn a_scope_of_k_bindings_is_k_blocks() {
     in_each_case(|_, a, case| {
         let [b, c, d] = <[Var<u64>; 3]>::try_from(apart(3, 1)).unwrap();
         let count = |run: &dyn Fn()| blocks(run).1;
-        assert_blocks((count(&|| Scope::new().set(a, 1).run(|| ())), 0), (1, 0), &format!("{case}"));
-        assert_blocks((count(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ())), 0), (2, 0), &format!("{case}"));
-        assert_blocks(
-            (count(&|| Scope::new().set(a, 1).set(&b, 2).set(&c, 3).set(&d, 4).run(|| ())), 0),
-            (4, 0),
-            &format!("{case}"),
-        );
+        assert_blocks((count(&|| Scope::new().set(a, 1).run(|| ())), 0), (1, 0), case);
+        assert_blocks((count(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ())), 0), (2, 0), case);
+        assert_blocks((count(&|| Scope::new().set(a, 1).set(&b, 2).set(&c, 3).set(&d, 4).run(|| ())), 0), (4, 0), case);
         assert_blocks((count(&|| Scope::new().run(|| ())), 0), (1, 0), &format!("the mark of an empty one, {case}"));
         assert_blocks(
             (count(&|| drop(Scope::new().set(a, 1).set(&b, 2).wrap(async {}))), 0),

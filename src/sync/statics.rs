@@ -106,7 +106,7 @@ impl StaticAtomicUsize {
     }
 }
 
-/// Stands in for `arc-swap`: what our callers may rely on, not how arc-swap does it.
+/// Stands in for the locked cell: what our callers may rely on, without the lock.
 pub(crate) struct SwapCell<T> {
     name: Token,
     edge: StaticAtomicUsize,
