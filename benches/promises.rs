@@ -37,6 +37,10 @@ const PROMISES: &[Promise] = &[
     promise("  the same, a 33rd variable", "enter, 32 bound", "enter, 1 bound", 1.3, None),
     promise("enter + leave / OpenTelemetry, 8 bound", "enter, 8 bound", "otel enter, 8 bound", 1.0 / 8.0, None),
     promise("enter + leave / OpenTelemetry, 32 bound", "enter, 32 bound", "otel enter, 32 bound", 1.0 / 20.0, None),
+    promise("two scopes in turn / malloc + free, 1 bound", "two in turn, 1 bound", "malloc", 3.0, Some(2.4)),
+    promise("  the same at 8 bound", "two in turn, 8 bound", "malloc", 3.0, Some(2.4)),
+    promise("two scopes in turn / OpenTelemetry, 8 bound", "two in turn, 8 bound", "otel enter, 8 bound", 0.25, None),
+    promise("two scopes in turn / OpenTelemetry, 32 bound", "two in turn, 32 bound", "otel enter, 32 bound", 0.1, None),
     promise("read at 8 bound / OpenTelemetry", "read present", "otel read present", 0.75, Some(0.6)),
     promise("read absent / read present", "read absent", "read present", 0.5, None),
     promise("  the same, by is_bound", "is_bound absent", "read present", 0.5, None),
@@ -136,6 +140,19 @@ fn entering(race: &mut Race<'_>) {
     race.runner("enter again, 32 bound", |batch| {
         let _bound = bound::ours(32);
         batch.time(0, enter_and_leave::<5>);
+    });
+    // No scope is the one that ended last: each is made anew. A turn is two of them.
+    race.runner("two in turn, 1 bound", |batch| {
+        let _bound = bound::ours(1);
+        batch.time(0, || enter_and_leave::<1>() + enter_and_leave::<0>());
+    });
+    race.runner("two in turn, 8 bound", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || enter_and_leave::<8>() + enter_and_leave::<5>());
+    });
+    race.runner("two in turn, 32 bound", |batch| {
+        let _bound = bound::ours(32);
+        batch.time(0, || enter_and_leave::<6>() + enter_and_leave::<5>());
     });
     race.runner("otel enter, 8 bound", |batch| {
         let _bound = bound::otel(8);
