@@ -92,12 +92,11 @@
 //! ]
 //! disallowed-methods = [
 //!     { path = "tokio::spawn", reason = "stackholm::tokio::spawn carries, spawn_detached does not", allow-invalid = true },
-//!     { path = "tokio::task::spawn", reason = "as tokio::spawn", allow-invalid = true },
 //!     { path = "tokio::task::spawn_blocking", reason = "stackholm::tokio::spawn_blocking", allow-invalid = true },
 //!     { path = "tokio::task::spawn_local", reason = "stackholm::tokio::spawn_local", allow-invalid = true },
 //!     { path = "std::thread::spawn", reason = "stackholm::thread::spawn carries, spawn_detached does not" },
 //!     { path = "std::thread::Builder::spawn", reason = "stackholm::thread::Builder" },
-//!     { path = "rayon::spawn", reason = "wrap the job: Context::current().wrap(job)", allow-invalid = true },
+//!     { path = "rayon::spawn", reason = "stackholm::rayon::spawn", allow-invalid = true },
 //! ]
 //! ```
 //!
@@ -149,9 +148,20 @@
 //!
 //! # Integrations
 //!
-//! Each is a feature named after the crate that it serves, off by default. `tokio`: spawns, `JoinSet`, handles;
-//! `tokio-util`: `TaskTracker`; `futures-io`: reading and writing through a wrapper. The manifest and the README list them
-//! all. Futures, streams and sinks need none of them: [`ContextExt`].
+//! Each is a feature named after the crate that it serves, off by default:
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `axum` | variables and contexts as arguments of handlers |
+//! | `futures-io` | reading and writing through a wrapper |
+//! | `http-body` | bodies of requests and responses through a wrapper |
+//! | `hyper` | executors that carry or detach, by name |
+//! | `rayon` | jobs, pools and parallel iterators that carry or detach |
+//! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach |
+//! | `tokio-util` | `TaskTracker`, carrying or detached |
+//! | `tower` | a checkpoint for each request, as a layer |
+//!
+//! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds [`embed::Stack`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 
