@@ -211,7 +211,8 @@ fn one_change_of_ten_thousand_variables_makes_at_most_depth_nodes() {
     for _ in 0..1_000 {
         let i = dice.roll(BOUND);
         let (changed, spent) = counted(|| all.with(&variables[i], 0));
-        assert_eq!(spent.blocks, 1);
+        // None if the thread had kept a block of that size; with words of 32 bits they are small enough.
+        assert!(spent.blocks <= 1);
         whole += usize::from(spent.bytes > depth_nodes);
         let changes = all.changes(&changed);
         assert_eq!(changes.len(), 1);
@@ -221,7 +222,7 @@ fn one_change_of_ten_thousand_variables_makes_at_most_depth_nodes() {
     assert_eq!(whole, 0, "of a thousand changes so many took more than {depth_nodes} bytes");
     let guards = [all.enter(), variables[7].enter(0)];
     let (guard, spent) = counted(|| variables[BOUND / 2].enter(0));
-    assert!(spent.blocks == 1 && spent.bytes <= depth_nodes, "{spent:?}");
+    assert!(spent.blocks <= 1 && spent.bytes <= depth_nodes, "{spent:?}");
     drop(guard);
     leave_all(guards.into());
 }
