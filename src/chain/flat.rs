@@ -49,7 +49,7 @@ pub(super) unsafe fn build(
     let bits = bits | head.reach | FLAT;
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
-        let kept = pool::take(class);
+        let kept = pool::take_for(id, class);
         let block = if kept.is_null() { fresh(class) } else { pool::start(kept) };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
@@ -89,7 +89,7 @@ pub(super) unsafe fn again(
     serial: u64,
     place: &'static Location<'static>,
 ) -> Option<*mut Frame> {
-    let last = pool::last();
+    let last = pool::last(head.peek());
     if last.is_null() {
         return None;
     }
@@ -104,7 +104,7 @@ pub(super) unsafe fn again(
         if !is_same {
             return None;
         }
-        pool::forget_last();
+        pool::forget_last(head.peek());
         (&raw mut (*last).place).write(place);
         (*last).state.set(0);
         (*last).origin.set(Origin { serial });

@@ -4,7 +4,7 @@
 //! allocator. Each thread keeps a few of each size and gives them back when it ends. Blocks may come from other
 //! threads: a block belongs to whoever frees it.
 //!
-//! The scope that ended last is kept apart, and as it was: if it is entered again in the same place, as in a loop,
+//! The scopes that ended last are kept apart, and as they were: if one is entered again in the same place, as in a loop,
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind, Origin};
@@ -22,9 +22,12 @@ const CLASSES: usize = 32;
 /// How many blocks of one size are kept: enough for a usual depth of nesting, 64 KiB of a thread at the most.
 const MOST: u8 = 8;
 
+/// How many scopes are kept as they were: as many variables may take turns in a loop.
+const LAST: usize = 8;
+
 struct Pool {
-    /// The scope that ended last; its origin is the number of the frame below, see [`remember`].
-    last: Cell<*mut Frame>,
+    /// The scopes that ended last, by their ids; the origin is the number of the frame below, see [`remember`].
+    last: [Cell<*mut Frame>; LAST],
     classes: [Class; CLASSES],
     /// Whether the thread will end the pool; not before the first block is kept, and not after its end.
     armed: Cell<Option<bool>>,
@@ -51,7 +54,7 @@ pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
-        last: Cell::new(ptr::null_mut()),
+        last: [const { Cell::new(ptr::null_mut()) }; LAST],
         classes: [const { Class { first: Cell::new(ptr::null_mut()), number: Cell::new(0) } }; CLASSES],
         armed: Cell::new(None),
     };
@@ -72,30 +75,34 @@ fn rounded(class: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, align_of::<Frame>()) }
 }
 
-/// The scope that ended last on this thread; null if there is none that is kept.
+/// The scope that ended last on this thread of those whose ids meet in one place; null if none is kept.
 #[inline]
-pub(super) fn last() -> *mut Frame {
-    POOL.try_with(|pool| pool.last.get()).unwrap_or(ptr::null_mut())
+pub(super) fn last(id: usize) -> *mut Frame {
+    POOL.try_with(|pool| pool.last[id % LAST].get()).unwrap_or(ptr::null_mut())
 }
 
-/// From now on [`last`] belongs to the caller.
+/// From now on what [`last`] gave belongs to the caller.
 #[inline]
-pub(super) fn forget_last() {
-    let _ = POOL.try_with(|pool| pool.last.set(ptr::null_mut()));
+pub(super) fn forget_last(id: usize) {
+    let _ = POOL.try_with(|pool| pool.last[id % LAST].set(ptr::null_mut()));
 }
 
 /// A frame of that class that ended on this thread; null if there is none. Of what it was only `before` is left.
 #[inline]
 pub(super) fn take(class: usize) -> *mut Frame {
-    POOL.try_with(|pool| {
-        let last = pool.last.replace(ptr::null_mut());
-        if !last.is_null() {
-            // SAFETY: what is kept is ours.
-            unsafe { free(last) };
-        }
-        pool.classes[class].pop()
-    })
-    .unwrap_or(ptr::null_mut())
+    POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
+}
+
+/// As [`take`], for a scope of that id: the block of its last one serves if it fits.
+#[inline]
+pub(super) fn take_for(id: usize, class: usize) -> *mut Frame {
+    let last = last(id);
+    // SAFETY: what is kept is ours.
+    if !last.is_null() && self::class(unsafe { (*last).before as usize }, unsafe { (*last).kind }) == Some(class) {
+        forget_last(id);
+        return last;
+    }
+    take(class)
 }
 
 /// Whether the block of a frame is of a size that is kept.
@@ -153,7 +160,7 @@ pub(super) unsafe fn remember(frame: *mut Frame, below: u64) {
                 return false;
             }
             (*frame).origin.set(Origin { serial: below });
-            let before = pool.last.replace(frame);
+            let before = pool.last[(*frame).id % LAST].replace(frame);
             if !before.is_null() {
                 free(before);
             }
@@ -236,10 +243,12 @@ impl Pool {
 fn end() {
     let _ = POOL.try_with(|pool| {
         pool.armed.set(Some(false));
-        let last = pool.last.replace(ptr::null_mut());
-        if !last.is_null() {
-            // SAFETY: what is kept is ours.
-            unsafe { free(last) };
+        for last in &pool.last {
+            let last = last.replace(ptr::null_mut());
+            if !last.is_null() {
+                // SAFETY: what is kept is ours.
+                unsafe { free(last) };
+            }
         }
         for (class, list) in pool.classes.iter().enumerate() {
             loop {
