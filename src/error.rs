@@ -24,11 +24,25 @@ pub enum Reason {
     Masked(Place),
     /// It was bound at that place, but its reach ends before here.
     NotCarried(Place),
+    /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require) only, as what follows.
+    NeverBound,
+    /// It was last bound at that place, by this thread, but not around what runs here: that checkpoint was left, or
+    /// the work was spawned bare and runs on the same thread. In debug builds only, as what follows.
+    Ended(Place),
+    /// It was last bound at that place, by another thread, and nothing was handed to what runs here.
+    SpawnedBare(Place),
+    /// It was last bound at that place, but what runs here was detached, or handed a context without it.
+    Detached(Place),
 }
 
 impl Missing {
     pub(crate) fn new(name: Cow<'static, str>, reason: Reason) -> Self {
         Missing { name, reason }
+    }
+
+    /// The same variable, and what is known beyond that it is unbound.
+    pub(crate) fn because(self, reason: Reason) -> Self {
+        Missing { reason, ..self }
     }
 
     /// The name of the variable.
@@ -50,6 +64,19 @@ impl fmt::Display for Missing {
             Reason::Masked(place) => write!(f, "was unset at {place} and has no default"),
             Reason::NotCarried(place) => {
                 write!(f, "was bound at {place}, but its reach does not carry it here")
+            }
+            Reason::NeverBound => f.write_str("was never bound"),
+            Reason::Ended(place) => {
+                write!(f, "was last bound at {place}, on this thread, but not around what runs here")
+            }
+            Reason::SpawnedBare(place) => {
+                write!(f, "was last bound at {place}, but nothing was handed to the work here: it was spawned bare")
+            }
+            Reason::Detached(place) => {
+                write!(
+                    f,
+                    "was last bound at {place}, but the work here is detached, or was handed a context without it"
+                )
             }
         }
     }

@@ -177,6 +177,7 @@ mod error;
 mod ext;
 mod future;
 mod misuse;
+mod require;
 mod stack;
 mod sync;
 pub mod thread;

@@ -15,6 +15,7 @@
 //! weaken one site, to show that it would notice (see `loom-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
+mod last;
 #[cfg(stackholm_loom)]
 mod model;
 #[cfg(not(stackholm_loom))]
@@ -22,6 +23,7 @@ mod real;
 #[cfg(stackholm_loom)]
 mod statics;
 
+pub(crate) use last::LastPlace;
 #[cfg(stackholm_loom)]
 pub(crate) use model::*;
 #[cfg(not(stackholm_loom))]

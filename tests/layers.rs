@@ -12,6 +12,7 @@ const ORDER: &[&str] = &[
     "chain",
     "misuse",
     "var",
+    "require",
     "entered",
     "context",
     "stack",

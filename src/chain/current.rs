@@ -140,6 +140,11 @@ pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
     with(|current| current.spine.history(key.peek())).unwrap_or_default()
 }
 
+/// Whether what is visible here began with a context that was handed over, an empty one included.
+pub(crate) fn is_received() -> bool {
+    with(|current| current.spine.is_received()).unwrap_or(false)
+}
+
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
 #[inline]
 pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> u64 {

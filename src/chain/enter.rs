@@ -65,6 +65,7 @@ impl Spine {
     /// Binds a variable with a frame on top.
     #[inline]
     pub(crate) fn bind<T>(&self, key: &Key<T>, value: T, begins: Begins, place: &'static Location<'static>) {
+        key.bound_at(place);
         // SAFETY: the frame is made with the kind of `T`, of our top, which stays below.
         unsafe {
             let frame = self.frame_for(key.head(), begins, place);
@@ -133,6 +134,7 @@ impl Spine {
 
     /// Binds a variable to a value that is counted elsewhere.
     pub(crate) fn bind_held<T>(&self, key: &Key<T>, value: &Held, place: &'static Location<'static>) {
+        key.bound_at(place);
         let draft = Draft {
             role: Role::Alias,
             id: key.head().id(),

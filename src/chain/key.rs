@@ -4,9 +4,10 @@
 //! handed out once per process and key, so all frames that carry it were made through that one key.
 
 use super::frame::{CHECKPOINT, Kind, Name, STACK};
-use crate::sync::{Ordering::Relaxed, Site, StaticAtomicUsize, kept, order};
+use crate::sync::{LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, kept, order};
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 /// How far the bindings of a variable go, if not everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,7 @@ pub(crate) enum Reach {
 
 pub(crate) struct Key<T> {
     head: Head,
+    last: LastPlace,
     of: PhantomData<T>,
 }
 
@@ -35,7 +37,7 @@ static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
 impl<T> Key<T> {
     pub(crate) const fn new(name: Name) -> Self {
         let head = Head { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: 0 };
-        Key { head, of: PhantomData }
+        Key { head, last: LastPlace::new(), of: PhantomData }
     }
 
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
@@ -58,6 +60,22 @@ impl<T> Key<T> {
 
     pub(super) fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// Notes that a binding is made at that place, in debug builds.
+    #[inline]
+    pub(super) fn bound_at(&self, place: &'static Location<'static>) {
+        self.last.set(place);
+    }
+
+    /// Where the last binding was made, and whether by this thread; nothing in release builds.
+    pub(crate) fn last_bound(&self) -> Option<(&'static Location<'static>, bool)> {
+        self.last.get()
+    }
+
+    /// Whether the variable was ever bound or masked.
+    pub(crate) fn was_used(&self) -> bool {
+        self.peek() != 0
     }
 
     /// The id, or 0 if the variable was never bound.

@@ -96,6 +96,7 @@ impl Link {
 
     /// A chain that shows what `from` does, and a variable bound to `value`.
     pub(crate) fn with<T>(from: Option<Link>, key: &Key<T>, value: T, place: &'static Location<'static>) -> Link {
+        key.bound_at(place);
         let draft = Draft {
             role: Role::Binding,
             bits: key.head().reach,

@@ -161,6 +161,20 @@ impl Spine {
         self.top.get() == self.floor()
     }
 
+    /// Whether what is visible here began with a context that was handed over, an empty one included.
+    pub(crate) fn is_received(&self) -> bool {
+        let mut frame = self.top.get();
+        while frame != self.floor() {
+            // SAFETY: frames above the floor are on this stack (S1).
+            let this = unsafe { &*frame };
+            if this.role == Role::Adopt {
+                return true;
+            }
+            frame = this.parent;
+        }
+        self.floor.get().addr() & OPEN != 0
+    }
+
     /// A tag for what is taken from the top.
     #[inline]
     pub(super) fn crossing(&self) -> usize {

@@ -1,0 +1,154 @@
+//! `require`: what the error says that a binding is lost by, at every way of losing one.
+
+use stackholm::{Checkpoint, Context, ContextExt, Envelope, Place, Reason, Scope, Var, embed::Stack};
+use std::future::Future;
+use std::pin::pin;
+use std::task::{self, Waker};
+use std::thread;
+
+/// The line of the caller.
+#[track_caller]
+fn line() -> u32 {
+    std::panic::Location::caller().line()
+}
+
+/// Whether a place is that line of this file.
+fn is(place: Place, line: u32) -> bool {
+    place.file() == file!() && place.line() == line
+}
+
+fn lost(var: &'static Var<u32>) -> Reason {
+    var.require().unwrap_err().reason()
+}
+
+#[test]
+fn what_is_bound_is_given_and_a_default_or_a_global_value_is_not() {
+    static N: Var<u32> = Var::with_default("n", || 1);
+    assert_eq!(lost(&N), Reason::NeverBound);
+    N.set_global(2);
+    assert_eq!(lost(&N), Reason::NeverBound);
+    N.sync_scope(3, || {
+        assert_eq!(N.require().unwrap(), 3);
+        assert_eq!(N.require_with(|n| n + 1).unwrap(), 4);
+    });
+    assert!(N.require().is_err());
+    assert_eq!(N.get(), 2);
+}
+
+#[test]
+fn never_bound_is_told_apart_in_every_build() {
+    static NEVER: Var<u32> = Var::new("never");
+    static ONCE: Var<u32> = Var::new("once");
+    ONCE.sync_scope(1, || ());
+    assert_eq!(NEVER.require().unwrap_err().to_string(), "the variable `never` was never bound");
+    assert_ne!(lost(&ONCE), Reason::NeverBound);
+    assert_eq!(NEVER.try_get().unwrap_err().reason(), Reason::Unbound, "only `require` says more");
+}
+
+#[test]
+fn masked_and_short_of_reach_are_said_as_ever_with_their_place() {
+    static N: Var<u32> = Var::new("n");
+    static NEAR: Var<u32> = Var::new("near").stays_on_stack();
+    static NEAREST: Var<u32> = Var::new("nearest").stays_in_checkpoint();
+    let bound = line() + 1;
+    Scope::new().set(&N, 1).set(&NEAR, 2).set(&NEAREST, 3).run(|| {
+        Checkpoint::run(|| {
+            let masked = line() + 1;
+            N.unset().unwrap();
+            assert!(matches!(lost(&N), Reason::Masked(at) if is(at, masked)));
+            assert!(matches!(lost(&NEAREST), Reason::NotCarried(at) if is(at, bound)));
+        });
+        let (near, nearest) = stackholm::thread::spawn(|| (lost(&NEAR), lost(&NEAREST))).join().unwrap();
+        assert!(matches!(near, Reason::NotCarried(at) if is(at, bound)));
+        assert!(matches!(nearest, Reason::NotCarried(at) if is(at, bound)));
+    });
+}
+
+#[test]
+fn work_that_was_spawned_bare_is_told_from_work_that_was_detached() {
+    static N: Var<u32> = Var::new("n");
+    let bound = line() + 1;
+    let (bare, nested, detached, sealed, adopted, stack) = N.sync_scope(1, || {
+        let bare = thread::spawn(|| (lost(&N), N.require().unwrap_err().to_string()));
+        // What it enters itself was not handed to it.
+        let nested = thread::spawn(|| Checkpoint::run(|| Checkpoint::run(|| lost(&N))));
+        let detached = stackholm::thread::spawn_detached(|| Checkpoint::run(|| lost(&N)));
+        let sealed = Envelope::detached(()).open(|()| lost(&N));
+        let adopted = Context::empty().run(|| Checkpoint::run(|| lost(&N)));
+        let stack = Stack::on(Context::empty()).run(|| lost(&N));
+        (bare.join().unwrap(), nested.join().unwrap(), detached.join().unwrap(), sealed, adopted, stack)
+    });
+    if cfg!(debug_assertions) {
+        assert!(matches!(bare.0, Reason::SpawnedBare(at) if is(at, bound)), "{bare:?}");
+        assert!(
+            bare.1.contains(&format!("{}:{bound}:", file!())) && bare.1.ends_with("it was spawned bare"),
+            "{}",
+            bare.1
+        );
+        assert!(matches!(nested, Reason::SpawnedBare(at) if is(at, bound)), "{nested:?}");
+        for received in [detached, sealed, adopted, stack] {
+            assert!(matches!(received, Reason::Detached(at) if is(at, bound)), "{received:?}");
+        }
+    } else {
+        for reason in [bare.0, nested, detached, sealed, adopted, stack] {
+            assert_eq!(reason, Reason::Unbound, "release builds keep no record");
+        }
+    }
+}
+
+#[test]
+fn a_future_that_was_detached_says_so_wherever_it_is_polled() {
+    static N: Var<u32> = Var::new("n");
+    let poll = |future: &mut dyn FnMut() -> Reason| N.sync_scope(1, future);
+    let mut future = pin!(async { lost(&N) }.detached());
+    let seen = poll(&mut || match future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
+        task::Poll::Ready(reason) => reason,
+        task::Poll::Pending => unreachable!("awaits nothing"),
+    });
+    assert_eq!(matches!(seen, Reason::Detached(_)), cfg!(debug_assertions), "{seen:?}");
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn what_this_thread_bound_itself_has_ended() {
+    static N: Var<u32> = Var::new("n");
+    let bound = line() + 1;
+    N.sync_scope(1, || ());
+    assert!(matches!(lost(&N), Reason::Ended(at) if is(at, bound)));
+    assert!(Checkpoint::run(|| matches!(lost(&N), Reason::Ended(at) if is(at, bound))));
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn the_last_place_is_known_by_whatever_way_it_was_bound() {
+    static N: Var<u32> = Var::new("n");
+    let elsewhere = || thread::spawn(|| lost(&N)).join().unwrap();
+    let check = |bound: u32| {
+        let reason = elsewhere();
+        assert!(matches!(reason, Reason::SpawnedBare(at) if is(at, bound)), "{reason:?}, not {bound}");
+    };
+    drop(N.enter(1));
+    check(line() - 1);
+    drop(Scope::new().set(&N, 1).enter());
+    check(line() - 1);
+    Checkpoint::run(|| N.set(1).unwrap());
+    check(line() - 1);
+    let context = Context::empty().with(&N, 1);
+    check(line() - 1);
+    drop(context);
+    let prepared = Checkpoint::prepare().set(&N, 1);
+    prepared.run(|| ());
+    check(line() - 2);
+    Stack::new().scope(&N, 1, |_| ());
+    check(line() - 1);
+    drop(N.scope(1, async {}));
+    check(line() - 1);
+}
+
+#[test]
+fn nothing_of_a_value_is_in_the_error() {
+    static SECRET: Var<String> = Var::new("secret");
+    let missing =
+        SECRET.sync_scope("hunter2".into(), || thread::spawn(|| SECRET.require().unwrap_err()).join().unwrap());
+    assert!(!format!("{missing} {missing:?}").contains("hunter2"));
+}
