@@ -12,10 +12,10 @@ use ::rayon::iter::{IndexedParallelIterator, ParallelIterator};
 /// use rayon::prelude::*;
 /// use stackholm::rayon::ParallelIteratorExt;
 ///
-/// static FACTOR: stackholm::Var<u64> = stackholm::Var::new("factor");
+/// static FACTOR: stackholm::Var<u32> = stackholm::Var::new("factor");
 ///
-/// let sum: u64 = FACTOR.sync_scope(3, || {
-///     (0..1000_u64).into_par_iter().carrying().rev().map(|item| item * FACTOR.get()).sum()
+/// let sum: u32 = FACTOR.sync_scope(3, || {
+///     (0..1000_u32).into_par_iter().carrying().rev().map(|item| item * FACTOR.get()).sum()
 /// });
 /// assert_eq!(sum, 3 * 499_500);
 /// ```
