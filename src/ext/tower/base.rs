@@ -62,6 +62,9 @@ impl<B: Base + ?Sized> Base for Arc<B> {
 }
 
 /// The base of a layer within another: what is visible where the service is called, short reaches excepted.
+///
+/// Right beneath a server that is the stack of the connection's task, or of the task that the executor makes for a
+/// request of HTTP/2; see the executors of feature `hyper`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller;
 
