@@ -41,6 +41,9 @@ const PROMISES: &[Promise] = &[
     promise("  the same at 8 bound", "two in turn, 8 bound", "malloc", 3.0, Some(2.4)),
     promise("two scopes in turn / OpenTelemetry, 8 bound", "two in turn, 8 bound", "otel enter, 8 bound", 0.25, None),
     promise("two scopes in turn / OpenTelemetry, 32 bound", "two in turn, 32 bound", "otel enter, 32 bound", 0.1, None),
+    promise("a scope in a new scope / malloc + free, 8 bound", "nested, 8 bound", "malloc", 3.0, Some(2.4)),
+    promise("  the same / OpenTelemetry, 8 bound", "nested, 8 bound", "otel enter, 8 bound", 0.25, None),
+    promise("  the same / OpenTelemetry, 32 bound", "nested, 32 bound", "otel enter, 32 bound", 0.1, None),
     promise("read at 8 bound / OpenTelemetry", "read present", "otel read present", 0.75, Some(0.6)),
     promise("read absent / read present", "read absent", "read present", 0.5, None),
     promise("  the same, by is_bound", "is_bound absent", "read present", 0.5, None),
@@ -141,7 +144,7 @@ fn entering(race: &mut Race<'_>) {
         let _bound = bound::ours(32);
         batch.time(0, enter_and_leave::<5>);
     });
-    // No scope is the one that ended last: each is made anew. A turn is two of them.
+    // A turn is two scopes, one after the other.
     race.runner("two in turn, 1 bound", |batch| {
         let _bound = bound::ours(1);
         batch.time(0, || enter_and_leave::<1>() + enter_and_leave::<0>());
@@ -153,6 +156,21 @@ fn entering(race: &mut Race<'_>) {
     race.runner("two in turn, 32 bound", |batch| {
         let _bound = bound::ours(32);
         batch.time(0, || enter_and_leave::<6>() + enter_and_leave::<5>());
+    });
+    // The inner one is made anew each time, index and all, because the frame that it is entered on is a new one.
+    race.runner("nested, 8 bound", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || {
+            let _outer = work::enter::<8>();
+            enter_and_leave::<5>()
+        });
+    });
+    race.runner("nested, 32 bound", |batch| {
+        let _bound = bound::ours(32);
+        batch.time(0, || {
+            let _outer = work::enter::<6>();
+            enter_and_leave::<5>()
+        });
     });
     race.runner("otel enter, 8 bound", |batch| {
         let _bound = bound::otel(8);
