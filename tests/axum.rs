@@ -4,6 +4,10 @@
 #[path = "common/futures.rs"]
 mod common;
 
+#[path = "../examples/axum_app.rs"]
+#[expect(dead_code, reason = "its `main` is for people")]
+mod axum_app;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -153,7 +157,7 @@ async fn a_value_of_short_reach_is_not_given_and_its_default_not_taken_for_it() 
         next.run(request).await
     }
     let handler = async |tx: Result<FromContext<Tx>, Unbound>| {
-        let unbound = tx.err().expect("no context carries it");
+        let unbound = tx.expect_err("no context carries it");
         assert!(matches!(unbound.missing().reason(), Reason::NotCarried(_)));
         format!("read here: {}", TX.get())
     };
@@ -168,4 +172,19 @@ async fn nothing_shows_a_value() {
     let app = Router::new().route("/", get(async |locale: FromContext<Locale>| format!("{locale:?}")));
     let shown = ask(app, Context::empty().with(&LOCALE, "hunter2".into())).await.1;
     assert!(shown.contains("locale") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[tokio::test]
+async fn the_example_answers_what_its_page_promises() {
+    let app = axum_app::app();
+    let ask = async |path: &str, user: Option<&str>| {
+        let request =
+            user.into_iter().fold(Request::builder().uri(path), |request, user| request.header("x-user", user));
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        (status, String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec()).unwrap())
+    };
+    assert_eq!(ask("/", Some("ada")).await, (200, "[1] hello, ada\n[1] from a task\n".into()));
+    assert_eq!(ask("/count", None).await, (200, "[2] chunk 1\n[2] chunk 2\n[2] chunk 3\n".into()));
+    assert_eq!(ask("/", None).await, (401, "the variable `user` has no value for this request".into()));
 }
