@@ -180,6 +180,7 @@ mod misuse;
 mod require;
 mod stack;
 mod sync;
+pub mod testing;
 pub mod thread;
 mod var;
 

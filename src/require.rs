@@ -2,7 +2,7 @@
 
 use crate::chain::{Seen, current};
 use crate::error::{Missing, Reason};
-use crate::var::Var;
+use crate::var::{Asked, Var};
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value that is bound here. A process-wide value and a default do not count.
@@ -39,8 +39,25 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// # Errors
     /// If no binding is seen here.
     pub fn require_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
+        if self.watch().is_on() {
+            self.note_asked();
+        }
         let read = current::read(self.key(), f).or_else(|(f, _)| current::read_slowly(self.key(), f));
         read.map_err(|(_, seen)| self.lost(seen))
+    }
+
+    /// Notes what a reader gets, for the test that watches.
+    #[cold]
+    pub(crate) fn note_asked(&self) {
+        let lost = match current::see(self.key()) {
+            Seen::Bound(_) => None,
+            seen => Some(self.lost(seen).reason()),
+        };
+        self.watch().change(|asked| Asked {
+            found: asked.found + usize::from(lost.is_none()),
+            lost: asked.lost + usize::from(lost.is_some()),
+            first: asked.first.or(lost),
+        });
     }
 
     #[cold]

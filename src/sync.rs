@@ -23,7 +23,7 @@ mod real;
 #[cfg(stackholm_loom)]
 mod statics;
 
-pub(crate) use last::LastPlace;
+pub(crate) use last::{LastPlace, Notes};
 #[cfg(stackholm_loom)]
 pub(crate) use model::*;
 #[cfg(not(stackholm_loom))]

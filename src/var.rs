@@ -5,7 +5,7 @@
 use crate::chain::current::{self, Unread};
 use crate::chain::{Closed, Key, Name, Reach, Seen};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
-use crate::sync::{Arc, ArcCell, OnceLock};
+use crate::sync::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
@@ -33,6 +33,16 @@ pub struct Var<T: 'static> {
     global: ArcCell<T>,
     default: Option<fn() -> T>,
     made: OnceLock<T>,
+    watch: Notes<Asked>,
+}
+
+/// What the readers of a variable got, while a test watches.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub(crate) found: usize,
+    pub(crate) lost: usize,
+    /// Why the first of those that were lost was.
+    pub(crate) first: Option<Reason>,
 }
 
 /// Where the value comes from that a variable has here.
@@ -71,7 +81,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     }
 
     const fn keyed(key: Key<T>, default: Option<fn() -> T>) -> Self {
-        Var { key, global: ArcCell::empty(), default, made: OnceLock::new() }
+        Var { key, global: ArcCell::empty(), default, made: OnceLock::new(), watch: Notes::new() }
     }
 
     /// Bindings are seen on the stack where they are made and are carried nowhere else.
@@ -101,6 +111,10 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// The name, for people.
     pub fn name(&self) -> &str {
         self.key.name().as_str()
+    }
+
+    pub(crate) fn watch(&self) -> &Notes<Asked> {
+        &self.watch
     }
 
     pub(crate) fn key(&self) -> &Key<T> {
@@ -155,6 +169,9 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// If there is none of the three.
     #[inline]
     pub fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
+        if self.watch.is_on() {
+            self.note_asked();
+        }
         match current::read(&self.key, f) {
             Ok(result) => Ok(result),
             Err((_, Unread::Absent)) if self.default.is_none() && !self.global.is_used() => {

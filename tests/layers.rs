@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "future",
     "checkpoint",
     "cell",
+    "testing",
     "envelope",
     "thread",
     "ext",

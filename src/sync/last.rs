@@ -1,6 +1,8 @@
-//! Where a variable was last bound in the process: for the reader of an error, in debug builds only.
+//! What debug builds note beside a variable, and release builds do not: where it was last bound in the process, and,
+//! while a test watches, what its readers got.
 //!
-//! No model looks at it: it decides nothing but words, and is the standard library's even under loom.
+//! No model looks at it: it decides nothing but words, and is the standard library's even under loom. Nothing is
+//! allocated, dropped or called while a lock is held.
 
 use std::panic::Location;
 
@@ -35,6 +37,65 @@ impl LastPlace {
 fn here() -> usize {
     std::thread_local! { static HERE: u8 = const { 0 }; }
     HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
+/// What is noted while somebody watches. It needs no destructor, so that nothing of it runs under the lock.
+#[cfg(debug_assertions)]
+pub(crate) struct Notes<T: Copy> {
+    on: std::sync::atomic::AtomicBool,
+    noted: std::sync::Mutex<Option<T>>,
+}
+
+#[cfg(debug_assertions)]
+impl<T: Copy> Notes<T> {
+    pub(crate) const fn new() -> Self {
+        Notes { on: std::sync::atomic::AtomicBool::new(false), noted: std::sync::Mutex::new(None) }
+    }
+
+    /// Whether somebody watches.
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        // Acquire: pairs with the Release in `replace`. Whoever was started after that sees it anyway, by its start.
+        self.on.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Begins with `Some` or ends with `None`; gives back what was noted before.
+    pub(crate) fn replace(&self, note: Option<T>) -> Option<T> {
+        let before = std::mem::replace(&mut *self.lock(), note);
+        // Release: pairs with the Acquire in `is_on`.
+        self.on.store(note.is_some(), std::sync::atomic::Ordering::Release);
+        before
+    }
+
+    pub(crate) fn change(&self, f: impl FnOnce(T) -> T) {
+        let mut noted = self.lock();
+        *noted = noted.take().map(f);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<T>> {
+        self.noted.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) struct Notes<T>(std::marker::PhantomData<fn() -> T>);
+
+#[cfg(not(debug_assertions))]
+impl<T> Notes<T> {
+    pub(crate) const fn new() -> Self {
+        Notes(std::marker::PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn replace(&self, _: Option<T>) -> Option<T> {
+        None
+    }
+
+    pub(crate) fn change(&self, _: impl FnOnce(T) -> T) {}
 }
 
 #[cfg(not(debug_assertions))]
