@@ -17,7 +17,8 @@
 //! the values of an inner scope is wrapped there, with [`in_current_context`](crate::ContextExt).
 //!
 //! **`poll_ready`** belongs to no request: it runs in the base, on a stack that is gone when it returns. What a
-//! connection pool spawns there cannot capture the request that happened to come first.
+//! connection pool spawns there cannot capture the request that happened to come first. (The routers of axum and
+//! tonic ask the services behind them when a request is already there, and so in its context.)
 //!
 //! **Errors** of the service are passed on as they are, and dropped wherever the caller drops them.
 //!
