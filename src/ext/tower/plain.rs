@@ -41,7 +41,8 @@ pub struct PlainLayer<F, B = Context> {
 impl<F> PlainLayer<F> {
     /// A layer whose requests begin with what `bind` adds to nothing.
     ///
-    /// `bind` is given the base and gives back what the request sees; it runs in the base.
+    /// `bind` is given the base and gives back what the request sees; it runs in the base. What is
+    /// of short reach is in no context: the service sets it itself, on its stack, which is open.
     pub const fn new<Q>(bind: F) -> Self
     where
         F: Fn(&Q, Context) -> Context,
