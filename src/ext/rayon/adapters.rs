@@ -56,7 +56,6 @@ adapters! { IndexedParallelIterator
         [T: Send + Clone, F: Fn(T, I::Item) -> T + Send + Sync];
     enumerate [] () Enumerate<I>, [];
     step_by [] (step: usize) StepBy<I>, [];
-    skip [] (n: usize) Skip<I>, [];
     take [] (n: usize) Take<I>, [];
     positions [F] (f: F) Positions<I, F>, [F: Fn(I::Item) -> bool + Sync + Send];
     rev [] () Rev<I>, [];
@@ -66,6 +65,14 @@ adapters! { IndexedParallelIterator
 
 /// What begins an iteration of its own within a piece: its pieces are carried to as well.
 impl<I: ParallelIterator> Carrying<I> {
+    /// As [`IndexedParallelIterator::skip`], in the same context: what is skipped is made by an iteration of its own.
+    pub fn skip(self, n: usize) -> Carrying<Skip<Self>>
+    where
+        I: IndexedParallelIterator,
+    {
+        self.within(|this| IndexedParallelIterator::skip(this, n))
+    }
+
     /// As [`ParallelIterator::flat_map`], in the same context.
     pub fn flat_map<F, P>(self, f: F) -> Carrying<FlatMap<Self, F>>
     where
