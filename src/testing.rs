@@ -5,6 +5,7 @@
 //! # fn handle() { TENANT.with(|_| ()); stackholm::thread::spawn(|| TENANT.with(|_| ())).join().unwrap() }
 //! use stackholm::testing::{assert_nothing_left, assert_seen};
 //!
+//! # if !cfg!(debug_assertions) { return }
 //! assert_nothing_left(|| {
 //!     assert_seen(&TENANT, || TENANT.sync_scope("acme".into(), handle));
 //! });
@@ -27,7 +28,9 @@ use crate::var::{Asked, Var};
 /// debug assertions nobody counts, and it always panics.
 #[track_caller]
 pub fn assert_seen<T: Send + Sync + 'static, R>(var: &Var<T>, piece: impl FnOnce() -> R) -> R {
-    assert!(cfg!(debug_assertions), "only builds with debug assertions count who asks for `{}`", var.name());
+    if !cfg!(debug_assertions) {
+        panic!("only builds with debug assertions count who asks for `{}`", var.name());
+    }
     assert!(!var.watch().is_on(), "the variable `{}` is watched already", var.name());
     var.watch().replace(Some(Asked::default()));
     let watched = Watched(var);
