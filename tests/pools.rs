@@ -54,8 +54,11 @@ fn look() -> Seen {
     [&N, &NEAR, &NEAREST].map(|var| var.try_get().map_err(|missing| missing.reason()))
 }
 
+/// A job that is given how to look.
+type LookingJob = Box<dyn FnOnce(&dyn Fn() -> Seen) + Send>;
+
 /// Every reach, made here, over one way of handing a job on.
-fn every_reach(carries: bool, hand_over: impl Fn(Box<dyn FnOnce(&dyn Fn() -> Seen) + Send>)) {
+fn every_reach(carries: bool, hand_over: impl Fn(LookingJob)) {
     three_ways(|| {
         let (send, receive) = mpsc::channel();
         let bound = line!() + 1;
@@ -100,7 +103,7 @@ fn a_job_sent_through_a_standard_channel_carries_by_one_call() {
             let (jobs, inbox) = mpsc::channel::<Envelope<_>>();
             let worker = thread::spawn(move || {
                 for job in inbox {
-                    job.open(|job: Box<dyn FnOnce(&dyn Fn() -> Seen) + Send>| job(&look));
+                    job.open(|job: LookingJob| job(&look));
                 }
             });
             jobs.send(if carries { Envelope::new(job) } else { Envelope::detached(job) }).unwrap();
