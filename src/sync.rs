@@ -22,6 +22,8 @@ mod model;
 mod real;
 #[cfg(stackholm_loom)]
 mod statics;
+#[cfg(not(stackholm_loom))]
+mod swap;
 
 pub(crate) use last::{LastPlace, Notes};
 #[cfg(stackholm_loom)]

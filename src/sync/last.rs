@@ -1,34 +1,38 @@
 //! What debug builds note beside a variable, and release builds do not: where it was last bound in the process, and,
 //! while a test watches, what its readers got.
 //!
-//! No model looks at it: it decides nothing but words, and is the standard library's even under loom. Nothing is
-//! allocated, dropped or called while a lock is held.
+//! No model looks at it: it decides nothing but words, and is the standard library's even under loom. What binds takes
+//! no lock for it. Nothing is allocated, dropped or called while the lock of a watch is held.
 
 use std::panic::Location;
 
-/// A place in the source, and a number for the thread that was there.
-type Last = (&'static Location<'static>, usize);
-
 #[cfg(debug_assertions)]
-pub(crate) struct LastPlace(std::sync::Mutex<Option<Last>>);
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+/// Where something happened last, and on which thread. Two plain stores: written by two threads at once, the place of
+/// one may stand beside the number of the other, and then a word of an error is wrong.
+#[cfg(debug_assertions)]
+pub(crate) struct LastPlace {
+    place: AtomicPtr<Location<'static>>,
+    thread: AtomicUsize,
+}
 
 #[cfg(debug_assertions)]
 impl LastPlace {
     pub(crate) const fn new() -> Self {
-        LastPlace(std::sync::Mutex::new(None))
+        LastPlace { place: AtomicPtr::new(std::ptr::null_mut()), thread: AtomicUsize::new(0) }
     }
 
     pub(crate) fn set(&self, place: &'static Location<'static>) {
-        *self.lock() = Some((place, here()));
+        self.thread.store(here(), Relaxed);
+        self.place.store(std::ptr::from_ref(place).cast_mut(), Relaxed);
     }
 
     /// The place, and whether this thread was there.
     pub(crate) fn get(&self) -> Option<(&'static Location<'static>, bool)> {
-        self.lock().map(|(place, thread)| (place, thread == here()))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Last>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        // SAFETY: null, or made of a static reference to what is never written.
+        let place = unsafe { self.place.load(Relaxed).as_ref() };
+        place.map(|place| (place, self.thread.load(Relaxed) == here()))
     }
 }
 
@@ -111,6 +115,6 @@ impl LastPlace {
     pub(crate) fn set(&self, _: &'static Location<'static>) {}
 
     pub(crate) fn get(&self) -> Option<(&'static Location<'static>, bool)> {
-        None::<Last>.map(|(place, _)| (place, false))
+        None
     }
 }

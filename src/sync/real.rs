@@ -1,10 +1,10 @@
 //! The door as it is outside loom: the standard library.
 
-use super::{Arc, Site};
+use super::Site;
+pub(crate) use super::swap::SwapCell;
 use std::alloc::Layout;
 pub(crate) use std::cell::Cell as WatchedCell;
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 /// The ordering of a site.
 #[inline(always)]
@@ -88,20 +88,3 @@ macro_rules! at_thread_end {
     };
 }
 pub(crate) use at_thread_end;
-
-/// A shared pointer that can be swapped while others read it, perhaps never.
-///
-/// The lock is held for a count or for an exchange of two pointers; no foreign code and no allocation happens under it.
-pub(crate) struct SwapCell<T>(RwLock<Option<Arc<T>>>);
-
-impl<T> SwapCell<T> {
-    pub(crate) const fn empty() -> Self {
-        SwapCell(RwLock::new(None))
-    }
-    pub(crate) fn load(&self) -> Option<Arc<T>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), value)
-    }
-}
