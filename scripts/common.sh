@@ -15,8 +15,15 @@ packages() { apt-get -qq install -y --no-install-recommends "$@" >/dev/null || s
 # install NAME VERSION: a tool of cargo, unless it is here.
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
-# Which tests: all, or those that TESTS names, as in TESTS="scoping masks".
-selected() { if [ -z "${TESTS-}" ]; then echo --tests; else printf -- '--lib '; printf -- '--test %s ' $TESTS; fi; }
+# selected [WITHOUT]: which tests. All, without one if that is named; or those that TESTS names, as in TESTS="scoping masks".
+selected() {
+    if [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
+        echo --tests
+    else
+        printf -- '--lib '
+        printf -- '--test %s ' ${TESTS:-$(ls tests/*.rs tests/*/main.rs | sed 's|/main.rs$||; s|.*/||; s|\.rs$||' | grep -vx "$1")}
+    fi
+}
 
 # A compiler of Debian's and the source of exactly its standard library, so that the library can be built too.
 with_source() {
