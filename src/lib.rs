@@ -164,6 +164,7 @@
 //! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds [`embed::Stack`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
+#![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
 mod cell;
 mod chain;

@@ -10,6 +10,8 @@ mod http_body;
 pub mod hyper;
 #[cfg(feature = "rayon")]
 pub mod rayon;
+#[cfg(stackholm_nightly)]
+pub mod spawn_hook;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tokio-util")]
