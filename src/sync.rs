@@ -32,6 +32,8 @@ pub(crate) use model::*;
 pub(crate) use real::*;
 #[cfg(stackholm_loom)]
 pub(crate) use statics::*;
+#[allow(unused_imports, reason = "only integrations under their own cfg need it; no model does")]
+pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::{Arc, OnceLock};
 
 /// Whether this is a build for the models, where small structures show as much as large ones and cost less.

@@ -14,6 +14,8 @@ pub mod rayon;
 pub mod spawn_hook;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(all(feature = "tokio", tokio_unstable))]
+pub mod tokio_hooks;
 #[cfg(feature = "tokio-util")]
 pub mod tokio_util;
 #[cfg(feature = "tower")]
