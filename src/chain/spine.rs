@@ -96,22 +96,24 @@ impl Spine {
             here: &'a Spine,
             own: &'a Spine,
             before: Ends,
-            lent: Ends,
+            lent: *const Frame,
         }
         impl Drop for Back<'_> {
             #[inline]
             fn drop(&mut self) {
-                let now = self.here.ends();
-                if now != self.lent {
-                    self.own.set_ends(now);
+                // The floor is the same: only the end of a stack takes it away.
+                let top = self.here.top.get();
+                if top != self.lent {
+                    self.own.top.set(top);
                 }
                 if kept(Site::SwapsBack) {
                     self.here.set_ends(self.before);
                 }
             }
         }
-        let back = Back { here: self, own, before: self.ends(), lent: own.ends() };
-        self.set_ends(back.lent);
+        let lent = own.ends();
+        let _back = Back { here: self, own, before: self.ends(), lent: lent.0 };
+        self.set_ends(lent);
         f()
     }
 

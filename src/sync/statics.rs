@@ -33,8 +33,8 @@ fn name(token: &Token) -> usize {
     match token.load(Ordering::Relaxed) {
         0 => {
             let name = NEXT.fetch_add(1, Ordering::Relaxed);
-            token.store(name, Ordering::Relaxed);
-            name
+            // Models run beside each other: of two that come first, both go on with one name.
+            token.compare_exchange(0, name, Ordering::Relaxed, Ordering::Relaxed).map_or_else(|first| first, |_| name)
         }
         name => name,
     }
