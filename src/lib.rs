@@ -84,7 +84,8 @@
 //! A wrong value is never seen, with one exception. A future that is *not* wrapped and is polled inside a scope on the
 //! same thread sees the stack of that thread: nothing can tell it from a callee. `.detached()` prevents it.
 //!
-//! Clippy can refuse the bare spawns and the guards over awaits. In `clippy.toml`:
+//! Clippy can refuse the bare spawns and the guards over awaits. In `clippy.toml` (the repository's `docs/clippy.toml`
+//! is the whole list, to be copied):
 //!
 //! ```toml
 //! await-holding-invalid-types = [
