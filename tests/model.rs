@@ -16,7 +16,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use model::Op;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use proptest::{collection::vec, strategy::ValueTree, test_runner::TestRunner};
+use proptest::{collection::vec, test_runner::TestRunner};
+use std::cell::Cell;
 
 fn cases(default: u32) -> ProptestConfig {
     let cases = std::env::var("STACKHOLM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
@@ -61,17 +62,26 @@ proptest! {
 fn ten_million_operations() {
     let wanted = std::env::var("STACKHOLM_OPERATIONS").ok().and_then(|wanted| wanted.parse().ok());
     let wanted = wanted.unwrap_or(10_000_000_u64);
-    let config = ProptestConfig { cases: u32::MAX, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new(config);
+    let config = ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        max_shrink_iters: 200_000,
+        ..ProptestConfig::default()
+    };
     let strategy = vec(made::<Op>(), 0..600);
-    let (mut done, mut programs) = (0, 0);
-    while done < wanted {
-        let program = strategy.new_tree(&mut runner).expect("a program").current();
-        done += run_all_ways(&program);
-        programs += 1;
-        if programs % 5_000 == 0 {
-            println!("{done} operations");
+    let (done, programs) = (Cell::new(0), Cell::new(0));
+    while done.get() < wanted {
+        let mut runner = TestRunner::new(config.clone());
+        let result = runner.run(&strategy, |program| {
+            done.set(done.get() + run_all_ways(&program));
+            programs.set(programs.get() + 1);
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("after {} operations: {error}", done.get());
         }
+        println!("{} operations", done.get());
     }
+    let (done, programs) = (done.get(), programs.get());
     println!("{done} operations in {programs} programs, each run three ways; no divergence");
 }

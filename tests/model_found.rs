@@ -18,6 +18,41 @@ fn an_upgrade_that_fails_gives_back_no_count() {
 }
 
 #[test]
+fn a_change_that_is_undone_leads_back_to_the_snapshot_before() {
+    let (before, weak) = Checkpoint::run(|| {
+        let before = Context::current();
+        A.set(1).expect("it is open");
+        assert_eq!(A.pop().ok(), Some(true));
+        let after = Context::current();
+        assert!(after.ptr_eq(&before));
+        (before, after.downgrade())
+    });
+    assert!(weak.upgrade().is_some_and(|context| context.ptr_eq(&before)));
+    drop(before);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
+fn what_a_drop_has_set_and_reset_is_a_context_of_its_own_and_goes_with_its_stack() {
+    struct Foreign;
+    impl Drop for Foreign {
+        fn drop(&mut self) {
+            A.set(1).expect("it is open");
+            HERE.set(Arc::new(2)).expect("it is open");
+            A.reset().expect("it is open");
+            assert_eq!(HERE.pop().ok(), Some(true));
+        }
+    }
+    let weak = Checkpoint::run(|| {
+        drop(Foreign);
+        let context = Context::current();
+        assert!(context.is_empty() && !context.ptr_eq(&Context::empty()));
+        context.downgrade()
+    });
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
 fn a_context_keeps_what_a_pop_has_revealed_behind_a_shortened_chain() {
     for depth in 30..50 {
         let mut guards: Vec<_> = (0..depth).map(|n| B.enter(Arc::new(n))).collect();

@@ -4,8 +4,8 @@
 //! somebody has its `May`, it lies on a chain that a context, a stack or a read keeps, so it may be alive. When
 //! nobody has either, it must have been dropped.
 
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::{Rc, Weak};
 
 /// A value that must be alive, with the context that it owns.
 pub(crate) struct Must {
@@ -17,15 +17,28 @@ pub(crate) struct May {
     pub(crate) _chain: Option<Rc<Chain>>,
 }
 
+/// A point in the life of a stack. A change that is undone may lead back to the point before it or to one that only
+/// looks the same; both are one point here, and a weak context of it may be there while anybody has either.
+pub(crate) struct Point;
+
 /// What a context that holds this may keep.
 pub(crate) struct Chain {
     _value: Option<Rc<May>>,
+    point: Rc<Point>,
     parent: Option<Rc<Chain>>,
 }
 
 impl Chain {
     pub(crate) fn on(parent: &Option<Rc<Chain>>, value: Option<Rc<May>>) -> Option<Rc<Chain>> {
-        Some(Rc::new(Chain { _value: value, parent: parent.clone() }))
+        Self::at(Rc::new(Point), parent, value)
+    }
+
+    fn at(point: Rc<Point>, parent: &Option<Rc<Chain>>, value: Option<Rc<May>>) -> Option<Rc<Chain>> {
+        Some(Rc::new(Chain { _value: value, point, parent: parent.clone() }))
+    }
+
+    pub(crate) fn point(&self) -> Weak<Point> {
+        Rc::downgrade(&self.point)
     }
 }
 
@@ -134,6 +147,14 @@ struct Layer {
     chain_outside: Option<Rc<Chain>>,
     /// Values of short reach.
     short: Vec<Rc<May>>,
+    undo: Vec<Undo>,
+}
+
+/// What a change of a checkpoint would have to put back.
+struct Undo {
+    var: usize,
+    shown: Option<Rc<Bound>>,
+    point: Weak<Point>,
 }
 
 /// How leaving went.
@@ -165,8 +186,11 @@ impl Stack {
             shown: context.shown.clone(),
             chain_outside: None,
             short: Vec::new(),
+            undo: Vec::new(),
         };
-        Stack { layers: vec![layer], chain: context.chain.clone() }
+        // The drop of a value may set something here and reset it, of which no more is seen than a new point.
+        let chain = context.chain.clone().or_else(|| Chain::on(&None, None));
+        Stack { layers: vec![layer], chain }
     }
 
     fn top(&self) -> &Layer {
@@ -188,7 +212,8 @@ impl Stack {
     pub(crate) fn enter(&mut self, uid: u64, state: State) {
         let shown = self.top().shown.clone();
         let chain_outside = self.chain.clone();
-        self.layers.push(Layer { uid, state, outside: None, shown, chain_outside, short: Vec::new() });
+        let (short, undo) = (Vec::new(), Vec::new());
+        self.layers.push(Layer { uid, state, outside: None, shown, chain_outside, short, undo });
         self.chain = Chain::on(&self.chain, None);
     }
 
@@ -202,6 +227,7 @@ impl Stack {
     pub(crate) fn bind(&mut self, var: usize, sight: Sight, may: Option<Rc<May>>) {
         let layer = Some(self.top().uid);
         let short = sight.bound.reach != Reach::Everywhere;
+        self.note(var);
         self.top_mut().shown.insert(var, Sight { layer, ..sight });
         self.chain = Chain::on(&self.chain, may.clone().filter(|_| !short));
         self.top_mut().short.extend(may.filter(|_| short));
@@ -230,12 +256,35 @@ impl Stack {
         self.outside_of(sight.layer?).get(&var).cloned()
     }
 
+    /// Before a change of `var`.
+    fn note(&mut self, var: usize) {
+        let point = self.chain.as_ref().map_or_else(Weak::new, |chain| chain.point());
+        let shown = self.top().shown.get(&var).map(|sight| sight.bound.clone());
+        self.top_mut().undo.push(Undo { var, shown, point });
+    }
+
+    /// The last point of this checkpoint at which the same was shown as now.
+    fn same_before(&self) -> Option<Rc<Point>> {
+        let mut differ = BTreeSet::new();
+        let now = |var| self.top().shown.get(&var).map(|sight| Rc::as_ptr(&sight.bound));
+        self.top().undo.iter().rev().find_map(|undo| {
+            if now(undo.var) == undo.shown.as_ref().map(Rc::as_ptr) {
+                differ.remove(&undo.var);
+            } else {
+                differ.insert(undo.var);
+            }
+            if differ.is_empty() { undo.point.upgrade() } else { None }
+        })
+    }
+
     fn lead(&mut self, var: usize, to: Option<Sight>) {
-        self.chain = Chain::on(&self.chain, None);
+        self.note(var);
         match to {
             Some(sight) => self.top_mut().shown.insert(var, sight),
             None => self.top_mut().shown.remove(&var),
         };
+        let point = self.same_before().unwrap_or_else(|| Rc::new(Point));
+        self.chain = Chain::at(point, &self.chain, None);
     }
 
     pub(crate) fn pop(&mut self, var: usize) -> bool {

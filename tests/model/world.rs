@@ -1,7 +1,7 @@
 //! The world of one program: the real things beside what the oracle says of them, and their comparison.
 
 use super::op::Op;
-use super::oracle::{Bound, Chain, Kept, May, Must, Reach, Seen, Sight, Snapshot, Stack};
+use super::oracle::{Bound, Kept, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
 use super::value::{DEFAULT, Value};
 use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
 use std::cell::{Cell, RefCell};
@@ -93,7 +93,7 @@ pub(crate) struct WeakSnapshot {
     pub(crate) real: WeakContext,
     pub(crate) empty: bool,
     pub(crate) snapshot: Weak<Snapshot>,
-    pub(crate) chain: Weak<Chain>,
+    pub(crate) point: Weak<Point>,
     pub(crate) shown: BTreeMap<usize, Seen>,
 }
 
