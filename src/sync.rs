@@ -1,7 +1,8 @@
 //! The only door to atomics, cells that are watched, allocation and thread-locals.
 //!
 //! Everything below `chain/` takes its primitives from here, so that under `--cfg stackholm_loom` the same
-//! algorithms run on loom's. Where loom has no counterpart there is a stand-in that says what it does not model:
+//! algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go through larger programs by
+//! chance. Where those have no counterpart there is a stand-in that says what it does not model:
 //!
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each execution makes anew.
 //! - The process-wide values stand behind a lock of the standard library, which is taken on trust. One atomic edge
@@ -10,45 +11,59 @@
 //!   changes while others look.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very end.
 //!
-//! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside loom the names
-//! are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile time. Under loom a model can
-//! weaken one site, to show that it would notice (see `loom-tests/README.md`).
+//! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside models the names
+//! are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile time. In a model one site can be
+//! weakened, to show that it would notice (see `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
+mod control;
 mod last;
 #[cfg(stackholm_loom)]
 mod model;
-#[cfg(not(stackholm_loom))]
+#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
-#[cfg(stackholm_loom)]
+#[cfg(stackholm_shuttle)]
+mod shuttle;
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod statics;
-#[cfg(not(stackholm_loom))]
+#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod swap;
 
+#[cfg(stackholm_loom)]
+use model as primitives;
+#[cfg(stackholm_shuttle)]
+use shuttle as primitives;
+
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
+pub(crate) use control::*;
 pub(crate) use last::{LastPlace, Notes};
-#[cfg(stackholm_loom)]
-pub(crate) use model::*;
-#[cfg(not(stackholm_loom))]
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
+pub(crate) use primitives::*;
+#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
-#[cfg(stackholm_loom)]
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;
 #[allow(unused_imports, reason = "only integrations under their own cfg need it; no model does")]
 pub(crate) use std::sync::Mutex;
 pub(crate) use std::sync::{Arc, OnceLock};
 
-/// Whether this is a build for the models, where small structures show as much as large ones and cost less.
+/// Whether this is a build for exhaustive models, where small structures show as much as large ones and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
+
+/// Whether the primitives know more than the standard library's do, and are larger.
+pub(crate) const WATCHED: bool = cfg!(any(stackholm_loom, stackholm_shuttle));
 
 macro_rules! sites {
     ($($(#[doc = $says:literal])+ $name:ident,)+) => {
         /// Every atomic operation of the crate, and every step that keeps a count or a stack right, by name.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        #[cfg_attr(not(stackholm_loom), expect(unreachable_pub, dead_code, reason = "models reach it, and have sites of their own"))]
+        #[cfg_attr(not(any(stackholm_loom, stackholm_shuttle)), expect(unreachable_pub, dead_code, reason = "models reach it, and have sites of their own"))]
         pub enum Site {
             $($(#[doc = $says])+ $name,)+
         }
 
-        #[cfg(stackholm_loom)]
+        #[cfg(any(stackholm_loom, stackholm_shuttle))]
         impl Site {
             /// All of them.
             pub const ALL: &'static [Site] = &[$(Site::$name,)+];
@@ -165,11 +180,11 @@ impl<T: 'static> ArcCell<T> {
     }
 }
 
-/// What the models of this crate need to show that they would notice. Empty outside loom; no promise.
+/// What the models of this crate need to show that they would notice. Empty outside models; no promise.
 pub mod proof {
-    #[cfg(stackholm_loom)]
+    #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,
-        model::{model_failed, weakened},
+        control::{blocks, has_failed, model_begins, model_failed, weakened},
     };
 }

@@ -7,7 +7,7 @@
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
 use super::slot::Node;
-use crate::sync::{AtomicU32, MODELLED, Watch, WatchedCell};
+use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
 use std::fmt;
 use std::panic::Location;
 
@@ -171,7 +171,7 @@ pub(super) struct Frame {
 impl std::panic::RefUnwindSafe for Frame {}
 
 const _: () = assert!(
-    MODELLED || size_of::<usize>() != 8 || size_of::<Frame>() == 88,
+    WATCHED || size_of::<usize>() != 8 || size_of::<Frame>() == 88,
     "a binding of a u64 among eight takes 160 bytes"
 );
 

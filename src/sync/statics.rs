@@ -1,27 +1,36 @@
-//! The door under loom: what lives in a `static`, which loom's own cannot.
+//! The doors for models: what lives in a `static`, made anew for each execution.
 
-use super::model::{is_plain, order, over, torn};
+use super::control::{is_plain, order, over, torn};
+use super::primitives::{InnerUsize, STATICS, lazy_static};
 use super::{Arc, Ordering, Site};
-use loom::sync::atomic::AtomicUsize;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize as Token;
 
-/// How many static atomics one execution may use.
-const STATICS: usize = 24;
-
 /// What stands for the statics in one execution. Made by the first thread that uses any of them; so what
 /// that thread did before happens before all uses by the others, as if a program's `main` had done it.
 struct Statics {
-    atomics: [AtomicUsize; STATICS],
+    atomics: [InnerUsize; STATICS],
     names: RefCell<HashMap<usize, usize>>,
     cells: RefCell<HashMap<usize, Box<dyn Any>>>,
 }
 
-loom::lazy_static! {
+// SAFETY: all threads of an execution are run by one thread of the system.
+#[cfg(stackholm_shuttle)]
+unsafe impl Sync for Statics {}
+
+/// A static is never dropped, and as this one is there is no thread left to drop what is in the cells.
+#[cfg(stackholm_shuttle)]
+impl Drop for Statics {
+    fn drop(&mut self) {
+        std::mem::forget(self.cells.take());
+    }
+}
+
+lazy_static! {
     static ref OF_EXECUTION: Statics = Statics {
-        atomics: std::array::from_fn(|_| AtomicUsize::new(0)),
+        atomics: std::array::from_fn(|_| InnerUsize::new(0)),
         names: RefCell::default(),
         cells: RefCell::default(),
     };
@@ -40,7 +49,7 @@ fn name(token: &Token) -> usize {
     }
 }
 
-/// An atomic that may live in a `static`, which loom's cannot: each execution begins with a new one, at 0.
+/// An atomic that may live in a `static`: each execution begins with a new one, at 0.
 pub(crate) struct StaticAtomicUsize(Token);
 
 impl StaticAtomicUsize {
@@ -49,7 +58,7 @@ impl StaticAtomicUsize {
         StaticAtomicUsize(Token::new(0))
     }
 
-    fn with<R>(&self, f: impl FnOnce(&AtomicUsize) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&InnerUsize) -> R) -> R {
         let set: &Statics = &OF_EXECUTION;
         let mut names = set.names.borrow_mut();
         let next = names.len();
