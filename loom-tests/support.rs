@@ -1,6 +1,6 @@
 //! How a model is run, and the values that notice what goes wrong with them.
 
-use stackholm::proof::{Site, model_failed, weakened};
+use stackholm::proof::{Site, has_failed, model_begins, model_failed, weakened};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 
@@ -31,7 +31,9 @@ impl Model {
         let counted = orders.clone();
         builder.check(move || {
             counted.fetch_add(1, Relaxed);
+            model_begins();
             run();
+            assert!(!has_failed(), "a task has failed, and its executor caught that");
         });
         let orders = orders.load(Relaxed);
         println!("{}: {orders} orders", self.name);
