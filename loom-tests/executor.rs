@@ -1,4 +1,5 @@
-//! A small work-stealing executor that embeds `embed::Stack`: one file, the same in models and on real threads.
+//! A small work-stealing executor that embeds `embed::Stack`: one file, the same in models, in schedules by chance and on
+//! real threads.
 //!
 //! A task is a future with a stack of its own. Who may touch the two is decided by one word, the *stage* of the task;
 //! whoever brings it from *ready* to *polling* has them until it brings it on. So the stack is swapped in and out by
@@ -10,16 +11,19 @@
 
 #[cfg(not(stackholm_loom))]
 mod door {
+    // The names are the same.
+    #[cfg(stackholm_shuttle)]
+    use shuttle as std;
     pub(super) use std::sync::Mutex;
     pub(super) use std::sync::atomic::{AtomicUsize, Ordering::*};
     pub(super) use std::thread::yield_now;
 
     /// As loom's, without the check.
-    pub(super) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+    pub(super) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
         pub(super) fn new(value: T) -> Self {
-            UnsafeCell(std::cell::UnsafeCell::new(value))
+            UnsafeCell(core::cell::UnsafeCell::new(value))
         }
         pub(super) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())

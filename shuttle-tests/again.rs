@@ -1,0 +1,55 @@
+//! Scopes that are entered again and again: their blocks, and all that is in them, are used once more, while contexts
+//! that were captured inside travel and end elsewhere.
+
+use crate::support::{Alive, Numbered, Pile, Value, any, on_threads, scenarios};
+use stackholm::{Context, Var};
+
+static A: Var<Value> = Var::new("a");
+static N: Var<usize> = Var::new("n");
+static M: Var<usize> = Var::new("m");
+
+scenarios! {
+    scopes_entered_again {
+        control_again_leave_looks: LeaveLooks,
+        control_again_capture_takes: CaptureTakes,
+        control_again_only_one_ends: LastEnds,
+    }
+}
+
+fn shows((number, context): &Numbered) {
+    assert_eq!((context.get(&N), context.get(&M)), (Some(number), Some(number)));
+    assert!(context.get(&A).is_none_or(|value| value.number() == *number));
+}
+
+/// Each thread enters the same scopes in a loop, the plain ones by the short way; some are captured, once or twice, and
+/// known weakly.
+pub(crate) fn scopes_entered_again() {
+    let (alive, pile) = (Alive::default(), Pile::default());
+    let (theirs, captured) = (alive.clone(), pile.clone());
+    on_threads(3, move |thread| {
+        for turn in 0..24 {
+            let number = 100 * thread + turn;
+            N.sync_scope(number, || {
+                M.sync_scope(number, || {
+                    if any(3) == 0 {
+                        captured.put((number, Context::current()));
+                    }
+                    let weak = (any(4) == 0).then(|| Context::current().downgrade());
+                    if any(3) == 0 {
+                        A.sync_scope(theirs.value(number), || captured.put((number, Context::current())));
+                    }
+                    captured.take().iter().for_each(shows);
+                    if let Some(context) = weak.and_then(|weak| weak.upgrade()) {
+                        shows(&(number, context));
+                    }
+                    assert_eq!((N.get(), M.get(), A.is_bound()), (number, number, false));
+                });
+                assert_eq!((N.get(), M.is_bound()), (number, false));
+            });
+        }
+    });
+    while let Some(context) = pile.take() {
+        shows(&context);
+    }
+    assert_eq!(alive.now(), 0);
+}
