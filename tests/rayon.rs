@@ -346,6 +346,28 @@ fn what_has_no_length_carries_too() {
 }
 
 #[test]
+fn whatever_comes_between_what_flat_map_begins_is_carried_into_wherever_it_is_stolen() {
+    carried(|| {
+        let pair = |item: u32| [item, item].into_par_iter().with_max_len(1);
+        let all = |found: usize, chain: &str| assert_eq!(found, 2 * MANY as usize, "{chain}");
+        let few = || items().carrying().with_max_len(1);
+        all(few().filter(|_| true).flat_map(pair).map(seen).count(), "filter");
+        all(few().filter_map(Some).flat_map(pair).map(seen).count(), "filter_map");
+        all(few().map(Some).while_some().flat_map(pair).map(seen).count(), "while_some");
+        all(few().take_any(MANY as usize).skip_any(0).flat_map(pair).map(seen).count(), "take_any");
+        all(
+            few().take_any_while(|_| true).skip_any_while(|_| false).flat_map(pair).map(seen).count(),
+            "take_any_while",
+        );
+        all(few().flat_map_iter(|item| [item]).flat_map(pair).map(seen).count(), "flat_map_iter");
+        all(few().map(|item| [item]).flatten_iter().flat_map(pair).map(seen).count(), "flatten_iter");
+        let sum = |sum, item| sum + item;
+        let folded = few().fold(|| 0, sum).fold_with(0, sum).flat_map(pair).map(seen);
+        assert_eq!(folded.sum::<u32>(), 2 * 499_500);
+    });
+}
+
+#[test]
 fn iterators_inside_iterators_carry_what_their_piece_bound() {
     carried(|| {
         let sum = items().carrying().map(|item| {

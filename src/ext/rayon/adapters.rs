@@ -1,6 +1,7 @@
-//! The adapters that keep an iterator indexed, as methods of [`Carrying`], which stays outermost.
+//! Adapters as methods of [`Carrying`], which stays outermost.
 //!
-//! What is indexed may be pulled from instead of driven (`zip`, `rev`, `chunks`), and only the outermost adapter sees
+//! Those without an index are here for what may follow them: what `flat_map` begins further on is split off and stolen
+//! with what is outermost, and with nothing else. What is indexed may be pulled from instead of driven (`zip`, `rev`, `chunks`), and only the outermost adapter sees
 //! the whole piece then. All others are driven, and run within the pieces of what they are built on; those that begin
 //! an iteration within a piece need the context twice.
 
@@ -38,6 +39,19 @@ adapters! { ParallelIterator
     chain [C] (chain: C) Chain<I, C::Iter>, [C: IntoParallelIterator<Item = I::Item>];
     panic_fuse [] () PanicFuse<I>, [];
     intersperse [] (item: I::Item) Intersperse<I>, [I::Item: Clone];
+    filter [P] (predicate: P) Filter<I, P>, [P: Fn(&I::Item) -> bool + Sync + Send];
+    filter_map [P, R] (f: P) FilterMap<I, P>, [P: Fn(I::Item) -> Option<R> + Sync + Send, R: Send];
+    flat_map_iter [F, S] (f: F) FlatMapIter<I, F>,
+        [F: Fn(I::Item) -> S + Sync + Send, S: IntoIterator<Item: Send>];
+    flatten_iter [] () FlattenIter<I>, [I::Item: IntoIterator<Item: Send>];
+    fold [T, G, F] (identity: G, f: F) Fold<I, G, F>,
+        [G: Fn() -> T + Sync + Send, F: Fn(T, I::Item) -> T + Sync + Send, T: Send];
+    fold_with [F, T] (init: T, f: F) FoldWith<I, T, F>, [F: Fn(T, I::Item) -> T + Sync + Send, T: Send + Clone];
+    while_some [T] () WhileSome<I>, [I: ParallelIterator<Item = Option<T>>, T: Send];
+    take_any [] (n: usize) TakeAny<I>, [];
+    skip_any [] (n: usize) SkipAny<I>, [];
+    take_any_while [P] (predicate: P) TakeAnyWhile<I, P>, [P: Fn(&I::Item) -> bool + Sync + Send];
+    skip_any_while [P] (predicate: P) SkipAnyWhile<I, P>, [P: Fn(&I::Item) -> bool + Sync + Send];
 }
 
 adapters! { IndexedParallelIterator

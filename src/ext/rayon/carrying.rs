@@ -45,12 +45,12 @@ impl<I: ParallelIterator> ParallelIteratorExt for I {}
 /// piece begins in an open checkpoint of its own: what one sets no other one sees. Of several in one chain the last
 /// is the innermost.
 ///
-/// The adapters that keep it indexed are methods of its own, so that it stays the last of the chain. Handed as any
+/// The adapters are methods of its own, so that it stays the last of the chain. Handed as any
 /// [`IndexedParallelIterator`] to code that goes on with the trait's adapters, it makes each item in the context; what
 /// such code does with them after `zip`, `rev`, `chunks` and the like, it does on the worker's own stack.
 ///
 /// How a source splits itself is not part of a piece. What `flat_map` and `flatten` are given begins iterations of its
-/// own: such an adapter belongs after this one.
+/// own: such an adapter belongs after this one, and not after `try_fold` and `try_fold_with`, which leave the chain.
 #[derive(Clone, Debug)]
 #[must_use = "iterator adaptors are lazy and do nothing unless consumed"]
 pub struct Carrying<I> {
