@@ -6,76 +6,111 @@ mod service;
 
 use clap::Parser as _;
 use service::chaos::Chaos;
-use service::fate;
+use service::fate::{self, Fault};
+use service::hop::{Hop, Sight};
 use service::options::Options;
 use service::verdict::Verdict;
+use std::process::ExitCode;
 
 fn run(arguments: &[&str]) -> Verdict {
     fate::expect_ordered_panics();
-    let small = ["service", "--requests", "240", "--rounds", "2", "--concurrency", "8"];
+    let small = ["service", "--rounds", "2", "--concurrency", "8"];
     service::run(&Options::parse_from(small.iter().chain(arguments).copied())).expect("the loopback is there")
 }
 
-#[test]
-fn every_request_keeps_its_values_and_leaves_none() {
-    let verdict = run(&[]);
-    assert_eq!(verdict.faults(), Vec::<String>::new());
+/// What a run of a few requests finds wrong if the first of them meets `fault` at `hop`.
+fn faults(fault: &str, hop: Hop) -> Vec<String> {
+    run(&["--requests", "3", "--plant-fault", &format!("{fault}-at-{hop}")]).faults()
 }
 
 #[test]
-fn requests_end_in_every_way_with_every_way_of_carrying() {
-    let verdict = run(&["--seed", "2"]);
-    for tally in verdict.tallies() {
-        assert!(tally.answered > 0 && tally.cancelled > 0 && tally.panicked > 0, "{tally:?}");
-        assert_eq!((tally.requests(), tally.failed), (80, 0));
+fn every_request_keeps_its_values_at_every_hop_and_leaves_none() {
+    let verdict = run(&["--requests", "240"]);
+    assert_eq!(verdict.faults(), Vec::<String>::new());
+    let tally = &verdict.travels.expect("is asked for").tally;
+    assert!(tally.answered > 0 && tally.cancelled > 0 && tally.panicked > 0, "{tally:?}");
+    assert_eq!((tally.requests(), tally.failed), (240, 0));
+}
+
+#[test]
+fn each_way_of_carrying_answers_the_same_requests() {
+    let verdict = run(&["--requests", "120", "--compare"]);
+    assert!(verdict.travels.is_none());
+    assert_eq!(verdict.faults(), Vec::<String>::new());
+    let comparison = verdict.comparison.expect("is asked for");
+    let ends: Vec<_> = comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
+    assert_eq!(ends, [(40, 40); 3]);
+}
+
+#[test]
+fn a_wrong_value_is_reported_with_its_request_wherever_it_shows() {
+    for hop in Hop::seeing() {
+        let faults = faults("wrong", hop);
+        let line =
+            format!("  request \"r-000000\" at hop `{hop}`: the variable `tenant` was \"somebody else\", should be ");
+        assert!(faults[0].ends_with("wrong values; the first of them:"), "{hop}: {faults:#?}");
+        assert!(faults.iter().any(|fault| fault.starts_with(&line)), "{hop}: {faults:#?}");
     }
 }
 
 #[test]
-fn one_seed_makes_the_same_requests_for_all() {
-    let verdict = run(&["--seed", "3"]);
-    let ends: Vec<_> = verdict.tallies().map(|tally| (tally.answered, tally.cancelled, tally.panicked)).collect();
-    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+fn a_forgotten_hand_over_is_reported_for_all_ten_variables_at_every_hop() {
+    for hop in Hop::seeing().filter(|hop| ![Hop::Layer, Hop::Extractor].contains(hop)) {
+        let faults = faults("lost", hop);
+        let wrong = faults[0].split_once(' ').and_then(|(count, _)| count.parse().ok());
+        assert!(wrong >= Some(10), "{hop}: {faults:#?}");
+        let here = format!("  request \"r-000000\" at hop `{hop}`: the variable `");
+        assert!(faults[1].starts_with(&here) && faults[1].contains("was not bound, should be "), "{hop}: {faults:#?}");
+    }
+    let faults = faults("lost", Hop::Task);
+    for name in
+        ["request_id", "tenant", "user", "session", "locale", "region", "trace", "priority", "deadline", "stage"]
+    {
+        let line = format!("  request \"r-000000\" at hop `task`: the variable `{name}` was not bound, should be ");
+        assert!(faults.iter().any(|fault| fault.starts_with(&line)), "{name}: {faults:#?}");
+    }
 }
 
 #[test]
-fn a_wrong_value_is_reported_with_its_request_and_hop() {
-    let faults = run(&["--plant-fault", "wrong"]).faults();
-    // The task looks twice, and the one that it spawns inherits once.
-    assert_eq!(faults[0], "with contexts: 3 wrong values; the first of them:");
-    let line = r#"  request "r-000010" at hop `task`: the variable `tenant` was "somebody else", should be "tenant-"#;
-    assert!(faults[1].starts_with(line), "{faults:#?}");
+fn a_layer_that_binds_nothing_and_arguments_of_nobody_are_reported() {
+    for hop in [Hop::Layer, Hop::Extractor] {
+        assert!(!faults("lost", hop).is_empty(), "{hop}");
+    }
 }
 
 #[test]
-fn a_forgotten_spawn_is_reported_for_all_ten_variables() {
-    let faults = run(&["--plant-fault", "lost"]).faults();
-    let line = r#"  request "r-000010" at hop `task`: the variable `request_id` was not bound, should be "r-000010""#;
-    assert!(faults.iter().any(|fault| fault == line), "{faults:#?}");
-    assert!(faults.iter().any(|fault| fault.contains("`stage`")), "{faults:#?}");
+fn what_is_carried_though_it_should_not_be_is_reported() {
+    for hop in Hop::ALL.into_iter().filter(|hop| hop.sight() == Sight::Nothing) {
+        for fault in ["wrong", "lost"] {
+            let faults = faults(fault, hop);
+            assert!(faults.iter().any(|fault| fault.contains(&format!("`{hop}`"))), "{hop}: {faults:#?}");
+            assert!(faults.iter().any(|fault| fault.contains("should not be bound")), "{hop}: {faults:#?}");
+        }
+    }
 }
 
 #[test]
-fn a_context_that_is_never_let_go_is_reported() {
-    let faults = run(&["--plant-fault", "leak"]).faults();
-    assert_eq!(faults.len(), 1, "{faults:#?}");
-    assert!(faults[0].ends_with("values are alive after the shutdown"), "{faults:#?}");
+fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
+    for hop in Hop::ALL {
+        let faults = faults("leak", hop);
+        assert_eq!(faults.len(), 1, "{hop}: {faults:#?}");
+        assert!(faults[0].ends_with("values are alive after the shutdown"), "{hop}: {faults:#?}");
+    }
 }
 
 #[test]
 fn a_service_shut_down_in_a_storm_leaves_nothing() {
     fate::expect_ordered_panics();
-    // The time says how much happens before the end, and nothing more.
-    let options = Options::parse_from(["service", "--chaos", "--seconds", "1", "--concurrency", "8"]);
+    let options = Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
     let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
     assert_eq!(aftermath.faults(), Vec::<String>::new());
 }
 
 #[test]
-fn a_planted_fault_makes_the_program_fail() {
-    let failure = std::process::ExitCode::FAILURE;
-    let code = service::judge(&run(&["--plant-fault", "wrong"]).faults());
-    assert_eq!(format!("{code:?}"), format!("{failure:?}"));
-    let code = service::judge(&run(&[]).faults());
-    assert_ne!(format!("{code:?}"), format!("{failure:?}"));
+fn every_fault_makes_the_program_fail_and_none_lets_it_succeed() {
+    let is_failure = |code: ExitCode| format!("{code:?}") == format!("{:?}", ExitCode::FAILURE);
+    for fault in Fault::ALL {
+        assert!(is_failure(service::judge(&faults(&fault.to_string(), Hop::Join))));
+    }
+    assert!(!is_failure(service::judge(&run(&["--requests", "24"]).faults())));
 }

@@ -1,8 +1,8 @@
-//! A block of requests of one way of carrying, driven by so many clients at a time.
+//! A block of requests, driven by so many clients at a time.
 
 use super::app::App;
 use super::client::Client;
-use super::fate::{Fate, Fault};
+use super::fate::{Fate, Planted};
 use super::plan::{Plan, Weather};
 use super::tally::Tally;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(crate) struct Block {
     pub(crate) count: u64,
     pub(crate) weather: Weather,
     /// Something wrong to be done in the first request.
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<Planted>,
 }
 
 impl Block {

@@ -12,7 +12,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
 use std::future::Future;
-use std::thread;
 use tokio::task::{self, JoinHandle};
 
 /// A way of carrying values, and what a hop holds in its hands for it.
@@ -57,10 +56,6 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
 
     fn spawn_blocking<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> JoinHandle<R> {
         task::spawn_blocking(f)
-    }
-
-    fn spawn_thread<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> thread::JoinHandle<R> {
-        thread::spawn(f)
     }
 
     fn stream<S>(stream: S) -> impl Stream<Item = S::Item> + Send + 'static

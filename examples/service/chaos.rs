@@ -1,13 +1,14 @@
-//! Bad weather for a given time: one service after the other is shut down in the middle of a storm.
+//! Bad weather for a given time or number of requests: one service after the other is shut down in the middle of a storm.
 //!
 //! After each shutdown no value may be alive, and from shutdown to shutdown memory may not grow.
 
 use super::app::App;
 use super::client::Client;
+use super::hop::Hop;
 use super::memory;
 use super::options::Options;
 use super::ratio::median;
-use super::server::{Apps, Server, Way};
+use super::server::{Apps, Server};
 use super::storm::{Ends, Storm};
 use std::fmt;
 use std::io;
@@ -15,16 +16,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
-/// How long a service lives.
+/// How long a service lives at most.
 const LIFE: Duration = Duration::from_secs(5);
+
+/// How many services live one after the other, at least: so many that memory says something.
+const LIVES: u32 = 12;
+
+/// The same, if it is the number of requests that is given.
+const LIVES_BY_NUMBER: u64 = 4;
 
 /// Memory may differ by so much from the middle third of the time to the last, in part and in KiB: the allocator
 /// keeps more or less for each thread, and there are many. One context kept of each request would be far above.
 const GROWTH: (f64, f64) = (1.25, 4096.0);
-
-/// Of fewer lives than these, memory says nothing yet.
-const ENOUGH: usize = 12;
 
 /// Some time of chaos.
 pub(crate) struct Chaos<'a> {
@@ -43,6 +48,8 @@ pub(crate) struct Aftermath {
     hops: u64,
     wrong: u64,
     lines: Vec<String>,
+    /// Hops that nobody came to.
+    missed: Vec<Hop>,
     /// The most values that were alive after a shutdown.
     alive: usize,
     /// After each shutdown, in KiB.
@@ -56,12 +63,11 @@ impl<'a> Chaos<'a> {
         Ok(Chaos { options, apps: Apps::default(), clients, next, begun: Instant::now() })
     }
 
-    /// One service after the other, until the time is over.
+    /// One service after the other, until the time is over or all requests are made.
     pub(crate) fn run(self) -> io::Result<Aftermath> {
         let mut aftermath = Aftermath::new();
-        let time = Duration::from_secs(self.options.seconds);
-        while let Some(left) = time.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) {
-            let ends = self.live(left.min(LIFE))?;
+        while let Some(life) = self.next_life() {
+            let ends = self.live(life)?;
             aftermath.add(ends, self.app());
             println!("{:>5} s  {}", self.begun.elapsed().as_secs(), aftermath.line());
         }
@@ -69,22 +75,37 @@ impl<'a> Chaos<'a> {
     }
 
     fn app(&self) -> &Arc<App> {
-        self.apps.of(Way::Contexts)
+        self.apps.long()
+    }
+
+    fn next_life(&self) -> Option<Life> {
+        if let Some(requests) = self.options.requests {
+            let made = self.next.load(Relaxed);
+            return (made < requests).then(|| Life::Until(requests.min(made + requests.div_ceil(LIVES_BY_NUMBER))));
+        }
+        let time = Duration::from_secs(self.options.seconds);
+        let left = time.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero())?;
+        Some(Life::For(left.min(LIFE).min(time / LIVES)))
     }
 
     /// One service: it is shut down while its clients are still at it.
-    fn live(&self, time: Duration) -> io::Result<Ends> {
+    fn live(&self, life: Life) -> io::Result<Ends> {
         let server = Server::start(&self.apps)?;
         let storm = Arc::new(Storm {
             app: Arc::clone(self.app()),
             client: Client::new(server.address),
             seed: self.options.seed,
             next: Arc::clone(&self.next),
+            until: life.until(),
+            reached: Notify::new(),
             is_over: AtomicBool::new(false),
         });
         self.clients.block_on(async {
             let clients = storm.begin(self.options.clients());
-            tokio::time::sleep(time).await;
+            match life {
+                Life::For(time) => tokio::time::sleep(time).await,
+                Life::Until(_) => storm.reached.notified().await,
+            }
             storm.is_over.store(true, Relaxed);
             tokio::task::block_in_place(|| drop(server));
             let mut ends = Ends::new();
@@ -94,18 +115,36 @@ impl<'a> Chaos<'a> {
     }
 }
 
+/// How long a service lives.
+#[derive(Clone, Copy)]
+enum Life {
+    For(Duration),
+    /// Until the request of this number is made.
+    Until(u64),
+}
+
+impl Life {
+    fn until(self) -> u64 {
+        match self {
+            Life::For(_) => u64::MAX,
+            Life::Until(number) => number,
+        }
+    }
+}
+
 impl Aftermath {
     fn new() -> Self {
-        let (lines, resident) = (Vec::new(), Vec::new());
-        Aftermath { ends: Ends::new(), lives: 0, hops: 0, wrong: 0, lines, alive: 0, resident }
+        let (lines, missed, resident) = (Vec::new(), Vec::new(), Vec::new());
+        Aftermath { ends: Ends::new(), lives: 0, hops: 0, wrong: 0, lines, missed, alive: 0, resident }
     }
 
     fn add(&mut self, ends: Ends, app: &App) {
         self.ends.merge(ends);
         self.lives += 1;
-        self.hops = app.ledger.hops();
+        self.hops = app.ledger.looks();
         self.wrong = app.ledger.wrong();
-        self.lines = app.ledger.first();
+        self.lines = app.ledger.faults();
+        self.missed = Hop::ALL.into_iter().filter(|hop| app.ledger.looks_at(*hop) == 0).collect();
         self.alive = self.alive.max(app.census.alive());
         self.resident.extend(memory::resident().map(|kib| kib as f64));
     }
@@ -118,11 +157,8 @@ impl Aftermath {
 
     /// What was wrong, one line each.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        if self.wrong > 0 {
-            faults.push(format!("{} wrong values; the first of them:", self.wrong));
-            faults.extend(self.lines.iter().map(|line| format!("  {line}")));
-        }
+        let mut faults = self.lines.clone();
+        faults.extend(self.missed.iter().map(|hop| format!("no request came to hop `{hop}`")));
         if self.alive > 0 {
             faults.push(format!("{} values were alive after a shutdown", self.alive));
         }
@@ -139,12 +175,16 @@ impl Aftermath {
 
 /// The medians of the middle third of the time and of the last, if memory has grown in between.
 fn growth(resident: &[f64]) -> Option<(f64, f64)> {
-    if resident.len() < ENOUGH {
-        return None;
-    }
-    let third = resident.len() / 3;
-    let (before, after) = (median(&resident[third..2 * third]), median(&resident[2 * third..]));
+    let [_, before, after] = thirds(resident)?.map(|mib| mib * 1024.0);
     (after > before * GROWTH.0 + GROWTH.1).then_some((before, after))
+}
+
+/// The medians of the three thirds of the time, in MiB.
+fn thirds(resident: &[f64]) -> Option<[f64; 3]> {
+    let third = resident.len() / 3;
+    let enough = resident.len() >= LIVES as usize;
+    let parts = [0..third, third..2 * third, 2 * third..resident.len()];
+    enough.then(|| parts.map(|part| median(&resident[part]) / 1024.0))
 }
 
 impl fmt::Display for Aftermath {
@@ -158,7 +198,15 @@ impl fmt::Display for Aftermath {
         )?;
         writeln!(f, "  {} answered ({slow} of them to slow readers), {} cancelled,", tally.answered, tally.cancelled)?;
         writeln!(f, "  {} panicked, {dropped} dropped with their connection,", tally.panicked)?;
-        writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed", tally.failed)
+        writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed;", tally.failed)?;
+        writeln!(f, "  {} looks at all hops together, {} wrong values,", self.hops, self.wrong)?;
+        writeln!(f, "  {} values alive after the worst of the shutdowns;", self.alive)?;
+        match thirds(&self.resident) {
+            Some([first, second, last]) => {
+                writeln!(f, "  memory in the three thirds of the time: {first:.1}, {second:.1}, {last:.1} MiB")
+            }
+            None => writeln!(f, "  too short for memory to say anything"),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use super::fate::Fate;
 use super::hop::Hop;
 use super::plan::Plan;
 use axum::body::Bytes;
-use axum::http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use axum::http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error};
@@ -28,12 +28,15 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
+/// What a request brings along that goes the long way.
+const UPLOAD: &str = "something to be read frame by frame";
+
 /// Connections to one server, kept alive between requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    plain: Pool<HttpConnector, Empty<Bytes>>,
+    plain: Pool<HttpConnector, Full<Bytes>>,
     /// By HTTP/2: all requests at once over one connection.
-    multiplexed: Pool<HttpConnector, Empty<Bytes>>,
+    multiplexed: Pool<HttpConnector, Full<Bytes>>,
     server: SocketAddr,
 }
 
@@ -50,7 +53,8 @@ impl Client {
     pub(crate) async fn send(&self, app: &App, path: &str, plan: &Plan) -> Outcome {
         let response = self.pool(plan).request(self.request(path, plan));
         match plan.fate {
-            Fate::CancelInHandler | Fate::CancelInTask => {
+            Fate::Cancel(Hop::Body) => read_half(response.await).await,
+            Fate::Cancel(_) => {
                 let half_way = app.lobby.wait_for(plan.request());
                 tokio::select! {
                     Ok(()) = half_way => Outcome::Cancelled,
@@ -60,8 +64,8 @@ impl Client {
                     }
                 }
             }
-            Fate::CancelInBody => read_half(response.await).await,
             Fate::Panic(hop) => see_panic(hop, response.await).await,
+            // What it says is for the ledger to judge; here it says whom it serves.
             Fate::Answer | Fate::Measured | Fate::Planted(_) => read_all(plan, response.await).await,
         }
     }
@@ -91,21 +95,28 @@ impl Client {
     /// Sends the first so many bytes of a request, and drops the connection.
     pub(crate) async fn drop_connection(&self, path: &str, plan: &Plan, bytes: usize) -> io::Result<()> {
         let request = self.request(path, plan);
-        let mut text = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.server);
+        let length = UPLOAD.len();
+        let mut text = format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n", self.server);
         for (name, value) in request.headers() {
             text += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
         }
         text += "\r\n";
+        text += UPLOAD;
         let mut connection = TcpStream::connect(self.server).await?;
         connection.write_all(&text.as_bytes()[..bytes.min(text.len())]).await
     }
 
-    fn request(&self, path: &str, plan: &Plan) -> Request<Empty<Bytes>> {
-        let request = Request::get(format!("http://{}{path}", self.server));
-        plan.headers(request).body(Empty::new()).expect("the headers are good")
+    fn request(&self, path: &str, plan: &Plan) -> Request<Full<Bytes>> {
+        let request = Request::builder().uri(format!("http://{}{path}", self.server));
+        let request = plan.headers(request);
+        let request = match plan.fate {
+            Fate::Measured => request.body(Full::default()),
+            _ => request.method(Method::POST).body(Full::from(UPLOAD)),
+        };
+        request.expect("the headers are good")
     }
 
-    fn pool(&self, plan: &Plan) -> &Pool<HttpConnector, Empty<Bytes>> {
+    fn pool(&self, plan: &Plan) -> &Pool<HttpConnector, Full<Bytes>> {
         if plan.multiplexed { &self.multiplexed } else { &self.plain }
     }
 }
@@ -176,7 +187,7 @@ fn is_complete(plan: &Plan, text: &str) -> bool {
 }
 
 fn looks(fate: Fate) -> u32 {
-    if fate == Fate::Measured { Hop::LOOKS_ONCE } else { Hop::LOOKS }
+    if fate == Fate::Measured { Hop::MEASURED.len() as u32 } else { Hop::LOOKS }
 }
 
 fn failed(error: &dyn std::error::Error) -> Outcome {
@@ -193,10 +204,10 @@ mod tests {
     fn an_answer_of_somebody_else_or_with_a_hop_too_few_is_refused() {
         let plan = Plan::new(1, 7, Weather::Calm);
         let own = "r-000007 body\n".repeat(4);
-        assert!(is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS_ONCE)));
-        assert!(!is_complete(&plan, &format!("{own}{} looks\n", Hop::LOOKS_ONCE - 1)));
+        assert!(is_complete(&plan, &format!("{own}6 looks\n")));
+        assert!(!is_complete(&plan, &format!("{own}5 looks\n")));
         assert!(!is_complete(&plan, &own));
         let others = own.replacen('7', "8", 1);
-        assert!(!is_complete(&plan, &format!("{others}{} looks\n", Hop::LOOKS_ONCE)));
+        assert!(!is_complete(&plan, &format!("{others}6 looks\n")));
     }
 }

@@ -89,10 +89,6 @@ impl Carrier for Contexts {
         tokio::task::spawn_blocking(Context::current().wrap(f))
     }
 
-    fn spawn_thread<R: Send + 'static>(f: impl FnOnce() -> R + Send + 'static) -> std::thread::JoinHandle<R> {
-        stackholm::thread::spawn(f)
-    }
-
     fn stream<S>(stream: S) -> impl Stream<Item = S::Item> + Send + 'static
     where
         S: Stream + Send + 'static,

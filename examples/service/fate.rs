@@ -10,32 +10,39 @@ pub(crate) const HEADER: &str = "x-fate";
 /// How a request is to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Answered; every hop looks each time that the request comes by.
+    /// Answered, when it has come through every boundary.
     #[default]
     Answer,
     /// Answered; every hop looks once, as a service reads its variables for use and not for proof.
     Measured,
-    /// The client goes away while the handler awaits.
-    CancelInHandler,
-    /// The client goes away while a task that the handler spawned is at work.
-    CancelInTask,
-    /// The client goes away in the middle of the response body.
-    CancelInBody,
+    /// The client goes away when the request is there.
+    Cancel(Hop),
     /// The service panics there.
     Panic(Hop),
     /// The service does something wrong on purpose, to see that it is noticed.
-    Planted(Fault),
+    Planted(Planted),
 }
 
-/// Something wrong, done on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+/// Something wrong, done on purpose at one hop: `lost-at-rayon-join`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Planted {
+    pub(crate) fault: Fault,
+    pub(crate) at: Hop,
+}
+
+/// Something wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A task sees the tenant of somebody else.
+    /// The hop sees the tenant of somebody else.
     Wrong,
-    /// A task is spawned bare.
+    /// Nothing is handed over, as by a forgotten spawn. Where nothing should be seen, something is.
     Lost,
     /// A context is never let go.
     Leak,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Fault; 3] = [Fault::Wrong, Fault::Lost, Fault::Leak];
 }
 
 /// The payload of a panic that was ordered.
@@ -55,18 +62,44 @@ pub(crate) fn expect_ordered_panics() {
     });
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Wrong => "wrong",
+            Fault::Lost => "lost",
+            Fault::Leak => "leak",
+        })
+    }
+}
+
+impl fmt::Display for Planted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-at-{}", self.fault, self.at)
+    }
+}
+
+impl FromStr for Planted {
+    type Err = String;
+
+    /// Without a place it is the task.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (fault, at) = text.split_once("-at-").unwrap_or((text, Hop::Task.name()));
+        let fault = Fault::ALL.into_iter().find(|known| known.to_string() == fault);
+        fault.zip(at.parse().ok()).map(|(fault, at)| Planted { fault, at }).ok_or_else(|| {
+            let hops = Hop::ALL.map(Hop::name).join(", ");
+            format!("it is wrong, lost or leak, and then -at- and one of {hops}")
+        })
+    }
+}
+
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fate::Answer => f.write_str("answer"),
             Fate::Measured => f.write_str("measured"),
-            Fate::CancelInHandler => f.write_str("cancel-in-handler"),
-            Fate::CancelInTask => f.write_str("cancel-in-task"),
-            Fate::CancelInBody => f.write_str("cancel-in-body"),
+            Fate::Cancel(hop) => write!(f, "cancel-in-{hop}"),
             Fate::Panic(hop) => write!(f, "panic-in-{hop}"),
-            Fate::Planted(Fault::Wrong) => f.write_str("plant-wrong"),
-            Fate::Planted(Fault::Lost) => f.write_str("plant-lost"),
-            Fate::Planted(Fault::Leak) => f.write_str("plant-leak"),
+            Fate::Planted(planted) => write!(f, "plant-{planted}"),
         }
     }
 }
@@ -75,16 +108,20 @@ impl FromStr for Fate {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Ok(match text {
-            "answer" => Fate::Answer,
-            "measured" => Fate::Measured,
-            "cancel-in-handler" => Fate::CancelInHandler,
-            "cancel-in-task" => Fate::CancelInTask,
-            "cancel-in-body" => Fate::CancelInBody,
-            "plant-wrong" => Fate::Planted(Fault::Wrong),
-            "plant-lost" => Fate::Planted(Fault::Lost),
-            "plant-leak" => Fate::Planted(Fault::Leak),
-            other => Fate::Panic(other.strip_prefix("panic-in-").ok_or(())?.parse()?),
-        })
+        let after = |start| text.strip_prefix(start);
+        if let Some(hop) = after("cancel-in-") {
+            return hop.parse().map(Fate::Cancel);
+        }
+        if let Some(hop) = after("panic-in-") {
+            return hop.parse().map(Fate::Panic);
+        }
+        if let Some(planted) = after("plant-") {
+            return planted.parse().map(Fate::Planted).map_err(drop);
+        }
+        match text {
+            "answer" => Ok(Fate::Answer),
+            "measured" => Ok(Fate::Measured),
+            _ => Err(()),
+        }
     }
 }

@@ -1,99 +1,79 @@
-//! The handler: the way of one request through every hop, the same for each way of carrying.
+//! The long way of one request: through every boundary that there is, and back.
 
-use super::body::body;
-use super::carrier::Carrier;
-use super::fate::{Fate, Fault};
+use super::body::body_under_layer;
+use super::contexts::Contexts;
+use super::fate::Fate;
 use super::hop::Hop;
-use super::variables::TENANT;
-use super::visit::Visit;
+use super::stops::{AWAITING, Guest};
+use super::truth::Truth;
+use super::variables::{REQUEST_ID, STAGE, Text};
+use axum::body::Body;
 use axum::response::Response;
-use stackholm::Context;
+use http_body_util::BodyExt;
+use stackholm::axum::{Ambient, FromContext};
+use stackholm::{Context, Var};
 use std::future::pending;
-use std::panic::resume_unwind;
 use std::sync::Arc;
-use tokio::task::{JoinHandle, yield_now};
+
+/// Stands for the request id in the arguments of a handler.
+pub(crate) struct RequestId;
+
+impl Ambient for RequestId {
+    type Value = Text;
+
+    fn var() -> &'static Var<Text> {
+        &REQUEST_ID
+    }
+}
+
+/// What the handler is given besides the request.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) context: Context,
+    pub(crate) id: FromContext<RequestId>,
+}
+
+impl Guest {
+    pub(crate) fn of(truth: &Arc<Truth>) -> Self {
+        Guest { carrier: Contexts, truth: Arc::clone(truth) }
+    }
+}
 
 /// Answers a request.
-pub(crate) async fn journey<C: Carrier>(visit: Visit<C>) -> Response {
+pub(crate) async fn journey(visit: Guest, arguments: Arguments, upload: Body) -> Response {
+    read_arguments(&visit, arguments);
+    stage(&visit, Hop::Handler);
+    visit.pass_at_once(Hop::Handler, |visit| visit.check(Hop::Handler));
+    visit.pass(Hop::Upload, |visit| read(visit, upload)).await;
+    for (hop, stop) in AWAITING {
+        visit.pass(*hop, stop).await;
+    }
+    if matches!(visit.truth.fate, Fate::Cancel(hop) if hop != Hop::Body) {
+        pending::<()>().await;
+    }
+    // What the stops and those whom they called have bound is gone.
     visit.check(Hop::Handler);
-    let truth = Arc::clone(&visit.truth);
-    finished(tokio::spawn(async move { truth.sees_nothing(Hop::Stranger) })).await;
-    visit.at(Hop::Checkpoint, checkpoint).await;
-    // What the block and those whom it called have bound is gone.
-    visit.check_again(Hop::Handler);
-    body(&visit)
+    stage(&visit, Hop::Body);
+    body_under_layer(&visit)
 }
 
-/// A block of the handler; it may be cancelled at every await.
-async fn checkpoint<C: Carrier>(visit: Visit<C>) {
-    let _witness = visit.witness(Hop::Checkpoint);
-    visit.check(Hop::Checkpoint);
-    tokio::join!(
-        visit.at(Hop::Left, |visit| in_turns(visit, Hop::Left)),
-        visit.at(Hop::Right, |visit| in_turns(visit, Hop::Right)),
-    );
-    visit.check_again(Hop::Checkpoint);
-    if visit.truth.fate == Fate::CancelInHandler {
-        visit.truth.tell();
-        pending::<()>().await;
-    }
-    let task = visit.at_once(Hop::Task, spawn_task);
-    let job = visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || blocking(&visit)));
-    finished(task).await;
-    finished(job).await;
-    visit.check_again(Hop::Checkpoint);
-    if visit.truth.fate == Fate::CancelInTask {
-        pending::<()>().await;
+/// Sets the stage on the request's own stack, which is open; the body goes on with it.
+fn stage(visit: &Guest, hop: Hop) {
+    STAGE.set(visit.truth.app.census.count(hop)).expect("the stack of a request is open");
+}
+
+/// What the extractors gave is that of this request.
+fn read_arguments(visit: &Guest, Arguments { context, id }: Arguments) {
+    let context = visit.truth.spoilt(Hop::Extractor, context.clone()).unwrap_or(context);
+    context.run(|| visit.at_once(Hop::Extractor, |visit| visit.check(Hop::Extractor)));
+    if **id != visit.truth.request() {
+        visit.truth.report(Hop::Extractor, 0, Some(&id));
     }
 }
 
-async fn in_turns<C: Carrier>(visit: Visit<C>, hop: Hop) {
-    visit.check(hop);
-    yield_now().await;
-    visit.check_again(hop);
-}
-
-/// Hands over to a task; or does it wrong, if that was ordered.
-fn spawn_task<C: Carrier>(visit: Visit<C>) -> JoinHandle<()> {
-    let Fate::Planted(fault) = visit.truth.fate else { return C::spawn(task(visit)) };
-    match fault {
-        Fault::Wrong => {
-            let somebody = visit.truth.app.census.count(String::from("somebody else"));
-            TENANT.sync_scope(somebody, || C::spawn(task(visit)))
-        }
-        Fault::Lost => tokio::spawn(task(visit)),
-        Fault::Leak => {
-            std::mem::forget(Context::current());
-            C::spawn(task(visit))
-        }
-    }
-}
-
-async fn task<C: Carrier>(visit: Visit<C>) {
-    visit.check(Hop::Task);
-    if visit.truth.fate == Fate::CancelInTask {
-        visit.truth.tell();
-    }
-    let subtask = visit.at_once(Hop::Subtask, |visit| C::spawn(async move { visit.check(Hop::Subtask) }));
-    finished(subtask).await;
-    visit.check_again(Hop::Task);
-}
-
-fn blocking<C: Carrier>(visit: &Visit<C>) {
-    visit.check(Hop::Blocking);
-    let thread = visit.at_once(Hop::Thread, |visit| C::spawn_thread(move || visit.check(Hop::Thread)));
-    if let Err(panic) = thread.join() {
-        resume_unwind(panic);
-    }
-    visit.check_again(Hop::Blocking);
-}
-
-/// Awaits what was spawned; its panic becomes ours.
-async fn finished(spawned: JoinHandle<()>) {
-    match spawned.await.map_err(|error| error.try_into_panic()) {
-        Ok(()) => {}
-        Err(Ok(panic)) => resume_unwind(panic),
-        // The runtime is shutting down, and is about to drop us.
-        Err(Err(_cancelled)) => pending().await,
-    }
+/// The body of the request is read here, and is dropped here.
+async fn read(visit: Guest, mut upload: Body) {
+    visit.check(Hop::Upload);
+    while let Some(Ok(_)) = upload.frame().await {}
+    visit.check(Hop::Upload);
 }

@@ -1,4 +1,4 @@
-//! What the checks found: how many there were, and which of them saw something wrong.
+//! What the checks found: how many there were at each hop, and which of them saw something wrong.
 
 use super::hop::Hop;
 use std::fmt;
@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 /// How many wrong values are kept for the report; all are counted.
 const KEPT: usize = 10;
 
-/// The findings of all requests of one way of carrying.
-#[derive(Debug, Default)]
+/// The findings of all requests of one service.
+#[derive(Debug)]
 pub(crate) struct Ledger {
-    hops: AtomicU64,
-    wrong: AtomicU64,
+    looks: [AtomicU64; Hop::ALL.len()],
+    wrong: [AtomicU64; Hop::ALL.len()],
     first: Mutex<Vec<Wrong>>,
 }
 
@@ -28,30 +28,51 @@ pub(crate) struct Wrong {
     pub(crate) seen: Option<String>,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        let none = || Hop::ALL.map(|_| AtomicU64::new(0));
+        Ledger { looks: none(), wrong: none(), first: Mutex::default() }
+    }
+}
+
 impl Ledger {
-    pub(crate) fn add_hops(&self, hops: u32) {
-        self.hops.fetch_add(u64::from(hops), Relaxed);
+    pub(crate) fn look(&self, hop: Hop) {
+        self.looks[hop as usize].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn report(&self, wrong: Wrong) {
-        self.wrong.fetch_add(1, Relaxed);
+        self.wrong[wrong.hop as usize].fetch_add(1, Relaxed);
         let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         if first.len() < KEPT {
             first.push(wrong);
         }
     }
 
-    pub(crate) fn hops(&self) -> u64 {
-        self.hops.load(Relaxed)
+    pub(crate) fn looks_at(&self, hop: Hop) -> u64 {
+        self.looks[hop as usize].load(Relaxed)
+    }
+
+    pub(crate) fn wrong_at(&self, hop: Hop) -> u64 {
+        self.wrong[hop as usize].load(Relaxed)
+    }
+
+    pub(crate) fn looks(&self) -> u64 {
+        Hop::ALL.map(|hop| self.looks_at(hop)).iter().sum()
     }
 
     pub(crate) fn wrong(&self) -> u64 {
-        self.wrong.load(Relaxed)
+        Hop::ALL.map(|hop| self.wrong_at(hop)).iter().sum()
     }
 
-    /// The first wrong values, as lines for people.
-    pub(crate) fn first(&self) -> Vec<String> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Wrong::to_string).collect()
+    /// Wrong values as lines for people, if there were any.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let wrong = self.wrong();
+        if wrong == 0 {
+            return Vec::new();
+        }
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = format!("{wrong} wrong values; the first of them:");
+        std::iter::once(head).chain(first.iter().map(|line| format!("  {line}"))).collect()
     }
 }
 

@@ -1,17 +1,21 @@
 //! A real HTTP service that keeps the context of each request through every hop, and proves it.
 //!
 //! ```text
-//! cargo run --release --example service               drives itself, and ends with a table
+//! cargo run --release --example service               drives itself, and ends with two tables
 //! cargo run --release --example service -- --serve    stays, for curl
 //! cargo run --release --example service -- --chaos    mistreats itself for a minute
+//! cargo run --release --example service -- --compare  nothing but the second table
+//! cargo run --release --example service -- --plant-fault lost-at-rayon-join
 //! ```
 //!
-//! Ten variables come with each request. The handler opens checkpoints, awaits, spawns tasks, uses the blocking
-//! pool and threads, and streams its body; at each hop it compares the variables with what the headers said. Some
-//! clients go away half-way, some requests panic. In the end nothing may have been wrong and nothing be alive.
-//! The same service runs twice more, with its values passed by hand and with none, to see what each costs.
+//! Ten variables come with each request. It crosses every boundary at which context is usually lost: the layer, the
+//! extractors, tasks, timers, pools, threads, channels, rayon, streams, and its body; at each hop the variables are
+//! compared with what the headers said. Some clients go away half-way, some requests panic. In the end nothing may
+//! have been wrong and nothing be alive. Then a handler of six hops is run in three ways: with contexts, with values
+//! passed by hand, and with none, to see what each costs.
 //!
-//! Read `contexts.rs` first: it is all that a service needs. `journey.rs` is the handler, `visit.rs` the check.
+//! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/` are the long way,
+//! one function for each boundary; `six.rs` is what is measured; `visit.rs` is the check.
 
 mod app;
 mod block;
@@ -21,9 +25,12 @@ mod carrier;
 mod census;
 pub(crate) mod chaos;
 mod client;
+mod comparison;
 mod contexts;
+mod courier;
 pub(crate) mod fate;
-mod hop;
+mod hands;
+pub(crate) mod hop;
 mod journey;
 mod ledger;
 mod lobby;
@@ -35,22 +42,29 @@ mod processor;
 mod race;
 mod ratio;
 mod server;
+mod six;
+mod stops;
 mod storm;
 pub(crate) mod tally;
+mod travels;
 mod truth;
 mod variables;
 pub(crate) mod verdict;
 mod visit;
 
+use app::App;
 use chaos::Chaos;
 use clap::Parser;
 use client::Client;
+use comparison::Comparison;
 use indicatif::{ProgressBar, ProgressStyle};
 use options::Options;
 use race::Race;
-use server::{Apps, Server, Way};
+use server::{Apps, Server};
 use std::io;
 use std::process::ExitCode;
+use std::time::Instant;
+use travels::{Travels, travel};
 use verdict::Verdict;
 
 fn main() -> io::Result<ExitCode> {
@@ -81,16 +95,35 @@ pub(crate) fn judge(faults: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Drives the three services, shuts them down, and looks at what is left.
+/// The long way, and then the comparison; or what of it was asked for.
 pub(crate) fn run(options: &Options) -> io::Result<Verdict> {
-    let apps = Apps::default();
+    let travels = if options.compare { None } else { Some(travels(options)?) };
+    let comparison = if options.plant_fault.is_some() { None } else { Some(comparison(options)?) };
+    Ok(Verdict { travels, comparison })
+}
+
+/// Sends requests through every hop, shuts the service down, and looks at what is left.
+fn travels(options: &Options) -> io::Result<Travels> {
+    let (apps, begun) = (Apps::default(), Instant::now());
     let server = Server::start(&apps)?;
-    let progress = progress(options.requests());
-    let lanes = Race::new(options, &apps, Client::new(server.address), &progress)?.run();
+    let progress = progress(options.requests(travels::REQUESTS));
+    let tally = travel(options, &apps, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
+    let took = begun.elapsed();
     // Waits for what runs on the blocking pool and drops everything else where it stands.
     drop(server);
-    Ok(Verdict::new(lanes, &apps))
+    Ok(Travels::new(tally, apps.long(), took))
+}
+
+/// Drives the three measured services in turns, shuts them down, and looks at what is left.
+fn comparison(options: &Options) -> io::Result<Comparison> {
+    let apps = Apps::default();
+    let server = Server::start(&apps)?;
+    let progress = progress(options.requests(race::REQUESTS));
+    let lanes = Race::new(options, &apps, Client::new(server.address), &progress)?.run();
+    progress.finish_and_clear();
+    drop(server);
+    Ok(Comparison::new(lanes, &apps))
 }
 
 /// A bar on a terminal, and nothing elsewhere.
@@ -103,11 +136,11 @@ fn serve() -> io::Result<()> {
     let apps = Apps::default();
     let server = Server::start(&apps)?;
     println!("Your headers come back from every hop; those of others never do:\n");
-    println!("  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}/contexts\n", server.address);
+    println!("  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n", server.address, App::PATH);
     println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
-    println!("Other ways of carrying: /by-hand and /nothing. Ctrl-C ends it.");
+    println!("Six hops only: /contexts, and other ways of carrying: /by-hand and /nothing. Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);
-    println!("\n{} values are alive.", apps.of(Way::Contexts).census.alive());
+    println!("\n{} values are alive.", apps.long().census.alive());
     Ok(())
 }

@@ -1,21 +1,15 @@
 //! The command line.
 
-use super::fate::Fault;
+use super::fate::Planted;
 use clap::Parser;
 use std::time::Duration;
 
-/// How many requests to make if nobody says.
-const REQUESTS: u64 = 48_000;
-
-/// How long to go on beginning rounds if nobody says how many requests to make.
-const PATIENCE: Duration = Duration::from_secs(12);
-
-/// A real HTTP service whose requests carry ten variables through every hop: tasks, the blocking pool, threads,
-/// streamed bodies. Each hop compares what it sees with what the headers said.
+/// A real HTTP service whose requests carry ten variables through every boundary that work can cross: tasks, threads,
+/// pools, rayon, layers, executors, streams, bodies. Each hop compares what it sees with what the headers said.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "service", version)]
 pub(crate) struct Options {
-    /// How many requests to make, over all three ways of carrying [default: 48000, or what 12 seconds allow]
+    /// How many requests to make, the long way and in the comparison [default: 6000 and 48000, or what 22 seconds allow]
     #[arg(long)]
     pub(crate) requests: Option<u64>,
 
@@ -27,31 +21,36 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// In how many rounds the three ways take turns
+    /// In how many rounds the three ways of carrying take turns
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
+
+    /// Nothing but the comparison of the three ways of carrying
+    #[arg(long, conflicts_with_all = ["serve", "chaos", "plant_fault"])]
+    pub(crate) compare: bool,
 
     /// Leave the service running, for curl
     #[arg(long)]
     pub(crate) serve: bool,
 
-    /// Instead of comparing: cancel, panic, read slowly, drop connections, shut down, all at once and for a time
-    #[arg(long, conflicts_with_all = ["serve", "requests", "rounds"])]
+    /// Instead: cancel, panic, read slowly, drop connections, shut down, all at once and for a time, or for so many
+    /// requests
+    #[arg(long, conflicts_with_all = ["serve", "rounds"])]
     pub(crate) chaos: bool,
 
     /// For how many seconds
-    #[arg(long, default_value_t = 60, requires = "chaos")]
+    #[arg(long, default_value_t = 60, requires = "chaos", conflicts_with = "requests")]
     pub(crate) seconds: u64,
 
-    /// Do something wrong in one request, to see that it is noticed
-    #[arg(long, hide = true, conflicts_with_all = ["serve", "chaos"])]
-    pub(crate) plant_fault: Option<Fault>,
+    /// Do something wrong in one request, to see that it is noticed: wrong, lost or leak; lost-at-rayon-join
+    #[arg(long, conflicts_with_all = ["serve", "chaos"])]
+    pub(crate) plant_fault: Option<Planted>,
 }
 
 impl Options {
     /// How many requests to make at most.
-    pub(crate) fn requests(&self) -> u64 {
-        self.requests.unwrap_or(REQUESTS)
+    pub(crate) fn requests(&self, usual: u64) -> u64 {
+        self.requests.unwrap_or(usual)
     }
 
     /// How many clients there are at a time.
@@ -59,8 +58,8 @@ impl Options {
         self.concurrency.unwrap_or(if self.chaos { 200 } else { 32 })
     }
 
-    /// How long to go on beginning rounds.
-    pub(crate) fn patience(&self) -> Duration {
-        if self.requests.is_some() { Duration::MAX } else { PATIENCE }
+    /// How long to go on, if nobody says how many requests to make.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        if self.requests.is_some() { Duration::MAX } else { usual }
     }
 }

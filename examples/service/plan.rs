@@ -5,21 +5,15 @@ use super::hop::Hop;
 use super::variables::{CARRIED, HEADERS};
 use axum::http::request::Builder;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, SeedableRng};
-
-/// Where a request may be made to panic.
-const PANICS: [Hop; 8] =
-    [Hop::Handler, Hop::Checkpoint, Hop::Left, Hop::Task, Hop::Subtask, Hop::Blocking, Hop::Thread, Hop::Body];
-
-const CANCELS: [Fate; 3] = [Fate::CancelInHandler, Fate::CancelInTask, Fate::CancelInBody];
 
 /// Whether requests may end before their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weather {
-    /// All are answered, and looked at once at each hop; these are measured.
+    /// All are answered, and looked at once at each of six hops; these are measured.
     Calm,
-    /// A quarter is cancelled, a quarter panics, and every other one comes by HTTP/2.
+    /// All go the long way. A quarter is cancelled, a quarter panics, and every other one comes by HTTP/2.
     Rough,
 }
 
@@ -65,8 +59,13 @@ impl Plan {
 
 fn any_fate(rng: &mut StdRng) -> Fate {
     match rng.random_range(0..4) {
-        0 => *CANCELS.choose(rng).expect("is not empty"),
-        1 => Fate::Panic(*PANICS.choose(rng).expect("is not empty")),
+        0 => Fate::Cancel(any_hop(rng)),
+        1 => Fate::Panic(any_hop(rng)),
         _ => Fate::Answer,
     }
+}
+
+/// Where a request looks at its values.
+fn any_hop(rng: &mut StdRng) -> Hop {
+    Hop::seeing().choose(rng).expect("there are many")
 }

@@ -20,8 +20,14 @@ use std::io;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Of so many requests, one is made in rough weather and not measured.
-const ROUGH: u64 = 4;
+/// Of so many requests, one is made to warm up and is not measured.
+const WARM: u64 = 8;
+
+/// How many requests to make over all three ways, if nobody says.
+pub(crate) const REQUESTS: u64 = 48_000;
+
+/// How long to go on beginning rounds, if nobody says how many requests to make.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Each order once.
 const ORDERS: [[Way; 3]; 6] = [
@@ -41,9 +47,9 @@ pub(crate) struct Lane {
     pub(crate) tally: Tally,
     /// Requests in a second, round by round.
     pub(crate) rates: Vec<f64>,
-    /// Processor time of all measured requests, service and client together.
-    pub(crate) processor: Option<Duration>,
-    pub(crate) measured: u64,
+    /// Processor time of all measured requests, service and client together; where the system tells.
+    processor: Option<Duration>,
+    measured: u64,
 }
 
 /// Drives all three ways, round by round, from a runtime of the clients' own.
@@ -73,27 +79,25 @@ impl<'a> Race<'a> {
         for (round, order) in (0..u64::from(self.options.rounds)).zip(ORDERS.iter().cycle()) {
             for way in order {
                 let lane = &mut lanes[*way as usize];
-                self.rough(lane, round);
-                self.calm(lane, round);
+                self.warm_up(lane, round);
+                self.measure(lane, round);
             }
-            if begun.elapsed() >= self.options.patience() {
+            if begun.elapsed() >= self.options.patience(PATIENCE) {
                 break;
             }
         }
         lanes
     }
 
-    /// Requests that end in every way; they warm up for those that are measured.
-    fn rough(&self, lane: &mut Lane, round: u64) {
-        let count = self.each() / ROUGH;
-        let tally = self.drive(lane, round, 0, count, Weather::Rough);
+    fn warm_up(&self, lane: &mut Lane, round: u64) {
+        let tally = self.drive(lane, round, 0, self.each() / WARM);
         lane.tally.count(tally);
     }
 
-    fn calm(&self, lane: &mut Lane, round: u64) {
-        let rough = self.each() / ROUGH;
+    fn measure(&self, lane: &mut Lane, round: u64) {
+        let warm = self.each() / WARM;
         let (used, begun) = (processor::used(), Instant::now());
-        let tally = self.drive(lane, round, rough, self.each() - rough, Weather::Calm);
+        let tally = self.drive(lane, round, warm, self.each() - warm);
         lane.rates.push(tally.requests() as f64 / begun.elapsed().as_secs_f64());
         lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
         lane.measured += tally.requests();
@@ -103,19 +107,18 @@ impl<'a> Race<'a> {
     /// How many requests each way makes in a round.
     fn each(&self) -> u64 {
         let turns = 3 * u64::from(self.options.rounds);
-        (self.options.requests() / turns).max(ROUGH)
+        (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
-    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64, weather: Weather) -> Tally {
-        let planted = round == 0 && weather == Weather::Calm && lane.way == Way::Contexts;
+    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> Tally {
         let block = Block {
             app: self.apps.of(lane.way).clone(),
             path: lane.path(),
             seed: self.options.seed,
             first: round * self.each() + skip,
             count,
-            weather,
-            fault: self.options.plant_fault.filter(|_| planted),
+            weather: Weather::Calm,
+            fault: None,
         };
         let tally = self.clients.block_on(block.drive(&self.client, self.options.clients()));
         self.progress.inc(count);

@@ -1,16 +1,24 @@
-//! The three services behind one port of the loopback, on a runtime of their own.
+//! The services behind one port of the loopback, on a runtime of their own: hyper's server, whose connections and
+//! whose requests of HTTP/2 begin with nothing.
 
 use super::app::App;
 use super::by_hand::ByHand;
 use super::contexts::Contexts;
+use super::courier::Courier;
 use super::nothing::Nothing;
+use super::stops::settle;
 use axum::Router;
-use axum::serve::ListenerExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use stackholm::hyper::DetachingExecutor;
+use stackholm::tokio::{SpawnExt, spawn_detached};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
 
 /// A way of carrying, of which each has a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,27 +34,47 @@ impl Way {
 
 /// What the requests of each service share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Apps([Arc<App>; 3]);
+pub(crate) struct Apps {
+    long: Arc<App>,
+    measured: [Arc<App>; 3],
+}
 
 impl Apps {
-    pub(crate) fn of(&self, way: Way) -> &Arc<App> {
-        &self.0[way as usize]
+    /// The service whose requests go the long way.
+    pub(crate) fn long(&self) -> &Arc<App> {
+        &self.long
     }
 
-    fn router(&self) -> Router {
+    pub(crate) fn of(&self, way: Way) -> &Arc<App> {
+        &self.measured[way as usize]
+    }
+
+    fn router(&self, courier: Courier) -> Router {
         let app = |way| Arc::clone(self.of(way));
-        app(Way::Contexts)
-            .router::<Contexts>()
-            .merge(app(Way::ByHand).router::<ByHand>())
-            .merge(app(Way::Nothing).router::<Nothing>())
+        Arc::clone(&self.long)
+            .router(courier)
+            .merge(app(Way::Contexts).measured_router::<Contexts>())
+            .merge(app(Way::ByHand).measured_router::<ByHand>())
+            .merge(app(Way::Nothing).measured_router::<Nothing>())
     }
 }
 
-/// A running server. Dropped, it is shut down at once, with whatever is under way.
+/// A running server. Dropped, it is shut down at once, with whatever is under way; what runs on the blocking pool and
+/// on the workers of rayon ends first.
 #[derive(Debug)]
 pub(crate) struct Server {
     runtime: Runtime,
     pub(crate) address: SocketAddr,
+    _settles: Settles,
+}
+
+#[derive(Debug)]
+struct Settles;
+
+impl Drop for Settles {
+    fn drop(&mut self) {
+        settle();
+    }
 }
 
 impl Server {
@@ -54,16 +82,33 @@ impl Server {
         let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A connection
-        // that refuses is only slower.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let router = apps.router();
-        runtime.spawn(async move { axum::serve(listener, router).await });
-        Ok(Server { runtime, address })
+        let (courier, work) = Courier::new();
+        runtime.spawn_detached(work);
+        runtime.spawn_detached(serve(listener, apps.router(courier)));
+        Ok(Server { runtime, address, _settles: Settles })
     }
 
     /// Waits until somebody interrupts.
     pub(crate) fn until_interrupted(&self) -> io::Result<()> {
         self.runtime.block_on(tokio::signal::ctrl_c())
     }
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(spawn_detached(connection(stream, router.clone()))),
+            // Somebody has gone away, or there are too many just now.
+            Err(_) => yield_now().await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A connection that
+    // refuses is only slower.
+    let _ = stream.set_nodelay(true);
+    let server = auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()));
+    // How a connection ends is for its client to judge.
+    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
 }

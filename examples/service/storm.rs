@@ -4,15 +4,14 @@
 //! are dropped in the middle of a request.
 
 use super::app::App;
-use super::carrier::Carrier;
 use super::client::{Client, Outcome};
-use super::contexts::Contexts;
 use super::fate::Fate;
 use super::plan::{Plan, Weather};
 use super::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// What the clients of one storm share.
@@ -23,6 +22,9 @@ pub(crate) struct Storm {
     pub(crate) seed: u64,
     /// The number of the next request.
     pub(crate) next: Arc<AtomicU64>,
+    /// Told when this number comes up.
+    pub(crate) until: u64,
+    pub(crate) reached: Notify,
     pub(crate) is_over: AtomicBool,
 }
 
@@ -46,23 +48,26 @@ impl Storm {
         let mut ends = Ends::new();
         while !self.is_over.load(Relaxed) {
             let number = self.next.fetch_add(1, Relaxed);
+            if number == self.until {
+                self.reached.notify_one();
+            }
             let mut plan = Plan::new(self.seed, number, Weather::Rough);
             match number % 16 {
                 0 => {
                     plan.fate = Fate::Answer;
-                    let outcome = self.client.send_and_read_slowly(Contexts::PATH, &plan).await;
+                    let outcome = self.client.send_and_read_slowly(App::PATH, &plan).await;
                     ends.slow += u64::from(outcome == Outcome::Answered);
                     self.add(&mut ends, &plan, outcome, Instant::now());
                 }
                 1 => {
                     let cut = number as usize / 16 % 600;
                     // Whatever becomes of it, nobody is there to see.
-                    let _ = self.client.drop_connection(Contexts::PATH, &plan, cut).await;
+                    let _ = self.client.drop_connection(App::PATH, &plan, cut).await;
                     ends.dropped += 1;
                 }
                 _ => {
                     let begun = Instant::now();
-                    let outcome = self.client.send(&self.app, Contexts::PATH, &plan).await;
+                    let outcome = self.client.send(&self.app, App::PATH, &plan).await;
                     self.add(&mut ends, &plan, outcome, begun);
                 }
             }

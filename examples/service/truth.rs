@@ -3,6 +3,7 @@
 //! All ways of carrying take it along, the one that carries nothing included, so that it costs each the same.
 
 use super::app::App;
+use super::courier::Courier;
 use super::fate::{self, Fate};
 use super::hop::Hop;
 use super::ledger::Wrong;
@@ -18,6 +19,8 @@ pub(crate) struct Truth {
     pub(crate) app: Arc<App>,
     pub(crate) texts: [String; CARRIED],
     pub(crate) fate: Fate,
+    /// The task that serves all requests of the server; those that are measured have none.
+    pub(crate) courier: Option<Courier>,
     looks: AtomicU32,
     /// What each hop saw, if a person wants to know.
     echo: Option<Mutex<Vec<String>>>,
@@ -30,26 +33,35 @@ impl Truth {
             app: Arc::clone(app),
             texts: texts(headers),
             fate: fate.unwrap_or_default(),
+            courier: None,
             looks: AtomicU32::new(0),
             // Our own client says what it wants; a person with curl wants to see.
             echo: fate.is_none().then(Mutex::default),
         }
     }
 
+    pub(crate) fn with_courier(self, courier: Courier) -> Self {
+        Truth { courier: Some(courier), ..self }
+    }
+
     pub(crate) fn request(&self) -> &str {
         &self.texts[0]
     }
 
-    /// How many hops have looked so far.
+    /// How often its hops have looked so far.
     pub(crate) fn looks(&self) -> u32 {
         self.looks.load(Relaxed)
     }
 
-    pub(crate) fn look(&self) {
+    pub(crate) fn look(&self, hop: Hop) {
         self.looks.fetch_add(1, Relaxed);
+        // What is measured is not counted twice.
+        if self.fate != Fate::Measured {
+            self.app.ledger.look(hop);
+        }
     }
 
-    /// Tells the client of the request that it is half-way.
+    /// Tells the client of the request that it may go away now.
     pub(crate) fn tell(&self) {
         self.app.lobby.tell(self.request());
     }
@@ -67,7 +79,7 @@ impl Truth {
 
     /// Sees that nothing at all is bound here.
     pub(crate) fn sees_nothing(&self, hop: Hop) {
-        self.look();
+        self.look(hop);
         for binding in &Context::current() {
             self.report_as(hop, binding.name(), None, Some(format!("what was bound at {}", binding.place())));
         }
@@ -78,7 +90,7 @@ impl Truth {
     pub(crate) fn echo(&self, hop: Hop, write: impl FnOnce(&mut String)) {
         let Some(echo) = &self.echo else { return };
         let thread = std::thread::current();
-        let mut line = format!("{hop:<11} on {:<16} ", thread.name().unwrap_or("a std thread"));
+        let mut line = format!("{hop:<18} on {:<16} ", thread.name().unwrap_or("a std thread"));
         write(&mut line);
         line.push('\n');
         echo.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -88,11 +100,5 @@ impl Truth {
     pub(crate) fn take_echo(&self) -> Option<String> {
         let echo = self.echo.as_ref()?;
         Some(echo.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect())
-    }
-}
-
-impl Drop for Truth {
-    fn drop(&mut self) {
-        self.app.ledger.add_hops(self.looks());
     }
 }

@@ -1,9 +1,10 @@
 //! The ten variables of a request: nine that come in its headers, and where it is.
 
-use super::census::Counted;
+use super::census::{Census, Counted};
 use super::hop::Hop;
 use axum::http::HeaderMap;
-use stackholm::Var;
+use stackholm::{Context, Var};
+use tokio_util::sync::CancellationToken;
 
 /// What a header said.
 pub(crate) type Text = Counted<String>;
@@ -20,6 +21,9 @@ pub(crate) static DEADLINE: Var<Text> = Var::new("deadline");
 
 /// Where the request is; bound again at every hop.
 pub(crate) static STAGE: Var<Counted<Hop>> = Var::new("stage");
+
+/// A token that a task waits for; bound on one stop only.
+pub(crate) static TOKEN: Var<CancellationToken> = Var::new("token");
 
 /// How many variables come in headers.
 pub(crate) const CARRIED: usize = 9;
@@ -41,4 +45,11 @@ pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
 pub(crate) fn texts(headers: &HeaderMap) -> [String; CARRIED] {
     let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     HEADERS.map(|(name, _)| said(name).unwrap_or_default().to_owned())
+}
+
+/// A context with all of them added.
+pub(crate) fn bound(base: Context, census: &Census, headers: &HeaderMap, stage: Hop) -> Context {
+    let named = HEADERS.iter().zip(texts(headers));
+    let context = named.fold(base, |context, ((_, var), text)| context.with(var, census.count(text)));
+    context.with(&STAGE, census.count(stage))
 }

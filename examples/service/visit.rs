@@ -18,24 +18,19 @@ pub(crate) struct Visit<C> {
 }
 
 impl<C: Carrier> Visit<C> {
-    /// Compares every value with the truth; and panics, if that is to be.
+    /// Compares every value with the truth; and panics or tells the client to go away, if that is to be.
     pub(crate) fn check(&self, hop: Hop) {
         self.compare(hop);
-        if self.truth.fate == Fate::Panic(hop) {
-            panic_any(Ordered);
+        match self.truth.fate {
+            Fate::Panic(at) if at == hop => panic_any(Ordered),
+            Fate::Cancel(at) if at == hop => self.truth.tell(),
+            _ => {}
         }
     }
 
-    /// Checks once more where it has been checked before, unless once is enough.
-    pub(crate) fn check_again(&self, hop: Hop) {
-        if self.truth.fate != Fate::Measured {
-            self.check(hop);
-        }
-    }
-
-    fn compare(&self, hop: Hop) {
+    pub(crate) fn compare(&self, hop: Hop) {
         let truth = &*self.truth;
-        truth.look();
+        truth.look(hop);
         for which in 0..CARRIED {
             self.carrier.see(truth, which, |seen| {
                 if seen != Some(&truth.texts[which]) {
@@ -93,8 +88,6 @@ pub(crate) struct Witness<C: Carrier> {
 
 impl<C: Carrier> Drop for Witness<C> {
     fn drop(&mut self) {
-        if self.visit.truth.fate != Fate::Measured {
-            self.visit.compare(self.hop);
-        }
+        self.visit.compare(self.hop);
     }
 }
