@@ -3,16 +3,20 @@
 //! context of its call; calls that are dropped half-way leave nothing.
 #![cfg(feature = "tower")]
 
+#[path = "common/live.rs"]
+mod live;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use http::{Request, Response};
+use live::{Alive, Live};
 use stackholm::tower::ContextLayer;
 use stackholm::{Context, Var};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::task::{self, Poll};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_util::bytes::{Buf, BufMut};
 use tonic::body::Body;
@@ -25,29 +29,6 @@ use tower::Service;
 static N: Var<u32> = Var::new("n");
 static SUM: Var<u32> = Var::new("sum");
 static HELD: Var<Alive> = Var::new("held");
-
-/// How many calls are alive.
-static LIVE: std::sync::LazyLock<watch::Sender<usize>> = std::sync::LazyLock::new(|| watch::Sender::new(0));
-
-struct Alive;
-
-impl Alive {
-    fn new() -> Self {
-        LIVE.send_modify(|alive| *alive += 1);
-        Alive
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        LIVE.send_modify(|alive| *alive -= 1);
-    }
-}
-
-/// Waits for so many; in vain, if there are others for ever.
-async fn alive(expected: usize) {
-    LIVE.subscribe().wait_for(|alive| *alive == expected).await.unwrap();
-}
 
 /// Messages are numbers.
 #[derive(Clone, Copy, Default)]
@@ -170,8 +151,10 @@ fn calls_that_stream_both_ways_keep_their_own_and_leave_nothing() {
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let layer = ContextLayer::new(|request: &Request<Body>, base: Context| {
-            base.with(&N, number(request)).with(&HELD, Alive::new())
+        let live = Live::default();
+        let values = live.clone();
+        let layer = ContextLayer::new(move |request: &Request<Body>, base: Context| {
+            base.with(&N, number(request)).with(&HELD, values.value())
         });
         let server = Server::builder().layer(layer).add_service(Sums);
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
@@ -181,7 +164,7 @@ fn calls_that_stream_both_ways_keep_their_own_and_leave_nothing() {
         for number in 0..12 {
             calls.push(Call::begin(&channel, number).await);
         }
-        alive(12).await;
+        live.are(12).await;
         for round in 1..6 {
             for call in &mut calls {
                 let expected = call.number * 1000 + round * (round + 1) / 2;
@@ -191,14 +174,14 @@ fn calls_that_stream_both_ways_keep_their_own_and_leave_nothing() {
         }
         for left in (6..12).rev() {
             drop(calls.remove(left / 2));
-            alive(left).await;
+            live.are(left).await;
         }
         for call in &mut calls {
             assert_eq!(call.add(100).await, call.number * 1000 + 115);
         }
         for (ended, call) in (1..).zip(calls) {
             call.end().await;
-            alive(6 - ended).await;
+            live.are(6 - ended).await;
         }
     });
 }
