@@ -32,6 +32,7 @@ models! {
     }
     plain_value_held_beside_its_stack {
         control_plain_value_sole: SoleValue,
+        control_plain_value_looks: SoleLooks,
     }
 }
 

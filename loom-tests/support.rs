@@ -4,21 +4,16 @@ use stackholm::proof::{Site, has_failed, model_begins, model_failed, weakened};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 
-/// A model by name, and how many preemptions are explored; `None`: all.
+/// A model by name.
 #[derive(Clone, Copy)]
 pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) run: fn(),
-    pub(crate) bound: Option<usize>,
 }
 
 impl Model {
     pub(crate) const fn all(name: &'static str, run: fn()) -> Self {
-        Model { name, run, bound: None }
-    }
-
-    pub(crate) const fn bounded(name: &'static str, bound: usize, run: fn()) -> Self {
-        Model { name, run, bound: Some(bound) }
+        Model { name, run }
     }
 
     /// Runs it in every order; says in how many.
@@ -26,7 +21,6 @@ impl Model {
         listen();
         let (orders, run) = (Arc::new(AtomicUsize::new(0)), self.run);
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = self.bound;
         builder.max_branches = 20_000;
         let counted = orders.clone();
         builder.check(move || {

@@ -1,7 +1,7 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{cells, counts, ends, handover, shorten, tasks};
+use crate::{cells, counts, ends, handover, runtime, shorten, tasks};
 
 macro_rules! table {
     ($($file:ident: $($model:ident)+;)+) => {
@@ -19,6 +19,8 @@ table! {
     cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;
     ends: thread_ends_with_frames_entered value_releases_a_context;
     tasks: polled_here_then_there woken_before_swapped_out cancelled_while_polled;
+    runtime: tasks_migrate_and_see_their_own a_task_is_cancelled_while_it_is_polled
+        a_task_that_panics_leaves_the_worker_and_the_task_it_spawned_as_they_were;
 }
 
 pub(crate) fn model(name: &str) -> Model {

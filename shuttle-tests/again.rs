@@ -2,7 +2,7 @@
 //! that were captured inside travel and end elsewhere.
 
 use crate::support::{Alive, Numbered, Pile, Value, any, on_threads, scenarios};
-use stackholm::{Context, Var};
+use stackholm::{Context, Var, WeakContext};
 
 static A: Var<Value> = Var::new("a");
 static N: Var<usize> = Var::new("n");
@@ -11,6 +11,7 @@ static M: Var<usize> = Var::new("m");
 scenarios! {
     scopes_entered_again {
         control_again_leave_looks: LeaveLooks,
+        control_again_sole_looks: SoleLooks,
         control_again_capture_takes: CaptureTakes,
         control_again_only_one_ends: LastEnds,
     }
@@ -25,7 +26,7 @@ fn shows((number, context): &Numbered) {
 /// known weakly.
 pub(crate) fn scopes_entered_again() {
     let (alive, pile) = (Alive::default(), Pile::default());
-    let (theirs, captured) = (alive.clone(), pile.clone());
+    let (theirs, captured, known) = (alive.clone(), pile.clone(), Pile::<(usize, WeakContext)>::default());
     on_threads(3, move |thread| {
         for turn in 0..24 {
             let number = 100 * thread + turn;
@@ -34,13 +35,15 @@ pub(crate) fn scopes_entered_again() {
                     if any(3) == 0 {
                         captured.put((number, Context::current()));
                     }
-                    let weak = (any(4) == 0).then(|| Context::current().downgrade());
+                    if any(4) == 0 {
+                        known.put((number, Context::current().downgrade()));
+                    }
                     if any(3) == 0 {
                         A.sync_scope(theirs.value(number), || captured.put((number, Context::current())));
                     }
                     captured.take().iter().for_each(shows);
-                    if let Some(context) = weak.and_then(|weak| weak.upgrade()) {
-                        shows(&(number, context));
+                    if let Some((number, weak)) = known.take() {
+                        weak.upgrade().into_iter().for_each(|context| shows(&(number, context)));
                     }
                     assert_eq!((N.get(), M.get(), A.is_bound()), (number, number, false));
                 });

@@ -122,6 +122,8 @@ sites! {
     LeaveTakesParent,
     /// Step: a frame that others keep does not end with its stack.
     LeaveLooks,
+    /// Step: a frame whose value or memory others keep is not freed with its stack.
+    SoleLooks,
     /// Step: a weak context does not rise from the dead.
     UpgradeLooks,
     /// Step: a weak context keeps the memory.

@@ -66,7 +66,9 @@ pub(super) fn give_if_sole(frame: &Frame) -> bool {
 #[inline]
 pub(super) fn is_sole(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
-    frame.values.load(order(Site::SoleValue, Acquire)) == 1 && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1
+    let is_sole =
+        frame.values.load(order(Site::SoleValue, Acquire)) == 1 && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1;
+    is_sole || !kept(Site::SoleLooks)
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
