@@ -11,6 +11,7 @@ mod ends;
 #[path = "../loom-tests/executor.rs"]
 mod executor;
 mod handover;
+mod programs;
 mod support;
 mod table;
 mod tasks;

@@ -1,7 +1,7 @@
 //! All scenarios by name, and how one is run with a site weakened.
 
 use crate::support::Scenario;
-use crate::{again, cells, ends, handover, tasks, weak};
+use crate::{again, cells, ends, handover, programs, tasks, weak};
 use stackholm::proof::{Site, weakened};
 use std::process::Command;
 
@@ -21,6 +21,7 @@ table! {
     weak: weak_contexts_against_last_drops 2000;
     cells: values_swapped_while_read 2000 many_variables_first_used_at_once 1000;
     ends: threads_end_with_frames_entered 2000 values_that_keep_contexts 1000;
+    programs: random_programs 2000;
     tasks: a_hundred_tasks_on_a_pool 1000 cancels_against_polls 1000 wrapped_futures_that_migrate 1000;
 }
 
