@@ -293,3 +293,15 @@ fn a_long_loop_of_scopes_keeps_memory_flat() {
     leave_all(guards);
     assert!(grown <= 1024, "{grown} bytes more");
 }
+
+#[test]
+fn scopes_that_only_weak_contexts_still_know_give_their_memory_back() {
+    let var = &apart(1, 1)[0];
+    let grown = growth(10_000, |i| {
+        let entered = var.enter(i);
+        let weak = Context::current().downgrade();
+        drop(entered);
+        assert!(weak.upgrade().is_none());
+    });
+    assert!(grown <= 1024, "{grown} bytes more");
+}

@@ -477,6 +477,69 @@ fn iteration_is_stable_while_the_stack_moves_on() {
 // 27. outliving
 
 #[test]
+fn a_scope_entered_where_a_context_ends_and_then_where_it_was_captured_sees_what_reaches_each() {
+    static SHORT: Var<u32> = Var::new("short").stays_on_stack();
+    static LAST: Var<u32> = Var::new("last");
+    let _short = SHORT.enter(1);
+    for _ in 0..2 {
+        let mut other = Stack::inherit();
+        other.run(|| LAST.sync_scope(2, || assert!(!SHORT.is_bound(), "it stays on its stack")));
+        LAST.sync_scope(3, || assert_eq!((SHORT.try_get().ok(), LAST.get()), (Some(1), 3)));
+    }
+}
+
+#[test]
+fn a_captured_scope_is_left_while_a_shortened_chain_still_keeps_its_value() {
+    static KEPT: Var<u64> = Var::new("kept");
+    static OTHER: Var<u64> = Var::new("other");
+    for _ in 0..3 {
+        let entered = KEPT.enter(7);
+        drop(Context::current());
+        let mut inner: Vec<Entered> = (0..200).map(|i| OTHER.enter(i)).collect();
+        let context = Context::current();
+        while inner.pop().is_some() {}
+        drop(entered);
+        for i in 0..20 {
+            KEPT.sync_scope(i, || assert_eq!((context.get(&KEPT), context.get(&OTHER)), (Some(&7), Some(&199))));
+        }
+    }
+}
+
+#[test]
+fn values_of_short_reach_that_contexts_met_go_one_by_one_and_leave_the_others_alone() {
+    static NEAR: Var<Counted> = Var::new("near").stays_in_checkpoint();
+    static FAR: Var<Counted> = Var::new("far");
+    everywhere(|tally| {
+        let _far = FAR.enter(tally.make(1));
+        Checkpoint::run(|| {
+            let mut contexts = Vec::new();
+            for i in 0..200 {
+                NEAR.set(tally.make(i)).unwrap();
+                FAR.set(tally.make(i)).unwrap();
+                contexts.push(Context::current());
+            }
+            for (i, context) in contexts.drain(..).enumerate() {
+                assert_eq!((number_in(&context, &NEAR), number_in(&context, &FAR)), (None, Some(i as u64)));
+            }
+            assert_eq!((number(&NEAR), number(&FAR)), (Some(199), Some(199)));
+        });
+        assert_eq!((number(&NEAR), number(&FAR)), (None, Some(1)));
+    });
+}
+
+#[test]
+fn a_stack_that_is_made_of_nothing_or_of_a_context_shows_that() {
+    static X: Var<u32> = Var::new("x");
+    let _around = X.enter(1);
+    assert_eq!(Stack::default().get(&X), None);
+    assert!(Stack::default().set(&X, 2).is_err(), "nothing is open there");
+    let mut stack = Stack::from(Context::current());
+    assert_eq!(stack.get(&X), Some(&1));
+    stack.set(&X, 2).unwrap();
+    assert_eq!((stack.get(&X), X.get()), (Some(&2), 1));
+}
+
+#[test]
 fn a_context_outlives_its_thread_its_stack_and_all_its_checkpoints() {
     everywhere(|tally| {
         for count in counts() {
@@ -840,6 +903,16 @@ fn what_is_not_carried_falls_back_to_the_process_wide_value_and_the_default() {
 }
 
 // R13: what is never shown
+
+#[test]
+fn what_holds_bindings_says_what_it_is_and_which_variables_are_prepared() {
+    static X: Var<u32> = Var::new("x");
+    let prepared = Checkpoint::prepare().set(&X, 1);
+    assert_eq!(format!("{:?}", Stack::new()), "Stack { .. }");
+    assert_eq!(format!("{:?}", Scope::new().set(&X, 1)), "Scope { .. }");
+    let text = format!("{prepared:?}");
+    assert!(text.starts_with("{\"x\": \"") && text.contains("contexts.rs:"), "{text}");
+}
 
 #[test]
 fn nothing_shows_a_value_unless_its_variable_allows_it() {

@@ -9,7 +9,7 @@ use stackholm::{Checkpoint, Context, ContextExt, Entered, Misuse, Scope, Var, on
 use std::cell::{Cell, RefCell};
 use std::mem::forget;
 use std::rc::Rc;
-use std::sync::{Barrier, Once};
+use std::sync::{Arc, Barrier, Once};
 use std::task::{self, Poll, Waker};
 use std::thread;
 
@@ -316,6 +316,17 @@ fn a_guard_of_another_stack_dropped_here_touches_neither() {
 }
 
 #[test]
+fn stacks_that_trade_places_inside_their_scopes_leave_nothing_of_each_other() {
+    static HERE: Var<u32> = Var::new("here");
+    let (mut one, mut two) = (Stack::new(), Stack::new());
+    one.scope(&HERE, 1, |one| {
+        two.scope(&HERE, 2, |two| std::mem::swap(one, two));
+        assert_eq!((one.get(&HERE), two.get(&HERE)), (Some(&2), Some(&1)));
+    });
+    assert_eq!((one.get(&HERE), two.get(&HERE)), (Some(&2), Some(&1)), "they end with their stacks");
+}
+
+#[test]
 fn a_guard_dropped_inside_a_polled_future_touches_neither() {
     everywhere(|tally| {
         let outer = X.enter(tally.make(1));
@@ -467,6 +478,24 @@ fn a_closure_that_drops_the_guard_and_panics_ends_the_value_once() {
         });
         assert_eq!((number(&X), tally.alive()), (None, alive));
     });
+}
+
+#[test]
+fn a_read_keeps_its_value_however_often_the_checkpoint_is_changed_meanwhile() {
+    static READ: Var<Arc<()>> = Var::new("read");
+    static OTHER: Var<u32> = Var::new("other");
+    let value = Arc::new(());
+    Checkpoint::run(|| {
+        READ.set(value.clone()).unwrap();
+        READ.with(|_| {
+            for i in 0..200 {
+                OTHER.set(i).unwrap();
+                READ.set(Arc::default()).unwrap();
+            }
+            assert_eq!(Arc::strong_count(&value), 2, "it is being read");
+        });
+    });
+    assert_eq!(Arc::strong_count(&value), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod variables;
 use counting::counted;
 use stackholm::{Checkpoint, Context, Prepared, Var};
 use std::collections::HashMap;
-use variables::{Dice, apart, enter_all, leave_all};
+use variables::{Dice, apart, enter_all, in_a_row, leave_all};
 
 /// Where one level of the index is full and the next begins: 32, 32² and 32³ variables and one more.
 const LEVELS: [usize; 3] = [33, 1_025, 32_769];
@@ -330,5 +330,20 @@ fn all_versions_of_a_thousand_steps_on_a_stack_stay_as_they_were() {
         }
         leave_all(guards);
         versions.iter().for_each(|version| agrees(version, &variables));
+    }
+}
+
+#[test]
+fn a_binding_between_many_others_of_one_node_moves_none_of_them() {
+    static MANY: [Var<u64>; 32] = [const { Var::new("one of many") }; 32];
+    in_a_row(&MANY);
+    let others_are_right = |between| (0..32).filter(|&i| i != between).all(|i| MANY[i].get() == i as u64);
+    for between in 0..32 {
+        let outside: Vec<_> = (0..32).filter(|&i| i != between).map(|i| MANY[i].enter(i as u64)).collect();
+        for value in [100, 101] {
+            MANY[between].sync_scope(value, || assert!(MANY[between].get() == value && others_are_right(between)));
+            assert!(!MANY[between].is_bound() && others_are_right(between));
+        }
+        leave_all(outside);
     }
 }

@@ -23,6 +23,12 @@ pub(crate) fn apart(count: usize, step: usize) -> Vec<Var<u64>> {
     variables
 }
 
+/// Uses them for the first time, so that their ids are in a row.
+pub(crate) fn in_a_row(variables: &[Var<u64>]) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    variables.iter().for_each(|var| var.sync_scope(0, || ()));
+}
+
 /// Binds them all, each in a scope of its own, to their positions.
 pub(crate) fn enter_all(variables: &[Var<u64>]) -> Vec<Entered> {
     variables.iter().enumerate().map(|(i, var)| var.enter(i as u64)).collect()
