@@ -38,6 +38,7 @@ fn clippy() -> (bool, String) {
         .arg(target)
         .current_dir(CRATE)
         .env("CLIPPY_CONF_DIR", DOCS)
+        .env_remove("RUSTC")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .output()
