@@ -152,8 +152,8 @@ impl Stack {
     /// Calls `f` with a variable bound on this stack, in a sealed scope.
     #[track_caller]
     pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
-        let (serial, place) = (self.own.serial(), Location::caller());
-        self.own.work(|spine, _| spine.bind(var.key(), value, Begins::Sealed(serial), place));
+        let (next, place) = (self.own.serial(), Location::caller());
+        let serial = self.own.work(|spine, _| spine.scope(var.key(), value, || next, place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }

@@ -148,11 +148,7 @@ pub(crate) fn is_received() -> bool {
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
 #[inline]
 pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> u64 {
-    must(|current| {
-        let (begins, serial) = current.begins(true);
-        current.spine.bind(key, value, begins, place);
-        serial
-    })
+    must(|current| current.spine.scope(key, value, || current.begins(true).1, place))
 }
 
 /// Runs `f` with the spine of this thread and a way to begin on it. `f` must not run foreign code.
@@ -191,7 +187,7 @@ pub(crate) fn serial() -> u64 {
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
 #[inline(never)]
 pub(crate) fn leave(serial: u64) -> Leaving {
-    if with(|current| current.borrows.is_empty() && current.spine.leave_plain(serial)) == Some(true) {
+    if with(|current| current.borrows.is_empty() && current.spine.leave_alone(serial)) == Some(true) {
         return Leaving::InOrder;
     }
     leave_among_others(serial)

@@ -74,41 +74,45 @@ impl Spine {
         }
     }
 
+    /// Begins a sealed checkpoint with one binding. Gives its number: what `serial` says, unless it has one already.
+    #[inline]
+    pub(crate) fn scope<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        serial: impl FnOnce() -> u64,
+        place: &'static Location<'static>,
+    ) -> u64 {
+        key.bound_at(place);
+        // SAFETY: as in `bind`.
+        unsafe {
+            let again = self.scope_again(key.head(), place);
+            let (frame, serial) = again.unwrap_or_else(|| {
+                let serial = serial();
+                (self.frame_for(key.head(), Begins::Sealed(serial), place), serial)
+            });
+            Frame::init(frame, value);
+            self.top.set(frame);
+            serial
+        }
+    }
+
+    /// The frame of a scope that ended here and is entered again, if there is one, without its value.
+    #[inline]
+    fn scope_again(&self, head: &Head, place: &'static Location<'static>) -> Option<(*mut Frame, u64)> {
+        let top = self.top.get();
+        // What is taken from the floor is tagged, and the index of what ended above it as a frame of a stack is not.
+        if self.is_bare() && !top.is_null() {
+            return None;
+        }
+        // SAFETY: the top is alive (S1) and stays below the frame.
+        unsafe { flat::again(head, top, place) }
+    }
+
     /// A frame for a binding on top, without its value: it is to get that, and to go on top, before anything else
     /// happens to this stack.
-    #[inline]
+    #[inline(never)]
     fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
-        match begins {
-            Begins::Sealed(serial) => self.scope_for(head, serial, place),
-            other => self.next_frame_for(head, other, place),
-        }
-    }
-
-    /// As [`Spine::frame_for`], for the most frequent case: one binding is all of a scope.
-    #[inline(never)]
-    fn scope_for(&self, head: &Head, serial: u64, place: &'static Location<'static>) -> *mut Frame {
-        let top = self.top.get();
-        if !self.is_bare() || top.is_null() {
-            // SAFETY: the top is alive (S1) and stays below the new frame.
-            if let Some(frame) = unsafe { flat::again(head, top, MARKER | SEALED, serial, place) } {
-                return frame;
-            }
-        }
-        self.scope_for_anew(head, serial, place)
-    }
-
-    #[inline(never)]
-    fn scope_for_anew(&self, head: &Head, serial: u64, place: &'static Location<'static>) -> *mut Frame {
-        self.flat_frame_for(head, Begins::Sealed(serial), place)
-    }
-
-    #[inline(never)]
-    fn next_frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
-        self.flat_frame_for(head, begins, place)
-    }
-
-    #[inline(always)]
-    fn flat_frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
         let top = self.top.get();
         if top != self.floor() || top.is_null() {
             // SAFETY: the top is alive (S1) and stays below the new frame.

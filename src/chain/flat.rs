@@ -10,7 +10,6 @@ use super::key::Head;
 use super::pool::{self, NO_FRAME, UNKNOWN};
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::trie::slots_bytes;
-use crate::sync::{Ordering::Relaxed, Site, order};
 use std::panic::Location;
 use std::ptr;
 
@@ -49,7 +48,7 @@ pub(super) unsafe fn build(
     let bits = bits | head.reach | FLAT;
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
-        let kept = pool::take_for(id, class);
+        let kept = pool::take_for(id, from, class);
         let block = if kept.is_null() { fresh(class) } else { pool::start(kept) };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
@@ -73,11 +72,9 @@ pub(super) unsafe fn build(
     }
 }
 
-/// The bits that say of what make the index is; they stay with it.
-const INDEX: u8 = FLAT | WHOLE | CUT;
-
-/// The scope that ended last on this thread, entered once more, if it was one of the same variable on the same frame:
-/// its index is as it must be. Its value is still to be written with [`Frame::init`].
+/// A scope that ended on this thread, entered once more, if it was one of the same variable on the same frame: its
+/// index is as it must be. With its serial number, which is as good as new: its guard was the last to know it, and is
+/// gone. Its value is still to be written with [`Frame::init`].
 ///
 /// # Safety
 /// 1. `from` is alive or null, and stays so as long as the frame.
@@ -85,33 +82,13 @@ const INDEX: u8 = FLAT | WHOLE | CUT;
 pub(super) unsafe fn again(
     head: &Head,
     from: *const Frame,
-    bits: u8,
-    serial: u64,
     place: &'static Location<'static>,
-) -> Option<*mut Frame> {
-    let last = pool::last(head.peek());
-    if last.is_null() {
-        return None;
-    }
-    // SAFETY: what ended last is kept as it was, but for its origin; #1.
+) -> Option<(*mut Frame, u64)> {
+    // SAFETY: #1; what ended last is kept as it was.
     unsafe {
-        let number = number_below(from);
-        let is_same = (*last).id == head.peek()
-            && (*last).parent == from
-            && (*last).bits & !INDEX == bits | head.reach
-            && (*last).origin.get().serial == number
-            && number != UNKNOWN;
-        if !is_same {
-            return None;
-        }
-        pool::forget_last(head.peek());
-        (&raw mut (*last).place).write(place);
-        (*last).state.set(0);
-        (*last).origin.set(Origin { serial });
-        // A frame whose counts were in use had given back all but one of each.
-        // Relaxed: the frame is this thread's alone.
-        (*last).strong.store(1, order(Site::AgainStrong, Relaxed));
-        Some(last)
+        let (frame, serial) = pool::take_again(head.peek(), from, number_below(from))?;
+        (&raw mut (*frame).place).write(place);
+        Some((frame, serial))
     }
 }
 
@@ -131,14 +108,16 @@ pub(super) unsafe fn number_below(frame: *const Frame) -> u64 {
 /// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or needs no end.
 ///
 /// # Safety
-/// 1. Nobody uses `frame` any more; all its counts are one.   2. `below` is the number of its parent, or [`UNKNOWN`].
-#[inline(always)]
-pub(super) unsafe fn free(frame: *const Frame, below: u64) {
+/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state and counts are as if
+///    new.   2. `below` is the number of its parent, or [`UNKNOWN`].
+#[inline]
+pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
     // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
         let this = &*frame;
-        if this.role == Role::Binding && !this.is(OWNED_NAME) && pool::is_small(this) {
-            pool::remember(frame.cast_mut(), below);
+        let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
+        if is_scope && below != UNKNOWN && pool::is_small(this) {
+            pool::remember(frame.cast_mut(), serial, below);
         } else {
             build::free(frame);
         }

@@ -1,13 +1,14 @@
 //! Frames that leave a stack: in order, with all inside them, or all at once.
 
+use super::build;
 use super::counts::{give_if_sole, is_sole, take};
 use super::flat;
 use super::frame::*;
 use super::link::Link;
 use super::parting::{Parting, retire};
-use super::pool::UNKNOWN;
+use super::pool::{self, UNKNOWN};
 use super::spine::Spine;
-use crate::sync::{Site, kept};
+use crate::sync::{Ordering::Relaxed, Site, kept, order};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,10 +48,10 @@ impl Spine {
         }
     }
 
-    /// Leaves the innermost frame, if it alone is the checkpoint with that number, nobody else keeps it, and its
-    /// value needs no end. Says whether that was so.
+    /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else keeps it. Says whether
+    /// that was so. No read may be out. Runs foreign code.
     #[inline]
-    pub(super) fn leave_plain(&self, serial: u64) -> bool {
+    pub(super) fn leave_alone(&self, serial: u64) -> bool {
         let top = self.top.get();
         if self.is_bare() {
             return false;
@@ -58,30 +59,81 @@ impl Spine {
         // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is ours.
         unsafe {
             let this = &*top;
-            if !this.is(MARKER) || this.origin.get().serial != serial || !this.kind.is_plain() {
+            if !this.is(MARKER) || this.origin.get().serial != serial {
                 return false;
             }
-            let parent = this.parent;
+            let is_plain = this.kind.is_plain();
             let state = this.state.get();
             if state != 0 {
                 // The count of the parent passes to the stack, as in `pop`.
-                let simple = state == SHARED && !this.is(CUT | STACK | CHECKPOINT);
+                let simple = state == SHARED && is_plain && !this.is(CUT | STACK | CHECKPOINT);
                 if !simple || !give_if_sole(this) {
                     return false;
                 }
                 if !is_sole(this) {
                     this.set_state(DEAD);
-                    self.top.set(parent);
+                    self.top.set(this.parent);
                     self.end_shared(top);
                     return true;
                 }
+                this.state.set(0);
+                // A frame whose counts were in use had given back all but one of each.
+                // Relaxed: the frame is this thread's alone.
+                this.strong.store(1, order(Site::AgainStrong, Relaxed));
             }
-            self.top.set(parent);
-            // On the floor everything is tagged as inherited; on another stack the same frame would not be.
-            let is_floor = self.is_bare() && !parent.is_null();
-            flat::free(top, if is_floor { UNKNOWN } else { flat::number_below(parent) });
+            self.top.set(this.parent);
+            if !is_plain {
+                self.end_scope(top, serial);
+            } else if !pool::keep_again(top, serial) {
+                self.free_scope(top, serial);
+            }
             true
         }
+    }
+
+    /// Ends the value of a scope that was the innermost one, and frees it. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. As for `free_scope`, but its value is still there.
+    #[inline(never)]
+    unsafe fn end_scope(&self, frame: *const Frame, serial: u64) {
+        /// Frees a frame whose value's drop panics.
+        struct Block(*const Frame);
+        impl Drop for Block {
+            fn drop(&mut self) {
+                // SAFETY: #1 of `end_scope`.
+                unsafe { build::free(self.0) };
+            }
+        }
+        // The drop may change what lies below.
+        let below = self.number_here();
+        // SAFETY: #1.
+        unsafe {
+            let block = Block(frame);
+            Frame::drop_value(frame);
+            std::mem::forget(block);
+            if !pool::keep_again(frame, serial) {
+                flat::free(frame, serial, below);
+            }
+        }
+    }
+
+    /// Frees a scope that was the innermost one.
+    ///
+    /// # Safety
+    /// 1. As for `flat::free`; its parent is the top.
+    #[inline(never)]
+    unsafe fn free_scope(&self, frame: *const Frame, serial: u64) {
+        // SAFETY: #1.
+        unsafe { flat::free(frame, serial, self.number_here()) };
+    }
+
+    /// The number of the top, if a scope that is entered on it may be entered there again.
+    fn number_here(&self) -> u64 {
+        // On the floor everything is tagged as inherited; on another stack the same frame would not be.
+        let is_floor = self.is_bare() && !self.top.get().is_null();
+        // SAFETY: S1.
+        if is_floor { UNKNOWN } else { unsafe { flat::number_below(self.top.get()) } }
     }
 
     /// Ends a shared frame that has left the stack and is dead, but whose value or memory others keep.

@@ -7,7 +7,7 @@
 //! The scopes that ended last are kept apart, and as they were: if one is entered again in the same place, as in a loop,
 //! nearly all of it is as it must be (see `flat`).
 
-use super::frame::{Frame, Kind, Origin};
+use super::frame::{Frame, Kind};
 use crate::sync::{self, REUSE, at_thread_end, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -23,14 +23,24 @@ const CLASSES: usize = 32;
 const MOST: u8 = 8;
 
 /// How many scopes are kept as they were: as many variables may take turns in a loop.
-const LAST: usize = 8;
+const LAST: usize = 16;
 
 struct Pool {
-    /// The scopes that ended last, by their ids; the origin is the number of the frame below, see [`remember`].
-    last: [Cell<*mut Frame>; LAST],
+    /// The scopes that ended last, see [`place_of`].
+    last: [Last; LAST],
     classes: [Class; CLASSES],
     /// Whether the thread will end the pool; not before the first block is kept, and not after its end.
     armed: Cell<Option<bool>>,
+}
+
+/// A scope that is kept as it was when it ended, and while it is entered once more.
+pub(super) struct Last {
+    /// Null while it is entered.
+    frame: Cell<*mut Frame>,
+    /// Its own serial number, which its guard knew; no other frame ever has it.
+    serial: Cell<u64>,
+    /// The serial number of the frame that its index was taken from, or [`NO_FRAME`].
+    below: Cell<u64>,
 }
 
 struct Class {
@@ -54,7 +64,7 @@ pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
-        last: [const { Cell::new(ptr::null_mut()) }; LAST],
+        last: [const { Last { frame: Cell::new(ptr::null_mut()), serial: Cell::new(UNKNOWN), below: Cell::new(UNKNOWN) } }; LAST],
         classes: [const { Class { first: Cell::new(ptr::null_mut()), number: Cell::new(0) } }; CLASSES],
         armed: Cell::new(None),
     };
@@ -75,16 +85,52 @@ fn rounded(class: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, align_of::<Frame>()) }
 }
 
-/// The scope that ended last on this thread of those whose ids meet in one place; null if none is kept.
-#[inline]
-pub(super) fn last(id: usize) -> *mut Frame {
-    POOL.try_with(|pool| pool.last[id % LAST].get()).unwrap_or(ptr::null_mut())
+/// Where a scope of that id on that frame is kept: variables that take turns on one frame do not meet, and a variable
+/// that is bound on several frames seldom meets itself.
+#[inline(always)]
+fn place_of(id: usize, parent: *const Frame) -> usize {
+    (id ^ (parent.addr() / size_of::<Frame>().next_power_of_two())) % LAST
 }
 
-/// From now on what [`last`] gave belongs to the caller.
-#[inline]
-pub(super) fn forget_last(id: usize) {
-    let _ = POOL.try_with(|pool| pool.last[id % LAST].set(ptr::null_mut()));
+/// Takes the scope of that id that ended last on this thread on `parent`, which has the number `below`, if it is kept:
+/// with its own number, which is its guard's once more.
+#[inline(always)]
+pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<(*mut Frame, u64)> {
+    if !REUSE {
+        return None;
+    }
+    let take = |pool: &Pool| {
+        let last = &pool.last[place_of(id, parent)];
+        let frame = last.frame.get();
+        // SAFETY: what is kept is ours.
+        let is_it = unsafe { !frame.is_null() && (*frame).id == id };
+        // A number is of one frame alone, from when it is built until it is built anew.
+        if !is_it || last.below.get() != below {
+            return None;
+        }
+        last.frame.set(ptr::null_mut());
+        Some((frame, last.serial.get()))
+    };
+    POOL.try_with(take).ok().flatten()
+}
+
+/// Keeps a scope that [`take_again`] gave, if nothing else was kept in its place since.
+///
+/// # Safety
+/// 1. `frame` has that serial number; nobody uses it any more, and it is as it was.
+#[inline(always)]
+pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
+    // SAFETY: #1.
+    let place = unsafe { place_of((*frame).id, (*frame).parent) };
+    let keep = |pool: &Pool| {
+        let last = &pool.last[place];
+        let is_it = last.serial.get() == serial;
+        if is_it {
+            last.frame.set(frame.cast_mut());
+        }
+        is_it
+    };
+    REUSE && POOL.try_with(keep) == Ok(true)
 }
 
 /// A frame of that class that ended on this thread; null if there is none. Of what it was only `before` is left.
@@ -93,16 +139,22 @@ pub(super) fn take(class: usize) -> *mut Frame {
     POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
 }
 
-/// As [`take`], for a scope of that id: the block of its last one serves if it fits.
+/// As [`take`], for a scope of that id on that frame: the block of the last one serves if it fits.
 #[inline]
-pub(super) fn take_for(id: usize, class: usize) -> *mut Frame {
-    let last = last(id);
-    // SAFETY: what is kept is ours.
-    if !last.is_null() && self::class(unsafe { (*last).before as usize }, unsafe { (*last).kind }) == Some(class) {
-        forget_last(id);
-        return last;
-    }
-    take(class)
+pub(super) fn take_for(id: usize, parent: *const Frame, class: usize) -> *mut Frame {
+    let take = |pool: &Pool| {
+        let last = &pool.last[place_of(id, parent)].frame;
+        let frame = last.get();
+        // SAFETY: what is kept is ours.
+        let fits = unsafe { !frame.is_null() && self::class((*frame).before as usize, (*frame).kind) == Some(class) };
+        if fits {
+            last.set(ptr::null_mut());
+            frame
+        } else {
+            pool.classes[class].pop()
+        }
+    };
+    POOL.try_with(take).unwrap_or(ptr::null_mut())
 }
 
 /// Whether the block of a frame is of a size that is kept.
@@ -147,20 +199,23 @@ fn layout(before: usize, kind: &Kind) -> Layout {
 }
 
 /// Keeps a scope that ended as it is, for it may be entered again. `below` is the serial number of the frame that its
-/// index was taken from, [`NO_FRAME`] if there was none, or [`UNKNOWN`].
+/// index was taken from, [`NO_FRAME`] if there was none.
 ///
 /// # Safety
-/// 1. Nobody uses `frame` any more, and all its counts are one.
+/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and all its counts are one.
 #[inline]
-pub(super) unsafe fn remember(frame: *mut Frame, below: u64) {
+pub(super) unsafe fn remember(frame: *mut Frame, serial: u64, below: u64) {
     // SAFETY: #1; what was kept is ours.
     unsafe {
+        let place = place_of((*frame).id, (*frame).parent);
         let kept = POOL.try_with(|pool| {
             if !REUSE || !pool.is_armed() {
                 return false;
             }
-            (*frame).origin.set(Origin { serial: below });
-            let before = pool.last[(*frame).id % LAST].replace(frame);
+            let last = &pool.last[place];
+            last.serial.set(serial);
+            last.below.set(below);
+            let before = last.frame.replace(frame);
             if !before.is_null() {
                 free(before);
             }
@@ -244,7 +299,8 @@ fn end() {
     let _ = POOL.try_with(|pool| {
         pool.armed.set(Some(false));
         for last in &pool.last {
-            let last = last.replace(ptr::null_mut());
+            last.serial.set(UNKNOWN);
+            let last = last.frame.replace(ptr::null_mut());
             if !last.is_null() {
                 // SAFETY: what is kept is ours.
                 unsafe { free(last) };

@@ -1,0 +1,117 @@
+//! Scopes that are entered again and again, which a thread keeps as they were: whatever lies below them by then, they
+//! show that. Many small random programs of nothing else, against a plain list.
+
+use stackholm::{Context, Entered, Var, embed};
+use std::sync::Arc;
+
+const VARS: usize = 20;
+
+/// Every third value has a drop of its own, so that its frame goes another way, and every third is not carried.
+struct Variable {
+    plain: Var<u64>,
+    counted: Var<Arc<u64>>,
+    short: Var<u64>,
+}
+
+impl Variable {
+    fn new() -> Self {
+        Variable { plain: Var::new("plain"), counted: Var::new("counted"), short: Var::new("short").stays_on_stack() }
+    }
+
+    fn enter(&self, number: u64) -> Entered {
+        match number % 3 {
+            0 => self.plain.enter(number),
+            1 => self.counted.enter(Arc::new(number)),
+            _ => self.short.enter(number),
+        }
+    }
+
+    fn see(&self) -> [Option<u64>; 3] {
+        let counted = self.counted.try_with(|number| **number).ok();
+        [self.plain.try_with(|number| *number).ok(), counted, self.short.try_with(|number| *number).ok()]
+    }
+}
+
+/// Numbers that look random and are the same each time.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// What is entered, outermost first: the variable and its number.
+type Entries = Vec<(usize, u64)>;
+
+/// The first `inherited` of them came with a context.
+fn check(vars: &[Variable], inherited: usize, entries: &[(usize, u64)]) {
+    let last = |at, kind, entries: &[(usize, u64)]| {
+        entries.iter().rev().find(|entry| entry.0 == at && entry.1 % 3 == kind).map(|entry| entry.1)
+    };
+    for (at, var) in vars.iter().enumerate() {
+        let expected = [last(at, 0, entries), last(at, 1, entries), last(at, 2, &entries[inherited..])];
+        assert_eq!(var.see(), expected, "variable {at} above {entries:?}, {inherited} inherited");
+    }
+}
+
+struct Program<'a> {
+    vars: &'a [Variable],
+    numbers: Numbers,
+    kept: Vec<(Context, Entries)>,
+    /// How many variables take part, how deep it goes, and how many numbers there are.
+    shape: (usize, usize, u64),
+}
+
+impl Program<'_> {
+    fn run(&mut self, inherited: &Entries, steps: u32) {
+        let (vars, depth, values) = self.shape;
+        let (mut entries, mut guards) = (inherited.clone(), Vec::new());
+        for _ in 0..steps {
+            match self.numbers.below(16) {
+                0..7 if guards.len() < depth => {
+                    let (at, number) = (self.numbers.below(vars as u64) as usize, self.numbers.below(values));
+                    guards.push(self.vars[at].enter(number));
+                    entries.push((at, number));
+                }
+                7..13 => {
+                    if guards.pop().is_some() {
+                        entries.pop();
+                    }
+                }
+                // All inside it are left with it; their guards find nothing.
+                13 if !guards.is_empty() => {
+                    let at = self.numbers.below(guards.len() as u64) as usize;
+                    let inner = guards.split_off(at + 1);
+                    drop(guards.pop());
+                    drop(inner);
+                    entries.truncate(inherited.len() + at);
+                }
+                14 if self.kept.len() < 4 => self.kept.push((Context::current(), entries.clone())),
+                15 if !self.kept.is_empty() => {
+                    let at = self.numbers.below(self.kept.len() as u64) as usize;
+                    let (context, shown) = self.kept.swap_remove(at);
+                    if steps > 8 {
+                        embed::Stack::on(context).run(|| self.run(&shown, steps / 8));
+                    }
+                }
+                _ => {}
+            }
+            check(self.vars, inherited.len(), &entries);
+        }
+        while guards.pop().is_some() {}
+    }
+}
+
+#[test]
+fn scopes_entered_again_show_what_lies_below_them_now() {
+    let vars: Vec<_> = (0..VARS).map(|_| Variable::new()).collect();
+    for seed in 0..600 {
+        let shape = [(2, 3, 3), (3, 4, 4), (VARS, 6, 7), (5, 12, 100)][seed as usize % 4];
+        let mut program = Program { vars: &vars, numbers: Numbers(seed), kept: Vec::new(), shape };
+        program.run(&Vec::new(), 300);
+        drop(program);
+        check(&vars, 0, &[]);
+    }
+}
