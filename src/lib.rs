@@ -162,6 +162,9 @@
 //! | `tokio-util` | `TaskTracker`, carrying or detached |
 //! | `tower` | a checkpoint for each request, as a layer |
 //!
+//! What each boundary carries and what it does not, with each reach, is one table in the repository, measured by a test:
+//! `docs/boundaries.md`.
+//!
 //! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds [`embed::Stack`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]

@@ -15,7 +15,7 @@ use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
-use stackholm::{Checkpoint, Context, ContextExt, Scope};
+use stackholm::{Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
 
@@ -67,11 +67,7 @@ impl Carrier for Contexts {
     where
         F: Future + Send,
     {
-        let stage = census.count(hop);
-        Checkpoint::wrap(async move {
-            STAGE.set(stage).expect("the checkpoint is open");
-            f(Contexts).await
-        })
+        STAGE.scope(census.count(hop), async move { f(Contexts).await })
     }
 
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {

@@ -1,6 +1,6 @@
 //! Tasks, sets of them, the blocking pool, timers, and a task that serves all requests.
 
-use super::super::variables::TOKEN;
+use super::super::variables::{STAGE, TOKEN};
 use super::{BLOCKING, Guest, Hop, elsewhere, end, finished, in_turns};
 use ::tokio::runtime::Handle;
 use ::tokio::task::{LocalSet, block_in_place, yield_now};
@@ -33,13 +33,17 @@ pub(super) async fn detached(visit: Guest) {
 
 /// A block that awaits two futures in turns, and looks at its end, however that comes.
 pub(super) async fn checkpoint(visit: Guest) {
-    let _witness = visit.witness(Hop::Checkpoint);
-    visit.check(Hop::Checkpoint);
-    ::tokio::join!(
-        visit.pass(Hop::Left, |visit| in_turns(visit, Hop::Left)),
-        visit.pass(Hop::Right, |visit| in_turns(visit, Hop::Right)),
-    );
-    visit.check(Hop::Checkpoint);
+    Checkpoint::wrap(async {
+        STAGE.set(visit.truth.app.census.count(Hop::Checkpoint)).expect("the checkpoint is open");
+        let _witness = visit.witness(Hop::Checkpoint);
+        visit.check(Hop::Checkpoint);
+        ::tokio::join!(
+            visit.pass(Hop::Left, |visit| in_turns(visit, Hop::Left)),
+            visit.pass(Hop::Right, |visit| in_turns(visit, Hop::Right)),
+        );
+        visit.check(Hop::Checkpoint);
+    })
+    .await;
 }
 
 pub(super) async fn select(visit: Guest) {

@@ -1,0 +1,203 @@
+//! The whole table: every boundary, in both ways of crossing it, with each of the three reaches.
+//!
+//! One row is one boundary; the job at its other side says what it sees. What was seen is compared with the rule, and
+//! the table that comes of it with docs/boundaries.md: a row that is missing there, or here, is a failure.
+#![cfg(all(feature = "axum", feature = "futures-io", feature = "hyper", feature = "rayon", feature = "tokio-util"))]
+#![cfg(feature = "tower")]
+
+#[path = "../common/futures.rs"]
+mod common;
+mod futures;
+mod rayon;
+mod services;
+mod threads;
+mod tokio;
+
+use common::three_ways;
+use stackholm::{Context, Missing, Reason, Scope, Var};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+static EVERYWHERE: Var<u32> = Var::new("everywhere");
+static STACK: Var<u32> = Var::new("stack").stays_on_stack();
+static CHECKPOINT: Var<u32> = Var::new("checkpoint").stays_in_checkpoint();
+
+/// What is run at the other side.
+type Job = Box<dyn FnOnce() + Send>;
+
+/// What the docs call it, and the crossing itself.
+type Way = (&'static str, fn(Job));
+
+/// One boundary, and how to cross it with a job; comes back when the job is done.
+struct Boundary {
+    /// The part of the crate that it belongs to: a file of `src/ext`, or the core.
+    of: &'static str,
+    carrying: Way,
+    detached: Way,
+    hands: Hands,
+}
+
+/// Rows of one part of the crate: how the job crosses carrying, and how detached.
+macro_rules! rows {
+    ($of:literal $hands:ident $($carrying:literal $carry:expr, $detached:literal $detach:expr;)*) => {
+        &[$(crate::Boundary {
+            of: $of,
+            hands: crate::Hands::$hands,
+            carrying: ($carrying, $carry),
+            detached: ($detached, $detach),
+        }),*]
+    };
+}
+use rows;
+
+/// What the carrying side comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hands {
+    /// A stack of its own, with what reaches it.
+    Over,
+    /// The stack of the caller: nothing is handed over, and nothing lost.
+    Nowhere,
+}
+
+/// All rows there are.
+fn boundaries() -> impl Iterator<Item = &'static Boundary> {
+    let core = threads::BOUNDARIES.iter().chain(futures::BOUNDARIES).chain(futures::READERS);
+    let jobs = rayon::BOUNDARIES.iter().chain(tokio::BOUNDARIES).chain(tokio::IN_PLACE).chain(tokio::TRACKERS);
+    let services =
+        services::EXECUTORS.iter().chain(services::BODIES).chain(services::LAYERS).chain(services::ARGUMENTS);
+    core.chain(jobs).chain(services)
+}
+
+/// What one reading comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cell {
+    Seen,
+    NotCarried,
+    Unbound,
+}
+
+impl Cell {
+    fn of(read: Result<u32, Missing>) -> Self {
+        match read.map_err(|missing| missing.reason()) {
+            Ok(_) => Cell::Seen,
+            Err(Reason::NotCarried(at)) => {
+                assert_eq!(at.file(), file!(), "it is said where it was bound");
+                Cell::NotCarried
+            }
+            Err(Reason::Unbound) => Cell::Unbound,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Cell::Seen => "seen",
+            Cell::NotCarried => "not carried",
+            Cell::Unbound => "unbound",
+        })
+    }
+}
+
+/// What the job at the other side of `cross` sees of the three reaches, bound where it is called.
+fn cells(hands: Hands, (name, cross): Way) -> [Cell; 3] {
+    let (send, receive) = mpsc::channel();
+    let job = Box::new(move || {
+        send.send([&EVERYWHERE, &STACK, &CHECKPOINT].map(|var| Cell::of(var.try_get()))).unwrap();
+        if hands == Hands::Over {
+            // Whatever it leaves behind there is not seen here.
+            std::mem::forget(EVERYWHERE.enter(99));
+        }
+    });
+    Scope::new().set(&EVERYWHERE, 1).set(&STACK, 2).set(&CHECKPOINT, 3).run(|| {
+        let before = Context::current();
+        cross(job);
+        assert_eq!(before, Context::current(), "{name}: the caller's stack is as before");
+    });
+    receive.recv().unwrap_or_else(|_| panic!("{name}: the job has run"))
+}
+
+#[test]
+fn every_boundary_carries_and_detaches_every_reach_as_the_rule_says() {
+    for boundary in boundaries() {
+        three_ways(|| {
+            let carried = match boundary.hands {
+                Hands::Over => [Cell::Seen, Cell::NotCarried, Cell::NotCarried],
+                Hands::Nowhere => [Cell::Seen; 3],
+            };
+            let Boundary { hands, carrying, detached, .. } = *boundary;
+            assert_eq!(cells(hands, carrying), carried, "{}", carrying.0);
+            assert_eq!(cells(hands, detached), [Cell::Unbound; 3], "{}", detached.0);
+        });
+    }
+}
+
+/// The table, with what was seen just now.
+fn table() -> String {
+    let row = |boundary: &Boundary| {
+        let [carried, detached] = [boundary.carrying, boundary.detached].map(|way| {
+            let [everywhere, stack, checkpoint] = cells(boundary.hands, way);
+            format!("{} | {everywhere} | {stack} | {checkpoint}", way.0)
+        });
+        format!("| {} | {carried} | {detached} |\n", boundary.of)
+    };
+    boundaries().map(row).collect()
+}
+
+#[test]
+fn the_table_in_the_docs_is_the_one_that_was_just_measured() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/boundaries.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let head = page.find("|---|").map(|at| at + page[at..].find('\n').unwrap() + 1).expect("there is a table");
+    let end = head + page[head..].find("\n\n").expect("something comes after it") + 1;
+    let table = table();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, format!("{}{table}{}", &page[..head], &page[end..])).unwrap();
+    } else {
+        for line in table.lines() {
+            assert!(page[head..end].contains(line), "UPDATE_DOCS=1 writes it: {line}");
+        }
+        assert_eq!(page[head..end].lines().count(), table.lines().count(), "a row that is tested by nobody");
+    }
+}
+
+#[test]
+fn every_file_of_the_integrations_has_rows() {
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ext")).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<String> = files.filter_map(|file| Some(file.strip_suffix(".rs")?.replace('_', "-"))).collect();
+    let of: BTreeSet<_> = boundaries().map(|boundary| boundary.of.trim_matches('`').to_owned()).collect();
+    // What carries though nobody asked it to has suites of its own, under its cfg; `mod` is the list of the others.
+    let hooks = ["mod", "spawn-hook", "tokio-hooks"].map(String::from);
+    let missing: Vec<_> = names.iter().filter(|name| !of.contains(*name) && !hooks.contains(name)).collect();
+    assert_eq!(missing, [""; 0], "a file of src/ext without a row");
+    assert!(names.len() > 8, "{names:?}");
+}
+
+/// All files of a folder, and of those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn every_function_that_carries_or_detaches_by_name_is_in_the_table() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let page = fs::read_to_string(source.with_file_name("docs").join("boundaries.md")).unwrap();
+    let mut functions = BTreeSet::new();
+    for file in files(&source.join("ext")).iter().chain([&source.join("thread.rs")]) {
+        for declared in fs::read_to_string(file).unwrap().split("fn ").skip(1) {
+            let name = declared.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            // On a runtime or a set that is named is the same as on the current one.
+            functions.insert(if name.starts_with("block_on") { name.into() } else { name.replace("_on", "") });
+        }
+    }
+    functions.retain(|name| name.ends_with("_carrying") || name.ends_with("_detached") || name == "carrying_nothing");
+    assert!(functions.len() > 20, "{functions:?}");
+    functions.retain(|name| !page.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name));
+    assert_eq!(functions, BTreeSet::new(), "without a row");
+}
