@@ -305,3 +305,19 @@ fn scopes_that_only_weak_contexts_still_know_give_their_memory_back() {
     });
     assert!(grown <= 1024, "{grown} bytes more");
 }
+
+#[test]
+fn sets_of_two_declared_variables_in_turn_keep_memory_flat() {
+    static ONE: Var<u64> = Var::new("one");
+    static TWO: Var<u64> = Var::new("two");
+    Checkpoint::run(|| {
+        let grown = growth(20_000, |i| if i % 2 == 0 { ONE.set(i).unwrap() } else { TWO.set(i).unwrap() });
+        assert!(grown <= 1024, "{grown} bytes more");
+    });
+}
+
+#[test]
+fn a_variable_that_was_made_and_bound_leaves_nothing_when_it_is_gone() {
+    let grown = growth(10_000, |i| Var::named(format!("variable {i}")).sync_scope(i, || ()));
+    assert!(grown <= 1024, "{grown} bytes more");
+}

@@ -511,12 +511,21 @@ fn values_of_short_reach_that_contexts_met_go_one_by_one_and_leave_the_others_al
     static FAR: Var<Counted> = Var::new("far");
     everywhere(|tally| {
         let _far = FAR.enter(tally.make(1));
+        let mut contexts = Vec::new();
         Checkpoint::run(|| {
-            let mut contexts = Vec::new();
             for i in 0..200 {
                 NEAR.set(tally.make(i)).unwrap();
                 FAR.set(tally.make(i)).unwrap();
                 contexts.push(Context::current());
+            }
+            assert!(tally.alive() > 200);
+        });
+        assert!(tally.alive() <= 202, "those of short reach are gone, whoever kept their frames");
+        Checkpoint::run(|| {
+            for i in 0..200 {
+                NEAR.set(tally.make(i)).unwrap();
+                FAR.set(tally.make(i)).unwrap();
+                contexts[i as usize] = Context::current();
             }
             for (i, context) in contexts.drain(..).enumerate() {
                 assert_eq!((number_in(&context, &NEAR), number_in(&context, &FAR)), (None, Some(i as u64)));
@@ -525,6 +534,18 @@ fn values_of_short_reach_that_contexts_met_go_one_by_one_and_leave_the_others_al
         });
         assert_eq!((number(&NEAR), number(&FAR)), (None, Some(1)));
     });
+}
+
+#[test]
+fn a_context_keeps_few_of_the_values_that_it_hides() {
+    static DEEP: Var<Arc<()>> = Var::new("deep");
+    let value = Arc::new(());
+    let mut entered: Vec<Entered> = (0..500).map(|_| DEEP.enter(value.clone())).collect();
+    let context = Context::current();
+    while entered.pop().is_some() {}
+    assert!(context.get(&DEEP).is_some());
+    let kept = Arc::strong_count(&value) - 1;
+    assert!(kept <= 40, "{kept} values for one that is seen");
 }
 
 #[test]

@@ -1080,3 +1080,33 @@ fn a_prepared_checkpoint_binds_any_number_of_variables() {
         }
     });
 }
+
+// what is kept of a scope that was left, for the next one in its place
+
+#[test]
+fn a_scope_is_not_taken_for_one_that_was_left_on_another_frame() {
+    static SCOPE: Var<u32> = Var::new("scope");
+    static ONE: Var<u32> = Var::new("one");
+    static TWO: Var<u32> = Var::new("two");
+    Checkpoint::run(|| {
+        for round in 0..3 {
+            ONE.set(round).unwrap();
+            SCOPE.sync_scope(1, || assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (Some(round), None)));
+            ONE.reset().unwrap();
+            TWO.set(round).unwrap();
+            SCOPE.sync_scope(2, || assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (None, Some(round))));
+            TWO.reset().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_scope_that_binds_and_one_that_masks_take_turns_in_one_place() {
+    static X: Var<u32> = Var::new("x");
+    for round in 0..4 {
+        Scope::new().unset(&X).run(|| assert_eq!(X.try_get().unwrap_err().name(), "x"));
+        X.sync_scope(round, || assert_eq!(X.get(), round));
+        Scope::new().unset(&X).run(|| assert!(X.try_get().is_err()));
+        Checkpoint::run(|| assert!(!X.is_bound()));
+    }
+}
