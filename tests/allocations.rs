@@ -321,3 +321,17 @@ fn a_variable_that_was_made_and_bound_leaves_nothing_when_it_is_gone() {
     let grown = growth(10_000, |i| Var::named(format!("variable {i}")).sync_scope(i, || ()));
     assert!(grown <= 1024, "{grown} bytes more");
 }
+
+#[test]
+fn scopes_of_declared_variables_in_turn_keep_memory_flat() {
+    static MANY: [Var<u64>; 20] = [const { Var::new("one of many") }; 20];
+    let grown = growth(10_000, |i| MANY[i as usize % 20].sync_scope(i, || ()));
+    assert!(grown <= 1024, "{grown} bytes more");
+}
+
+#[test]
+fn a_thread_keeps_no_large_block_of_a_scope_that_it_has_left() {
+    static LARGE: Var<[u64; 4096]> = Var::new("large");
+    let ((), spent) = counted(|| LARGE.sync_scope([7; 4096], || assert_eq!(LARGE.with(|large| large[4095]), 7)));
+    assert!(spent.live < 4096, "{} bytes are kept", spent.live);
+}

@@ -549,6 +549,24 @@ fn a_context_keeps_few_of_the_values_that_it_hides() {
 }
 
 #[test]
+fn what_stays_on_its_stack_stays_there_whatever_is_taken_out_beside_it() {
+    let short: Var<u32> = Var::named("short").stays_on_stack();
+    let beside: Vec<Var<u32>> = (0..100).map(|i| Var::named(format!("{i}"))).collect();
+    Checkpoint::run(|| {
+        beside[..50].iter().for_each(|var| var.set(1).unwrap());
+        short.set(1).unwrap();
+        beside[50..].iter().for_each(|var| var.set(1).unwrap());
+        let context = Context::current();
+        for var in &beside {
+            let mut stack = Stack::on(context.clone());
+            assert!(stack.pop(var).unwrap() && !stack.is_bound(var));
+            assert!(matches!(stack.try_get(&short).unwrap_err().reason(), Reason::NotCarried(_)));
+            assert_eq!(beside.iter().filter(|var| stack.is_bound(var)).count(), 99);
+        }
+    });
+}
+
+#[test]
 fn a_stack_that_is_made_of_nothing_or_of_a_context_shows_that() {
     static X: Var<u32> = Var::new("x");
     let _around = X.enter(1);

@@ -88,6 +88,17 @@ fn futures_may_finish_in_any_other_order_than_they_started() {
 }
 
 #[test]
+fn a_scope_in_one_future_is_not_taken_for_the_one_in_a_future_before_it() {
+    static INNER: Var<u32> = Var::new("inner");
+    let seen = || (N.try_get().ok(), M.try_get().ok());
+    for _ in 0..3 {
+        let one = N.scope(1, async { INNER.sync_scope(0, seen) }).now_or_never();
+        let two = M.scope(2, async { INNER.sync_scope(0, seen) }).now_or_never();
+        assert_eq!((one, two), (Some((Some(1), None)), Some((None, Some(2)))));
+    }
+}
+
+#[test]
 fn scopes_of_one_variable_await_alternately() {
     three_ways(|| {
         let mut futures = [1, 2].map(|value| {

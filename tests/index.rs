@@ -225,6 +225,11 @@ fn one_change_of_ten_thousand_variables_makes_at_most_depth_nodes() {
     assert!(spent.blocks <= 1 && spent.bytes <= depth_nodes, "{spent:?}");
     drop(guard);
     leave_all(guards.into());
+    let guards = [all.enter(), Checkpoint::enter()];
+    let (popped, spent) = counted(|| variables[BOUND / 2].pop());
+    assert!(popped.unwrap() && !variables[BOUND / 2].is_bound());
+    assert!(spent.blocks <= 1 && spent.bytes <= depth_nodes, "taken out: {spent:?}");
+    leave_all(guards.into());
 }
 
 #[test]
