@@ -78,7 +78,7 @@ pub fn hand_over() -> u64 {
     0
 }
 
-/// Never ready; counts its polls.
+/// Never ready. It looks at itself where the optimiser does not see it, and writes nothing.
 #[derive(Debug, Default)]
 pub struct Busy(u64);
 
@@ -92,14 +92,13 @@ impl Busy {
 impl Future for Busy {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<()> {
-        self.0 = black_box(self.0.wrapping_add(1));
-        Poll::Pending
+    fn poll(self: Pin<&mut Self>, _: &mut Task<'_>) -> Poll<()> {
+        if black_box(self.0) == 0 { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
 /// Polls once; 1 if it is not ready.
 #[inline(always)]
 pub fn poll(future: Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> u64 {
-    u64::from(black_box(future.poll(&mut Task::from_waker(Waker::noop()))).is_pending())
+    u64::from(future.poll(&mut Task::from_waker(Waker::noop())).is_pending())
 }

@@ -134,9 +134,12 @@ impl Spine {
         f()
     }
 
+    /// Both words, read one by one: what a poll has just put back word by word, or changed, a load of both at once would
+    /// have to wait for.
     #[inline]
     fn ends(&self) -> Ends {
-        (self.top.get(), self.floor.get())
+        // SAFETY: a cell may be read; that it is volatile only keeps the two loads apart.
+        (unsafe { self.top.as_ptr().read_volatile() }, self.floor.get())
     }
 
     #[inline]
