@@ -1,4 +1,4 @@
-//! How the values of a request come to each hop: the one thing in which the three services differ.
+//! How the values of a request come to each hop: the one thing in which the measured services differ.
 //!
 //! What is given here by default is tokio's and the standard library's own; a way that carries by hand needs no
 //! more, for its values travel as arguments.

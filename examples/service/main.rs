@@ -115,7 +115,7 @@ fn travels(options: &Options) -> io::Result<Travels> {
     Ok(Travels::new(tally, apps.long(), took))
 }
 
-/// Drives the three measured services in turns, shuts them down, and looks at what is left.
+/// Drives the measured services in turns, shuts them down, and looks at what is left.
 fn comparison(options: &Options) -> io::Result<Comparison> {
     let apps = Apps::default();
     let server = Server::start(&apps)?;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use super::fate::Planted;
+use super::server::Way;
 use clap::Parser;
 use std::time::Duration;
 
@@ -21,13 +22,17 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// In how many rounds the three ways of carrying take turns
+    /// In how many rounds the ways of carrying take turns
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
 
-    /// Nothing but the comparison of the three ways of carrying
+    /// Nothing but the comparison of the ways of carrying
     #[arg(long, conflicts_with_all = ["serve", "chaos", "plant_fault"])]
     pub(crate) compare: bool,
+
+    /// Of the comparison only one way of carrying, for a profiler to look at
+    #[arg(long, requires = "compare")]
+    pub(crate) only: Option<Way>,
 
     /// Leave the service running, for curl
     #[arg(long)]

@@ -1,4 +1,4 @@
-//! The three ways of carrying side by side: many short rounds in which they take turns.
+//! The ways of carrying side by side: many short rounds in which they take turns.
 //!
 //! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so that their ratio
 //! within the round says more than any figure alone. The order changes from round to round, so that none always
@@ -23,21 +23,22 @@ use tokio::runtime::Runtime;
 /// Of so many requests, one is made to warm up and is not measured.
 const WARM: u64 = 8;
 
-/// How many requests to make over all three ways, if nobody says.
+/// How many requests to make over all ways, if nobody says.
 pub(crate) const REQUESTS: u64 = 48_000;
 
 /// How long to go on beginning rounds, if nobody says how many requests to make.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// Each order once.
-const ORDERS: [[Way; 3]; 6] = [
-    [Way::Contexts, Way::ByHand, Way::Nothing],
-    [Way::Nothing, Way::ByHand, Way::Contexts],
-    [Way::ByHand, Way::Nothing, Way::Contexts],
-    [Way::Contexts, Way::Nothing, Way::ByHand],
-    [Way::Nothing, Way::Contexts, Way::ByHand],
-    [Way::ByHand, Way::Contexts, Way::Nothing],
-];
+/// Each comes at each place once, and once after each other.
+const ORDERS: [[Way; 4]; 4] = {
+    use Way::{Again, ByHand, Contexts, Nothing};
+    [
+        [Contexts, ByHand, Nothing, Again],
+        [ByHand, Again, Contexts, Nothing],
+        [Again, Nothing, ByHand, Contexts],
+        [Nothing, Contexts, Again, ByHand],
+    ]
+};
 
 /// What came of one way of carrying.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub(crate) struct Lane {
     measured: u64,
 }
 
-/// Drives all three ways, round by round, from a runtime of the clients' own.
+/// Drives all ways, round by round, from a runtime of the clients' own.
 pub(crate) struct Race<'a> {
     options: &'a Options,
     apps: &'a Apps,
@@ -73,11 +74,11 @@ impl<'a> Race<'a> {
     }
 
     /// All rounds, or as many as patience allows.
-    pub(crate) fn run(self) -> [Lane; 3] {
+    pub(crate) fn run(self) -> [Lane; 4] {
         let begun = Instant::now();
         let mut lanes = Way::ALL.map(Lane::new);
         for (round, order) in (0..u64::from(self.options.rounds)).zip(ORDERS.iter().cycle()) {
-            for way in order {
+            for way in order.iter().filter(|way| self.options.only.is_none_or(|only| only == **way)) {
                 let lane = &mut lanes[*way as usize];
                 self.warm_up(lane, round);
                 self.measure(lane, round);
@@ -106,7 +107,7 @@ impl<'a> Race<'a> {
 
     /// How many requests each way makes in a round.
     fn each(&self) -> u64 {
-        let turns = 3 * u64::from(self.options.rounds);
+        let turns = Way::ALL.len() as u64 * u64::from(self.options.rounds);
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
@@ -131,6 +132,7 @@ impl Lane {
         let name = match way {
             Way::Contexts => Contexts::NAME,
             Way::ByHand => ByHand::NAME,
+            Way::Again => "by hand, again",
             Way::Nothing => Nothing::NAME,
         };
         let processor = Some(Duration::ZERO);
@@ -140,7 +142,7 @@ impl Lane {
     fn path(&self) -> &'static str {
         match self.way {
             Way::Contexts => Contexts::PATH,
-            Way::ByHand => ByHand::PATH,
+            Way::ByHand | Way::Again => ByHand::PATH,
             Way::Nothing => Nothing::PATH,
         }
     }

@@ -21,22 +21,24 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
 /// A way of carrying, of which each has a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {
     Contexts,
     ByHand,
+    /// The same once more: what it differs by is chance.
+    Again,
     Nothing,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 3] = [Way::Contexts, Way::ByHand, Way::Nothing];
+    pub(crate) const ALL: [Way; 4] = [Way::Contexts, Way::ByHand, Way::Again, Way::Nothing];
 }
 
 /// What the requests of each service share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Apps {
     long: Arc<App>,
-    measured: [Arc<App>; 3],
+    measured: [Arc<App>; Way::ALL.len()],
 }
 
 impl Apps {
