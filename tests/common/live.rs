@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// So many messages go over the loopback and back before a test waits in vain. Whatever a peer did before is noticed
-/// within a few of them; where it is, it takes a second or two until a test gives up.
-const TURNS: usize = 40_000;
+/// within a few of them, unless the system holds a worker back; a test that gives up takes some seconds for it.
+const TURNS: usize = 200_000;
 
 /// How many values are alive.
 #[derive(Clone, Default)]
