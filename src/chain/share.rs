@@ -8,6 +8,7 @@ use crate::sync::{Ordering::Relaxed, Site, kept, order};
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
+    #[inline]
     pub(crate) fn capture(&self) -> Option<Link> {
         // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark them.
         unsafe {
@@ -21,13 +22,20 @@ impl Spine {
                     take(&this.strong);
                 }
             } else {
-                self.share();
-                // Nobody else knows the frame yet: one count is the stack's, one the context's.
-                // Relaxed: whoever gets the context does so by an edge that comes after.
-                this.strong.store(2, order(Site::FirstCapture, Relaxed));
+                self.share_first();
             }
             Link::from_raw(top)
         }
+    }
+
+    /// Marks what is visible here, of which the innermost frame was this stack's alone, for its first context.
+    #[inline(never)]
+    fn share_first(&self) {
+        self.share();
+        // Nobody else knows the frame yet: one count is the stack's, one the context's.
+        // Relaxed: whoever gets the context does so by an edge that comes after.
+        // SAFETY: S1.
+        unsafe { (*self.top.get()).strong.store(2, order(Site::FirstCapture, Relaxed)) };
     }
 
     /// Marks the frames from the top down to the first one that is shared already, or does not count its parent.
