@@ -17,6 +17,17 @@ scenarios! {
     }
 }
 
+/// What a value does as it ends: it enters the scopes that are entered again, once more.
+struct Busy(usize);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            N.sync_scope(self.0, || M.sync_scope(self.0, || assert_eq!((N.get(), M.get()), (self.0, self.0))));
+        }
+    }
+}
+
 fn shows((number, context): &Numbered) {
     assert_eq!((context.get(&N), context.get(&M)), (Some(number), Some(number)));
     assert!(context.get(&A).is_none_or(|value| value.number() == *number));
@@ -39,7 +50,9 @@ pub(crate) fn scopes_entered_again() {
                         known.put((number, Context::current().downgrade()));
                     }
                     if any(3) == 0 {
-                        A.sync_scope(theirs.value(number), || captured.put((number, Context::current())));
+                        A.sync_scope(theirs.keeping(number, Busy(number + 1000)), || {
+                            captured.put((number, Context::current()))
+                        });
                     }
                     captured.take().iter().for_each(shows);
                     if let Some((number, weak)) = known.take() {

@@ -38,6 +38,21 @@ scenarios! {
     }
 }
 
+/// Owned by a value that is busy as it ends: it enters scopes of its own, wherever that is.
+struct Busy(usize);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let bound = || (PLAIN[0].try_get().ok(), PLAIN[1].try_get().ok());
+        if !std::thread::panicking() {
+            PLAIN[0].sync_scope(self.0, || {
+                PLAIN[1].sync_scope(self.0, || assert_eq!(bound(), (Some(self.0), Some(self.0))));
+                assert_eq!(bound().0, Some(self.0));
+            });
+        }
+    }
+}
+
 /// What each variable is bound to.
 type View = Vec<Option<usize>>;
 
@@ -149,9 +164,10 @@ impl Program {
         self.guards.push(Some(guard));
     }
 
-    fn enter(&mut self, alive: &Alive) {
-        let (i, number) = (variable(), self.number());
+    fn enter(&mut self, i: usize, alive: &Alive) {
+        let number = self.number();
         let guard = match i.checked_sub(VALUES.len()) {
+            None if any(4) == 0 => VALUES[i].enter(alive.keeping(number, Busy(number))),
             None => VALUES[i].enter(alive.value(number)),
             Some(i) => PLAIN[i].enter(number),
         };
@@ -166,6 +182,22 @@ impl Program {
         self.late.extend(self.guards.drain(i + 1..).flatten());
         self.seen = self.levels.drain(i..).next().expect("it is there").before;
         drop(self.guards.pop());
+    }
+
+    /// Enters the same scopes a few times, one in another, as a loop does; some are captured.
+    fn go_round(&mut self, ways: &Ways) {
+        let scopes: Vec<_> = (0..any(3) + 1).map(|_| variable()).collect();
+        for _ in 0..any(6) {
+            scopes.iter().for_each(|i| self.enter(*i, &ways.alive));
+            if any(5) == 0 {
+                self.hand_on(ways);
+            }
+            for i in &scopes {
+                self.check();
+                self.leave();
+                assert_eq!(read(*i), self.seen[*i]);
+            }
+        }
     }
 
     fn change(&mut self, alive: &Alive) {
@@ -269,12 +301,13 @@ impl Program {
 
     fn step(&mut self, ways: &Ways, outermost: bool) {
         match any(20) {
-            0..=3 => self.enter(&ways.alive),
+            0..=2 => self.enter(variable(), &ways.alive),
+            3 => self.go_round(ways),
             4 => self.push(true, &[], None, Checkpoint::enter()),
             5..=7 => self.change(&ways.alive),
             // Often enough for a digest, and for a whole index.
             8 if any(4) == 0 => (0..60).for_each(|_| self.change(&ways.alive)),
-            9 if any(6) == 0 => (0..40).for_each(|_| self.enter(&ways.alive)),
+            9 if any(6) == 0 => (0..40).for_each(|_| self.enter(variable(), &ways.alive)),
             8..=10 => self.leave(),
             11 => drop(self.late.pop()),
             12 => self.leave_within(),
