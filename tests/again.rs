@@ -75,10 +75,9 @@ impl Program<'_> {
                     guards.push(self.vars[at].enter(number));
                     entries.push((at, number));
                 }
-                7..13 => {
-                    if guards.pop().is_some() {
-                        entries.pop();
-                    }
+                7..13 if !guards.is_empty() => {
+                    guards.pop();
+                    entries.pop();
                 }
                 // All inside it are left with it; their guards find nothing.
                 13 if !guards.is_empty() => {

@@ -343,11 +343,11 @@ fn a_binding_between_many_others_of_one_node_moves_none_of_them() {
     static MANY: [Var<u64>; 32] = [const { Var::new("one of many") }; 32];
     in_a_row(&MANY);
     let others_are_right = |between| (0..32).filter(|&i| i != between).all(|i| MANY[i].get() == i as u64);
-    for between in 0..32 {
+    for (between, middle) in MANY.iter().enumerate() {
         let outside: Vec<_> = (0..32).filter(|&i| i != between).map(|i| MANY[i].enter(i as u64)).collect();
         for value in [100, 101] {
-            MANY[between].sync_scope(value, || assert!(MANY[between].get() == value && others_are_right(between)));
-            assert!(!MANY[between].is_bound() && others_are_right(between));
+            middle.sync_scope(value, || assert!(middle.get() == value && others_are_right(between)));
+            assert!(!middle.is_bound() && others_are_right(between));
         }
         leave_all(outside);
     }
