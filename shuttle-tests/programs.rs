@@ -25,6 +25,7 @@ const VARIABLES: usize = VALUES.len() + PLAIN.len();
 
 scenarios! {
     random_programs {
+        control_again_looks: AgainLooks,
         control_programs_leave_looks: LeaveLooks,
         control_programs_sole_looks: SoleLooks,
         control_programs_leave_takes_parent: LeaveTakesParent,

@@ -124,6 +124,8 @@ sites! {
     LeaveLooks,
     /// Step: a frame whose value or memory others keep is not freed with its stack.
     SoleLooks,
+    /// Step: a scope that ended is entered again only on the frame that it was on.
+    AgainLooks,
     /// Step: a weak context does not rise from the dead.
     UpgradeLooks,
     /// Step: a weak context keeps the memory.

@@ -8,7 +8,7 @@
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, REUSE, at_thread_end, thread_slot};
+use crate::sync::{self, REUSE, Site, at_thread_end, kept, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -105,7 +105,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<
         // SAFETY: what is kept is ours.
         let is_it = unsafe { !frame.is_null() && (*frame).id == id };
         // A number is of one frame alone, from when it is built until it is built anew.
-        if !is_it || last.below.get() != below {
+        if !is_it || last.below.get() != below && kept(Site::AgainLooks) {
             return None;
         }
         last.frame.set(ptr::null_mut());
