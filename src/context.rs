@@ -77,7 +77,7 @@ impl Context {
 
     /// The binding of a variable in this context: its name and place.
     pub fn binding<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Binding<'_>> {
-        self.iter().find(|binding| binding.0.is_of(var.key()))
+        self.0.as_ref()?.entry(var.key()).map(Binding)
     }
 
     /// Calls `f` inside this context, in an open checkpoint of its own.

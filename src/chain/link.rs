@@ -94,6 +94,11 @@ impl Link {
         self.look(key).ok().map(|sight| unsafe { &*sight.value() })
     }
 
+    /// The binding of a variable in this context.
+    pub(crate) fn entry<T>(&self, key: &Key<T>) -> Option<Entry<'_>> {
+        self.look(key).ok().map(|sight| Entry { sight, link: PhantomData })
+    }
+
     /// A chain that shows what `from` does, and a variable bound to `value`.
     pub(crate) fn with<T>(from: Option<Link>, key: &Key<T>, value: T, place: &'static Location<'static>) -> Link {
         key.bound_at(place);
