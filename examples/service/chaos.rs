@@ -24,6 +24,9 @@ const LIFE: Duration = Duration::from_secs(5);
 /// How many services live one after the other, at least: so many that memory says something.
 const LIVES: u32 = 12;
 
+/// Of fewer than these memory says nothing. A shutdown takes its time, so that there may be fewer than planned.
+const ENOUGH: usize = 9;
+
 /// The same, if it is the number of requests that is given.
 const LIVES_BY_NUMBER: u64 = 4;
 
@@ -182,7 +185,7 @@ fn growth(resident: &[f64]) -> Option<(f64, f64)> {
 /// The medians of the three thirds of the time, in MiB.
 fn thirds(resident: &[f64]) -> Option<[f64; 3]> {
     let third = resident.len() / 3;
-    let enough = resident.len() >= LIVES as usize;
+    let enough = resident.len() >= ENOUGH;
     let parts = [0..third, third..2 * third, 2 * third..resident.len()];
     enough.then(|| parts.map(|part| median(&resident[part]) / 1024.0))
 }
