@@ -5,7 +5,7 @@
 //! `-- --strict` also fails if a promise is broken.
 
 use opentelemetry::{Context as Otel, context::FutureExt as _};
-use stackholm::Context;
+use stackholm::{Checkpoint, Context};
 use stackholm_benches::bound::{self, ABSENT, Absent, Number, VARS, value};
 use stackholm_benches::race::{Race, Times};
 use stackholm_benches::work::{self, Busy, enter_and_leave, poll};
@@ -41,9 +41,11 @@ const PROMISES: &[Promise] = &[
     promise("  the same at 8 bound", "two in turn, 8 bound", "malloc", 3.0, Some(2.4)),
     promise("two scopes in turn / OpenTelemetry, 8 bound", "two in turn, 8 bound", "otel enter, 8 bound", 0.25, None),
     promise("two scopes in turn / OpenTelemetry, 32 bound", "two in turn, 32 bound", "otel enter, 32 bound", 0.1, None),
-    promise("a scope in a new scope / malloc + free, 8 bound", "nested, 8 bound", "malloc", 3.0, Some(2.4)),
+    promise("a scope in a scope / malloc + free, 8 bound", "nested, 8 bound", "malloc", 3.0, Some(2.4)),
     promise("  the same / OpenTelemetry, 8 bound", "nested, 8 bound", "otel enter, 8 bound", 0.25, None),
     promise("  the same / OpenTelemetry, 32 bound", "nested, 32 bound", "otel enter, 32 bound", 0.1, None),
+    promise("a scope in a new checkpoint / OpenTelemetry, 8 bound", "anew, 8 bound", "otel enter, 8 bound", 1.0, None),
+    promise("  the same, 32 bound", "anew, 32 bound", "otel enter, 32 bound", 1.0, None),
     promise("read at 8 bound / OpenTelemetry", "read present", "otel read present", 0.75, Some(0.6)),
     promise("read absent / read present", "read absent", "read present", 0.5, None),
     promise("  the same, by is_bound", "is_bound absent", "read present", 0.5, None),
@@ -157,7 +159,6 @@ fn entering(race: &mut Race<'_>) {
         let _bound = bound::ours(32);
         batch.time(0, || enter_and_leave::<6>() + enter_and_leave::<5>());
     });
-    // The inner one is made anew each time, index and all, because the frame that it is entered on is a new one.
     race.runner("nested, 8 bound", |batch| {
         let _bound = bound::ours(8);
         batch.time(0, || {
@@ -169,6 +170,21 @@ fn entering(race: &mut Race<'_>) {
         let _bound = bound::ours(32);
         batch.time(0, || {
             let _outer = work::enter::<6>();
+            enter_and_leave::<5>()
+        });
+    });
+    // The scope is made anew each time, index and all, because the frame that it is entered on is a new one.
+    race.runner("anew, 8 bound", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || {
+            let _outer = Checkpoint::enter();
+            enter_and_leave::<5>()
+        });
+    });
+    race.runner("anew, 32 bound", |batch| {
+        let _bound = bound::ours(32);
+        batch.time(0, || {
+            let _outer = Checkpoint::enter();
             enter_and_leave::<5>()
         });
     });
