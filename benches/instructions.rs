@@ -34,6 +34,7 @@ const OPERATIONS: &[Operation] = &[
     ("capture+drop,8-bound", |turns| settled(8, turns, work::capture)),
     ("enter+capture+leave,8-bound", |turns| settled(8, turns, work::enter_and_capture::<8>)),
     ("hand-over-to-future,8-bound", |turns| settled(8, turns, work::hand_over)),
+    ("enter+leave-in-a-task,8-bound", |turns| settled(8, turns, work::enter_in_a_task)),
     ("poll,1-bound", |turns| {
         let mut future = pin!(VARS[0].scope(value(0), Busy::new()));
         repeat(turns, || work::poll(future.as_mut()));

@@ -113,15 +113,13 @@ impl Spine {
     /// happens to this stack.
     #[inline(never)]
     fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
-        let top = self.top.get();
-        if top != self.floor() || top.is_null() {
-            // SAFETY: the top is alive (S1) and stays below the new frame.
-            let frame = unsafe {
-                flat::build(head, top, self.place_in(begins), place, |class| self.aside(|| pool::allocate_class(class)))
-            };
-            if let Some(frame) = frame {
-                return frame;
-            }
+        let from = (self.top.get(), self.crossing());
+        // SAFETY: the top is alive (S1) and stays below the new frame.
+        let frame = unsafe {
+            flat::build(head, from, self.place_in(begins), place, |class| self.aside(|| pool::allocate_class(class)))
+        };
+        if let Some(frame) = frame {
+            return frame;
         }
         self.frame_for_any(head, begins, place)
     }
@@ -132,7 +130,7 @@ impl Spine {
         let draft = self.draft(begins, &head.name, place);
         let bits = draft.bits | head.reach;
         let draft = Draft { role: Role::Binding, bits, id: head.id(), kind: head.kind, edit: Edit::Put, ..draft };
-        // SAFETY: as in `flat_frame_for`.
+        // SAFETY: as in `frame_for`.
         unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) }
     }
 

@@ -1,8 +1,7 @@
 //! The short way to a frame: one binding on top of an index that is one node and stays so.
 //!
 //! Makes what [`Draft::build`](super::build::Draft::build) makes, for the case that nearly all are: up to 32
-//! variables that do not meet in one slot, a small value of ordinary alignment, a name that is static, and nothing
-//! to be tagged as inherited.
+//! variables that do not meet in one slot, a small value of ordinary alignment, and a name that is static.
 
 use super::build;
 use super::frame::*;
@@ -14,7 +13,8 @@ use std::panic::Location;
 use std::ptr;
 
 /// Makes a frame for a binding, if this is the case for it; its value is still to be written with [`Frame::init`].
-/// `fresh` gives a new block of a class; the allocator that it asks is foreign code.
+/// All that is taken from `from` gets the tag. `fresh` gives a new block of a class; the allocator that it asks is
+/// foreign code.
 ///
 /// # Safety
 /// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new frame, also while
@@ -22,7 +22,7 @@ use std::ptr;
 #[inline(always)]
 pub(super) unsafe fn build(
     head: &Head,
-    from: *const Frame,
+    (from, tag): (*const Frame, usize),
     (bits, origin, run): (u8, Origin, u16),
     place: &'static Location<'static>,
     fresh: impl FnOnce(usize) -> *mut u8,
@@ -66,6 +66,9 @@ pub(super) unsafe fn build(
         }
         copy(from, frame, 0, 0, at);
         copy(from, frame, at + usize::from(taken), at + 1, slots - at - 1);
+        if tag != 0 {
+            mark(frame, slots, tag);
+        }
         let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
         put(frame.cast(), at, Slot::frame(frame, special));
         Some(frame)
@@ -120,6 +123,21 @@ pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
             pool::remember(frame.cast_mut(), serial, below);
         } else {
             build::free(frame);
+        }
+    }
+}
+
+/// Gives the first `number` slots of a frame a tag.
+///
+/// # Safety
+/// 1. They are slots of the frame, which nobody else knows.
+unsafe fn mark(frame: *mut Frame, number: usize, tag: usize) {
+    // SAFETY: #1; slots of one node lie side by side before it.
+    unsafe {
+        let slots = frame.cast::<Slot>().sub(number);
+        for i in 0..number {
+            let slot = slots.add(i);
+            slot.write(slot.read().with(tag));
         }
     }
 }
