@@ -1,6 +1,6 @@
 //! What the model test and the fuzzer found, each as the shortest program that shows it.
 
-use stackholm::{Checkpoint, Context, Var};
+use stackholm::{Checkpoint, Context, Var, embed};
 use std::sync::Arc;
 
 static A: Var<u32> = Var::new("a");
@@ -94,4 +94,20 @@ fn two_prepared_bindings_that_have_ended_are_not_one() {
             assert!(one != other);
         }
     }
+}
+
+#[test]
+fn a_read_on_one_stack_does_not_keep_what_another_one_leaves() {
+    let mut one = embed::Stack::on(Context::empty());
+    let (context, value) = one.run(|| {
+        A.set(1).expect("it is open");
+        HERE.set(Arc::new(2)).expect("it is open");
+        (Context::current(), HERE.with(Arc::downgrade))
+    });
+    embed::Stack::on(context).run(|| {
+        A.with(|_| {
+            one.run(|| assert_eq!(HERE.pop().ok(), Some(true)));
+            assert!(value.upgrade().is_none(), "it ends with its stack");
+        });
+    });
 }

@@ -206,5 +206,5 @@ pub(crate) fn capture() -> Option<Link> {
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f` panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
-    must(|current| current.spine.run_as(own.spine(), f))
+    must(|current| current.borrows.aside(|| current.spine.run_as(own.spine(), f)))
 }

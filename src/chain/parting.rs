@@ -144,6 +144,28 @@ impl Borrows {
     }
 }
 
+impl Borrows {
+    /// Calls `f`, for which another stack is current: what leaves that one, be it a frame that this one was handed,
+    /// is nothing to the reads of this one.
+    #[inline]
+    pub(super) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Back<'a>(&'a Borrows, *const Borrow);
+        impl Drop for Back<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                if !self.1.is_null() {
+                    self.0.0.set(self.1);
+                }
+            }
+        }
+        let back = Back(self, self.0.get());
+        if !back.1.is_null() {
+            self.0.set(ptr::null());
+        }
+        f()
+    }
+}
+
 /// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps the frame.
 ///
 /// # Safety
