@@ -67,7 +67,8 @@ pub(super) unsafe fn build(
         copy(from, frame, 0, 0, at);
         copy(from, frame, at + usize::from(taken), at + 1, slots - at - 1);
         if tag != 0 {
-            mark(frame, slots, tag);
+            mark(frame, 0, at, tag);
+            mark(frame, at + 1, slots - at - 1, tag);
         }
         let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
         put(frame.cast(), at, Slot::frame(frame, special));
@@ -127,14 +128,14 @@ pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
     }
 }
 
-/// Gives the first `number` slots of a frame a tag.
+/// Gives `number` slots of a frame a tag, from position `from` on.
 ///
 /// # Safety
-/// 1. They are slots of the frame, which nobody else knows.
-unsafe fn mark(frame: *mut Frame, number: usize, tag: usize) {
-    // SAFETY: #1; slots of one node lie side by side before it.
+/// 1. They are slots of the frame, have been written, and nobody else knows it.
+unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: usize) {
+    // SAFETY: #1; slots of one node lie side by side, the first one last.
     unsafe {
-        let slots = frame.cast::<Slot>().sub(number);
+        let slots = frame.cast::<Slot>().sub(from + number);
         for i in 0..number {
             let slot = slots.add(i);
             slot.write(slot.read().with(tag));
