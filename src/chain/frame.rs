@@ -154,12 +154,13 @@ pub(super) struct Frame {
     pub(super) state: WatchedCell<u8>,
     /// The value was dropped before its frame.
     pub(super) gone: WatchedCell<bool>,
-    pub(super) id: usize,
     pub(super) parent: *const Frame,
     pub(super) kind: &'static Kind,
     pub(super) name: *const str,
     pub(super) place: &'static Location<'static>,
     pub(super) origin: WatchedCell<Origin>,
+    /// Next to the value: a read on another core fetches one cache line for both.
+    pub(super) id: usize,
     /// Written when the value is written or dropped, read when it is read.
     pub(super) watch: Watch,
     /// Read when what is immutable of the frame is read.
@@ -221,12 +222,12 @@ impl Frame {
             bits: 0,
             state: WatchedCell::new(0),
             gone: WatchedCell::new(false),
-            id,
             parent,
             kind,
             name,
             place,
             origin: WatchedCell::new(origin),
+            id,
             watch: Watch::new(),
             body: Watch::new(),
         }
