@@ -26,6 +26,7 @@ const VARIABLES: usize = VALUES.len() + PLAIN.len();
 scenarios! {
     random_programs {
         control_again_looks: AgainLooks,
+        control_keep_looks: KeepLooks,
         control_programs_leave_looks: LeaveLooks,
         control_programs_sole_looks: SoleLooks,
         control_programs_leave_takes_parent: LeaveTakesParent,

@@ -126,6 +126,8 @@ sites! {
     SoleLooks,
     /// Step: a scope that ended is entered again only on the frame that it was on.
     AgainLooks,
+    /// Step: a scope that was entered again is kept where it was only if nothing else was kept there since.
+    KeepLooks,
     /// Step: a weak context does not rise from the dead.
     UpgradeLooks,
     /// Step: a weak context keeps the memory.

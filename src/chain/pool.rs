@@ -124,7 +124,7 @@ pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
     let place = unsafe { place_of((*frame).id, (*frame).parent) };
     let keep = |pool: &Pool| {
         let last = &pool.last[place];
-        let is_it = last.serial.get() == serial;
+        let is_it = last.serial.get() == serial || !kept(Site::KeepLooks);
         if is_it {
             last.frame.set(frame.cast_mut());
         }
