@@ -191,6 +191,6 @@ pub mod proof {
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,
-        control::{blocks, has_failed, model_begins, model_failed, weakened},
+        control::{blocks, has_failed, model_begins, model_failed, model_reuses, weakened},
     };
 }

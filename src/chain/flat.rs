@@ -61,7 +61,7 @@ pub(super) unsafe fn build(
         let at = rank(below.bitmap, bit);
         // The bit says that there is a slot, flatness that it leads to a frame.
         if taken && (*get(from.cast(), at).as_frame()).id != id {
-            pool::free(frame);
+            build::free(frame);
             return None;
         }
         copy(from, frame, 0, 0, at);
@@ -91,6 +91,7 @@ pub(super) unsafe fn again(
     // SAFETY: #1; what ended last is kept as it was.
     unsafe {
         let (frame, serial) = pool::take_again(head.peek(), from, number_below(from))?;
+        (*frame).body.writes();
         (&raw mut (*frame).place).write(place);
         Some((frame, serial))
     }

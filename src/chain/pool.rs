@@ -8,7 +8,7 @@
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, REUSE, Site, at_thread_end, kept, thread_slot};
+use crate::sync::{self, Site, at_thread_end, kept, reuse, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -70,13 +70,13 @@ thread_slot! {
     };
 }
 
-at_thread_end! { fn arm() => end }
+at_thread_end! { fn arm(POOL) => end }
 
 /// Which class a block belongs to, if it is of one that is kept: frames with so many bytes before them.
 #[inline]
 pub(super) fn class(before: usize, kind: &Kind) -> Option<usize> {
     let class = (before + kind.extent - 1) / STEP;
-    (REUSE && class < CLASSES).then_some(class)
+    (reuse() && class < CLASSES).then_some(class)
 }
 
 #[inline]
@@ -96,7 +96,7 @@ fn place_of(id: usize, parent: *const Frame) -> usize {
 /// with its own number, which is its guard's once more.
 #[inline(always)]
 pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<(*mut Frame, u64)> {
-    if !REUSE {
+    if !reuse() {
         return None;
     }
     let take = |pool: &Pool| {
@@ -130,7 +130,7 @@ pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
         }
         is_it
     };
-    REUSE && POOL.try_with(keep) == Ok(true)
+    reuse() && POOL.try_with(keep) == Ok(true)
 }
 
 /// A frame of that class that ended on this thread; null if there is none. Of what it was only `before` is left.
@@ -149,6 +149,8 @@ pub(super) fn take_for(id: usize, parent: *const Frame, class: usize) -> *mut Fr
         let fits = unsafe { !frame.is_null() && self::class((*frame).before as usize, (*frame).kind) == Some(class) };
         if fits {
             last.set(ptr::null_mut());
+            // SAFETY: as above.
+            unsafe { unwatch(frame) };
             frame
         } else {
             pool.classes[class].pop()
@@ -209,7 +211,7 @@ pub(super) unsafe fn remember(frame: *mut Frame, serial: u64, below: u64) {
     unsafe {
         let place = place_of((*frame).id, (*frame).parent);
         let kept = POOL.try_with(|pool| {
-            if !REUSE || !pool.is_armed() {
+            if !reuse() || !pool.is_armed() {
                 return false;
             }
             let last = &pool.last[place];
@@ -217,6 +219,7 @@ pub(super) unsafe fn remember(frame: *mut Frame, serial: u64, below: u64) {
             last.below.set(below);
             let before = last.frame.replace(frame);
             if !before.is_null() {
+                unwatch(before);
                 free(before);
             }
             true
@@ -294,27 +297,38 @@ impl Pool {
     }
 }
 
+/// Ends what a model watches of a scope that was kept as it was. Outside models there is nothing to end.
+///
+/// # Safety
+/// 1. `frame` is kept, and is not entered again.
+#[inline]
+unsafe fn unwatch(frame: *mut Frame) {
+    // SAFETY: #1.
+    unsafe { ptr::drop_in_place(frame) };
+}
+
 /// Gives all blocks back; from now on this thread keeps none.
-fn end() {
-    let _ = POOL.try_with(|pool| {
-        pool.armed.set(Some(false));
-        for last in &pool.last {
-            last.serial.set(UNKNOWN);
-            let last = last.frame.replace(ptr::null_mut());
-            if !last.is_null() {
-                // SAFETY: what is kept is ours.
-                unsafe { free(last) };
+fn end(pool: &Pool) {
+    pool.armed.set(Some(false));
+    for last in &pool.last {
+        last.serial.set(UNKNOWN);
+        let last = last.frame.replace(ptr::null_mut());
+        if !last.is_null() {
+            // SAFETY: what is kept is ours.
+            unsafe {
+                unwatch(last);
+                free(last);
             }
         }
-        for (class, list) in pool.classes.iter().enumerate() {
-            loop {
-                let frame = list.pop();
-                if frame.is_null() {
-                    break;
-                }
-                // SAFETY: what is kept is of that class and ours.
-                unsafe { free_class(frame, class) };
+    }
+    for (class, list) in pool.classes.iter().enumerate() {
+        loop {
+            let frame = list.pop();
+            if frame.is_null() {
+                break;
             }
+            // SAFETY: what is kept is of that class and ours.
+            unsafe { free_class(frame, class) };
         }
-    });
+    }
 }

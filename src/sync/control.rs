@@ -14,6 +14,7 @@ std::thread_local! {
     static FAILED: Cell<bool> = const { Cell::new(false) };
     static FREED: RefCell<VecDeque<(*mut u8, Layout)>> = const { RefCell::new(VecDeque::new()) };
     static BLOCKS: Cell<usize> = const { Cell::new(0) };
+    static REUSES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a model with one site weakened: its ordering relaxed, its step left out.
@@ -28,6 +29,12 @@ pub fn weakened<R>(site: Site, model: impl FnOnce() -> R) -> R {
 pub fn model_begins() {
     FAILED.set(false);
     BLOCKS.set(0);
+    REUSES.set(false);
+}
+
+/// To be called next by a model that is about blocks which are kept and used again, where they are not as a rule.
+pub fn model_reuses() {
+    REUSES.set(true);
 }
 
 /// To be called by a panic hook: the model of this thread has failed, so nothing is checked while it unwinds.
@@ -44,6 +51,11 @@ pub fn has_failed() -> bool {
 /// How many blocks of memory were allocated in this execution and not given back.
 pub fn blocks() -> usize {
     BLOCKS.get()
+}
+
+/// Whether freed blocks are kept for the next frames.
+pub(crate) fn reuse() -> bool {
+    primitives::REUSE || REUSES.get()
 }
 
 /// Whether the model has failed and what still runs is to do nothing.

@@ -10,8 +10,8 @@ pub(super) use loom::sync::atomic::{AtomicU32 as Inner, AtomicUsize as InnerUsiz
 /// How many static atomics one execution may use.
 pub(super) const STATICS: usize = 24;
 
-/// Freed blocks are not kept: loom is to see each allocation and each end of one.
-pub(crate) const REUSE: bool = false;
+/// Freed blocks are not kept, unless a model asks for it: loom is to see each allocation and each end of one.
+pub(super) const REUSE: bool = false;
 
 /// Whether a model that has failed is unwinding still. Loom must not be touched then, it would panic once more.
 pub(super) fn ends_by_failure() -> bool {
@@ -99,17 +99,11 @@ macro_rules! thread_slot {
 }
 pub(crate) use thread_slot;
 
-/// Arms the slot itself: loom ends the locals of a thread in any order, so there must be but one that acts. What
-/// has no slot keeps blocks for reuse, and that is off.
+/// Arms the slot itself: loom ends the locals of a thread in any order, and answers for none of them meanwhile.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         fn $arm() {
             $slot.arm($end);
-        }
-    };
-    (fn $arm:ident() => $end:expr) => {
-        fn $arm() {
-            unreachable!("{:p}", $end as fn());
         }
     };
 }

@@ -20,7 +20,10 @@ pub(crate) const fn kept(_: Site) -> bool {
 
 /// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that an address
 /// sanitizer or valgrind sees each block freed.
-pub(crate) const REUSE: bool = !cfg!(stackholm_malloc);
+#[inline(always)]
+pub(crate) const fn reuse() -> bool {
+    !cfg!(stackholm_malloc)
+}
 
 /// Allocates, or ends the process as `Box` does.
 ///

@@ -21,7 +21,7 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(super) const STATICS: usize = 256;
 
 /// As outside models: see there.
-pub(crate) const REUSE: bool = !cfg!(stackholm_malloc);
+pub(super) const REUSE: bool = !cfg!(stackholm_malloc);
 
 /// A model that has failed is over at once; what it leaves is not looked at any more.
 pub(super) fn ends_by_failure() -> bool {
