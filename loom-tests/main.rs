@@ -6,6 +6,7 @@
 //! what covers it instead, is in `README.md` beside this file, with the table of all sites.
 #![cfg(stackholm_loom)]
 
+mod again;
 mod cells;
 mod counts;
 mod ends;

@@ -1,6 +1,6 @@
 //! How a model is run, and the values that notice what goes wrong with them.
 
-use stackholm::proof::{Site, has_failed, model_begins, model_failed, weakened};
+use stackholm::proof::{Site, blocks, has_failed, model_begins, model_failed, weakened};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 
@@ -24,11 +24,13 @@ impl Model {
         builder.max_branches = 20_000;
         let counted = orders.clone();
         builder.check(move || {
-            counted.fetch_add(1, Relaxed);
+            // The ends of threads come after that of a model.
+            assert!(counted.fetch_add(1, Relaxed) == 0 || blocks() == 0, "blocks that were not given back");
             model_begins();
             run();
             assert!(!has_failed(), "a task has failed, and its executor caught that");
         });
+        assert_eq!(blocks(), 0, "blocks that were not given back");
         let orders = orders.load(Relaxed);
         println!("{}: {orders} orders", self.name);
         orders

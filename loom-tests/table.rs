@@ -1,7 +1,7 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{cells, counts, ends, handover, runtime, shorten, tasks};
+use crate::{again, cells, counts, ends, handover, runtime, shorten, tasks};
 
 macro_rules! table {
     ($($file:ident: $($model:ident)+;)+) => {
@@ -16,6 +16,8 @@ table! {
     handover: source_goes_on receiver_changes_its_own prepared_for_two;
     shorten: values_against_structure shortened_while_others_hold_the_old_chain digest_above_a_shared_frame
         whole_on_a_stack plain_value_held_beside_its_stack;
+    again: entered_again_while_read entered_again_while_known_weakly entered_again_while_held handed_over_once_more
+        entered_on_what_lies_there_now entered_on_two_stacks;
     cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;
     ends: thread_ends_with_frames_entered value_releases_a_context;
     tasks: polled_here_then_there woken_before_swapped_out cancelled_while_polled;
