@@ -11,8 +11,10 @@ mod ends;
 #[path = "../loom-tests/executor.rs"]
 mod executor;
 mod handover;
+mod oracle;
 mod programs;
 mod support;
 mod table;
 mod tasks;
+mod variables;
 mod weak;

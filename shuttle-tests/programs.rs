@@ -1,27 +1,16 @@
 //! Random programs: each thread enters, leaves, sets, captures and hands over as it comes, and knows what it must see.
 //!
-//! The oracle of a stack is a list of numbers, one for each variable, and the lists that come back as checkpoints are
-//! left. Contexts, weak ones, stacks and prepared checkpoints go from thread to thread with the list that belongs to
-//! them.
+//! Contexts, weak ones, stacks and prepared checkpoints go from thread to thread with what they must show. Values enter
+//! scopes as they end, or panic; guards are forgotten, and dropped late or on another stack; process-wide values come and
+//! go.
 
-use crate::support::{Alive, Pile, Value, any, on_threads, scenarios};
+use crate::oracle::{Oracle, View};
+use crate::support::{Alive, Pile, Value, any, on_threads, scenarios, unharmed};
+use crate::variables::*;
 use stackholm::embed::Stack;
-use stackholm::{Checkpoint, Context, Entered, Prepared, Var, WeakContext};
+use stackholm::{Checkpoint, Context, Entered, Prepared, WeakContext};
+use std::mem::{forget, replace, take};
 use std::sync::Arc;
-
-static VALUES: [Var<Value>; 5] = [
-    Var::new("a"),
-    Var::new("b"),
-    Var::new("c"),
-    Var::new("stack").stays_on_stack(),
-    Var::new("checkpoint").stays_in_checkpoint(),
-];
-/// Enough for an index of two levels.
-static PLAIN: [Var<usize>; 40] = [const { Var::new("plain") }; 40];
-
-const STACK: usize = 3;
-const CHECKPOINT: usize = 4;
-const VARIABLES: usize = VALUES.len() + PLAIN.len();
 
 scenarios! {
     random_programs {
@@ -45,18 +34,19 @@ struct Busy(usize);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let bound = || (PLAIN[0].try_get().ok(), PLAIN[1].try_get().ok());
+        let (outer, inner) = busy();
+        let bound = || (outer.try_get().ok(), inner.try_get().ok());
         if !std::thread::panicking() {
-            PLAIN[0].sync_scope(self.0, || {
-                PLAIN[1].sync_scope(self.0, || assert_eq!(bound(), (Some(self.0), Some(self.0))));
+            outer.sync_scope(self.0, || {
+                inner.sync_scope(self.0, || assert_eq!(bound(), (Some(self.0), Some(self.0))));
                 assert_eq!(bound().0, Some(self.0));
             });
         }
     }
 }
 
-/// What each variable is bound to.
-type View = Vec<Option<usize>>;
+/// Variables and the numbers that they are bound to.
+type Bound = Vec<(usize, usize)>;
 
 /// What is on its way between threads.
 #[derive(Clone, Default)]
@@ -64,179 +54,195 @@ struct Ways {
     contexts: Pile<(View, Context)>,
     weak: Pile<(View, WeakContext)>,
     stacks: Pile<(Oracle, Stack)>,
-    prepared: Pile<(View, Arc<Prepared<'static>>)>,
+    prepared: Pile<(Bound, Arc<Prepared<'static>>)>,
     alive: Alive,
 }
 
-/// Any variable, the first ones more often.
-fn variable() -> usize {
-    if any(3) == 0 { any(VARIABLES) } else { any(VALUES.len() + 3) }
+/// Numbers of a thread begin here.
+const OF_THREAD: usize = 1_000_000;
+
+/// A thread, whichever stack it is busy with.
+#[derive(Default)]
+struct Hand {
+    thread: usize,
+    last: usize,
+    /// The process-wide value that it has given its variable.
+    global: Option<usize>,
+    /// The newest process-wide values that it has seen of others.
+    newest: [usize; THREADS],
 }
 
-fn read(i: usize) -> Option<usize> {
-    match i.checked_sub(VALUES.len()) {
-        None => VALUES[i].try_with(Value::number).ok(),
-        Some(i) => PLAIN[i].try_get().ok(),
+impl Hand {
+    fn number(&mut self) -> usize {
+        self.last += 1;
+        self.thread * OF_THREAD + self.last
+    }
+
+    /// What a read gives: what is bound, else the process-wide value, else the default.
+    fn check(&mut self, i: usize, bound: Option<usize>, read: Option<usize>) {
+        match (bound, owner(i)) {
+            (None, Some(owner)) if owner == self.thread => assert_eq!(read, self.global, "our own process-wide value"),
+            (None, Some(owner)) => {
+                if let Some(number) = read {
+                    assert_eq!(number / OF_THREAD, owner, "the process-wide value of another thread");
+                    assert!(number >= self.newest[owner], "an older one after a newer one");
+                    self.newest[owner] = number;
+                }
+            }
+            (bound, _) => assert_eq!(read, bound.or(default(i)), "variable {i} on a stack"),
+        }
+    }
+
+    fn change_global(&mut self, alive: &Alive) {
+        let (var, number) = (global_of(self.thread), self.number());
+        let set = any(3) != 0;
+        let old = if set { var.set_global(value(number, alive)) } else { var.clear_global() };
+        assert_eq!(old.as_deref().map(Value::number), self.global);
+        self.global = set.then_some(number);
+        unharmed(|| drop(old));
     }
 }
 
-fn read_in(context: &Context, i: usize) -> Option<usize> {
-    match i.checked_sub(VALUES.len()) {
-        None => context.get(&VALUES[i]).map(Value::number),
-        Some(i) => context.get(&PLAIN[i]).copied(),
+/// A value of that number, of any kind.
+fn value(number: usize, alive: &Alive) -> Value {
+    match any(8) {
+        0 | 1 => alive.keeping(number, Busy(number)),
+        2 => alive.panicking(number),
+        _ => alive.value(number),
     }
 }
 
 fn check_context(view: &View, context: &Context) {
-    for i in (0..VALUES.len()).chain((0..3).map(|_| variable())) {
-        assert_eq!(read_in(context, i), view[i], "variable {i} in a context");
-    }
-}
-
-/// What a context carries of a view.
-fn carried(view: &View) -> View {
-    let mut view = view.clone();
-    (view[STACK], view[CHECKPOINT]) = (None, None);
-    view
-}
-
-struct Level {
-    open: bool,
-    before: View,
-    /// What a variable shows when it is reset.
-    start: View,
-}
-
-/// A stack as it must be.
-struct Oracle {
-    seen: View,
-    levels: Vec<Level>,
-}
-
-impl Oracle {
-    fn new(seen: View, open: bool) -> Self {
-        let base = Level { open, before: seen.clone(), start: seen.clone() };
-        Oracle { seen, levels: vec![base] }
-    }
+    (0..9).chain((0..3).map(|_| any_variable())).for_each(|i| view.check(i, context));
 }
 
 /// What goes on on one thread, on its own stack or on one that it runs.
 struct Program {
-    seen: View,
-    levels: Vec<Level>,
+    hand: Hand,
+    oracle: Oracle,
     /// Of each level, unless it was forgotten.
     guards: Vec<Option<Entered>>,
     /// Guards of what has been left with something further out.
     late: Vec<Entered>,
-    next: usize,
 }
 
 impl Program {
-    fn on(Oracle { seen, levels }: Oracle, first: usize) -> Self {
-        let guards = levels.iter().map(|_| None).collect();
-        Program { seen, levels, guards, late: Vec::new(), next: first }
+    fn on(oracle: Oracle, hand: Hand) -> Self {
+        let guards = (0..oracle.levels()).map(|_| None).collect();
+        Program { hand, oracle, guards, late: Vec::new() }
     }
 
     /// Forgets the guards: what was not left now stays on the stack.
-    fn end(self) -> Oracle {
+    fn end(self) -> (Oracle, Hand) {
         drop(self.late);
-        self.guards.into_iter().for_each(std::mem::forget);
-        Oracle { seen: self.seen, levels: self.levels }
+        self.guards.into_iter().for_each(forget);
+        (self.oracle, self.hand)
     }
 
-    fn number(&mut self) -> usize {
-        self.next += 1;
-        self.next
+    fn check(&mut self, i: usize) {
+        let bound = self.oracle.see(i);
+        assert_eq!(variable(i).is_bound(), bound.is_some(), "whether variable {i} is bound");
+        assert_eq!(variable(i).depth(), self.oracle.depth(i), "how often variable {i} is bound");
+        self.hand.check(i, bound, variable(i).read());
     }
 
-    fn check(&self) {
-        let i = variable();
-        assert_eq!(read(i), self.seen[i], "variable {i} on a stack");
-    }
-
-    fn push(&mut self, open: bool, bound: &[(usize, usize)], start: Option<View>, guard: Entered) {
-        let before = self.seen.clone();
-        if let Some(view) = &start {
-            self.seen.clone_from(view);
-        }
-        self.seen[CHECKPOINT] = None;
-        let start = self.seen.clone();
-        bound.iter().for_each(|(i, number)| self.seen[*i] = Some(*number));
-        self.levels.push(Level { open, before, start });
+    fn push(&mut self, open: bool, view: Option<View>, guard: Entered) {
+        self.oracle.enter(open, view);
         self.guards.push(Some(guard));
     }
 
     fn enter(&mut self, i: usize, alive: &Alive) {
-        let number = self.number();
-        let guard = match i.checked_sub(VALUES.len()) {
-            None if any(4) == 0 => VALUES[i].enter(alive.keeping(number, Busy(number))),
-            None => VALUES[i].enter(alive.value(number)),
-            Some(i) => PLAIN[i].enter(number),
-        };
-        self.push(false, &[(i, number)], None, guard);
+        let number = self.hand.number();
+        let guard = variable(i).enter(number, || value(number, alive));
+        self.push(false, None, guard);
+        self.oracle.bind(i, Some(number));
     }
 
-    /// Leaves one of the levels that have a guard, and all inside it.
+    /// The levels that have a guard.
+    fn guarded(&self) -> Vec<usize> {
+        (0..self.guards.len()).filter(|i| self.guards[*i].is_some()).collect()
+    }
+
+    /// Leaves one of them, and all inside it.
     fn leave(&mut self) {
-        let guarded: Vec<_> = (0..self.guards.len()).filter(|i| self.guards[*i].is_some()).collect();
+        let guarded = self.guarded();
         let Some(last) = guarded.len().checked_sub(1) else { return };
         let i = guarded[if any(4) == 0 { any(guarded.len()) } else { last }];
         self.late.extend(self.guards.drain(i + 1..).flatten());
-        self.seen = self.levels.drain(i..).next().expect("it is there").before;
-        drop(self.guards.pop());
+        self.oracle.leave(i);
+        let guard = self.guards.pop();
+        unharmed(|| drop(guard));
+    }
+
+    /// Any guard, which is not kept any longer.
+    fn stray(&mut self) -> Option<Entered> {
+        let guarded = self.guarded();
+        if guarded.is_empty() { None } else { self.guards[guarded[any(guarded.len())]].take() }
     }
 
     /// Enters the same scopes a few times, one in another, as a loop does; some are captured.
     fn go_round(&mut self, ways: &Ways) {
-        let scopes: Vec<_> = (0..any(3) + 1).map(|_| variable()).collect();
+        let scopes: Vec<_> = (0..any(3) + 1).map(|_| any_variable()).collect();
         for _ in 0..any(6) {
             scopes.iter().for_each(|i| self.enter(*i, &ways.alive));
             if any(5) == 0 {
                 self.hand_on(ways);
             }
             for i in &scopes {
-                self.check();
+                self.check(any_variable());
                 self.leave();
-                assert_eq!(read(*i), self.seen[*i]);
+                self.check(*i);
             }
         }
     }
 
     fn change(&mut self, alive: &Alive) {
-        let top = self.levels.last().expect("there is a base");
-        let (i, number) = (variable(), self.next + 1);
-        let reset = top.start[i];
-        let (open, set) = (top.open, any(6));
-        let plain = i.checked_sub(VALUES.len());
-        let done = match (set, plain) {
-            (0, None) => VALUES[i].unset().is_ok(),
-            (0, Some(i)) => PLAIN[i].unset().is_ok(),
-            (1, None) => VALUES[i].reset().is_ok(),
-            (1, Some(i)) => PLAIN[i].reset().is_ok(),
-            (_, None) => VALUES[i].set(alive.value(number)).is_ok(),
-            (_, Some(i)) => PLAIN[i].set(number).is_ok(),
-        };
-        assert_eq!(done, open);
-        if open {
-            self.seen[i] = [None, reset].get(set).copied().unwrap_or(Some(number));
-            self.next = number;
+        let (i, number, kind) = (any_variable(), self.hand.number(), any(8));
+        let mut there = None;
+        let done = unharmed(|| match kind {
+            0 => variable(i).unset().is_ok(),
+            1 => variable(i).reset().is_ok(),
+            2 | 3 => variable(i).pop().map(|popped| there = Some(popped)).is_ok(),
+            _ => variable(i).set(number, || value(number, alive)),
+        });
+        let open = self.oracle.is_open();
+        assert_eq!(done.unwrap_or(open), open);
+        if !open {
+            return;
+        }
+        match kind {
+            0 => self.oracle.bind(i, None),
+            1 => self.oracle.reset(i),
+            2 | 3 => {
+                let popped = self.oracle.pop(i);
+                assert_eq!(there.unwrap_or(popped), popped, "whether there was one to pop");
+            }
+            _ => self.oracle.bind(i, Some(number)),
         }
     }
 
     /// Leaves something in the middle of a read.
     fn leave_within(&mut self) {
-        let i = any(VALUES.len());
-        let seen = self.seen[i];
-        let read = VALUES[i].try_with(|value| {
-            self.leave();
-            value.number()
+        let i = any_value();
+        let (bound, mut read) = (self.oracle.see(i), None);
+        let Variable::Value(var) = variable(i) else { unreachable!("it has values") };
+        unharmed(|| {
+            var.try_with(|value| {
+                self.leave();
+                if i == 5 + self.hand.thread {
+                    unharmed(|| drop(var.clear_global()));
+                }
+                read = Some(value.number());
+            })
         });
-        assert_eq!(read.ok(), seen);
+        self.hand.check(i, bound, read);
+        if i == 5 + self.hand.thread && read.is_some() {
+            self.hand.global = None;
+        }
     }
 
     fn hand_on(&mut self, ways: &Ways) {
-        let view = carried(&self.seen);
-        let context = Context::current();
+        let (view, context) = (self.oracle.capture(), Context::current());
         if any(2) == 0 {
             ways.weak.put((view.clone(), context.downgrade()));
         }
@@ -246,84 +252,97 @@ impl Program {
     }
 
     fn take_over(&mut self, ways: &Ways) {
-        let Some((mut view, mut context)) = ways.contexts.take() else { return };
+        let Some((view, context)) = ways.contexts.take() else { return };
         check_context(&view, &context);
         match any(6) {
-            0 => drop(context),
+            0 => drop(unharmed(|| drop(context))),
             1 => {
                 ways.contexts.put((view.clone(), context.clone()));
-                self.push(true, &[], Some(view), context.enter());
+                self.push(true, Some(view), context.enter());
             }
-            2 => self.push(true, &[], Some(view), context.enter()),
+            2 => self.push(true, Some(view), context.enter()),
             3 => ways.stacks.put((Oracle::new(view, true), Stack::on(context))),
-            _ => {
-                for _ in 0..any(2) * 40 + 1 {
-                    let (i, number) = (any(3), self.number());
-                    (context, view[i]) = match any(6) {
-                        0 => (context.without(&VALUES[i]), None),
-                        _ => (context.with(&VALUES[i], ways.alive.value(number)), Some(number)),
-                    };
-                    let (i, number) = (any(PLAIN.len()), self.number());
-                    context = context.with(&PLAIN[i], number);
-                    view[VALUES.len() + i] = Some(number);
-                }
-                ways.contexts.put((view, context));
-            }
+            _ => ways.contexts.put(self.grown(view, context, &ways.alive)),
         }
     }
 
-    /// Goes on with the program of another stack for a while.
+    /// A context with a few more bindings, or many.
+    fn grown(&mut self, mut view: View, mut context: Context, alive: &Alive) -> (View, Context) {
+        for _ in 0..any(2) * 40 + 1 {
+            let ((i, var), number) = (any_common(), self.hand.number());
+            let (mask, (other, plain)) = (any(6) == 0, any_plain());
+            let next = if mask { context.without(var) } else { context.with(var, value(number, alive)) };
+            let next = next.with(plain, number);
+            view.bind(i, (!mask).then_some(number));
+            view.bind(other, Some(number));
+            let old = replace(&mut context, next);
+            unharmed(|| drop(old));
+        }
+        (view, context)
+    }
+
+    /// Goes on with the program of another stack for a while. A guard of this one finds nothing there.
     fn run_another(&mut self, ways: &Ways) {
         let Some((oracle, mut stack)) = ways.stacks.take() else { return };
-        let oracle = stack.run(|| {
-            let mut program = Program::on(oracle, self.next);
+        let stray = if any(3) == 0 { self.stray() } else { None };
+        let hand = take(&mut self.hand);
+        let (oracle, hand) = stack.run(|| {
+            let mut program = Program::on(oracle, hand);
             (0..any(6)).for_each(|_| program.step(ways, false));
-            self.next = program.next;
+            drop(stray);
+            program.check(any_variable());
             program.end()
         });
-        if any(5) != 0 {
+        self.hand = hand;
+        if any(5) == 0 {
+            unharmed(|| drop(stack));
+        } else {
             ways.stacks.put((oracle, stack));
         }
     }
 
     fn prepared(&mut self, ways: &Ways) {
-        let (view, prepared) = ways.prepared.take().unwrap_or_else(|| {
-            let (i, number, other) = (any(3), self.number(), any(PLAIN.len()));
-            let mut view = vec![None; VARIABLES];
-            (view[i], view[VALUES.len() + other]) = (Some(number), Some(number));
-            let prepared = Checkpoint::prepare().set(&VALUES[i], ways.alive.value(number)).set(&PLAIN[other], number);
-            (view, Arc::new(prepared))
+        let (bound, prepared) = ways.prepared.take().unwrap_or_else(|| {
+            let ((i, var), number, (other, plain)) = (any_common(), self.hand.number(), any_plain());
+            let prepared = Checkpoint::prepare().set(var, value(number, &ways.alive)).set(plain, number);
+            (vec![(i, number), (other, number)], Arc::new(prepared))
         });
         if any(3) != 0 {
-            ways.prepared.put((view.clone(), prepared.clone()));
+            ways.prepared.put((bound.clone(), prepared.clone()));
         }
-        let bound: Vec<_> = (0..VARIABLES).filter_map(|i| Some((i, view[i]?))).collect();
-        self.push(true, &bound, None, prepared.enter());
+        self.push(true, None, prepared.enter());
+        bound.iter().for_each(|(i, number)| self.oracle.bind(*i, Some(*number)));
+        unharmed(|| drop(prepared));
+    }
+
+    fn rise(&mut self, ways: &Ways) {
+        let Some((view, weak)) = ways.weak.take() else { return };
+        let context = weak.upgrade();
+        context.iter().for_each(|context| check_context(&view, context));
+        unharmed(|| drop(context));
     }
 
     fn step(&mut self, ways: &Ways, outermost: bool) {
-        match any(20) {
-            0..=2 => self.enter(variable(), &ways.alive),
+        match any(24) {
+            0..=2 => self.enter(any_variable(), &ways.alive),
             3 => self.go_round(ways),
-            4 => self.push(true, &[], None, Checkpoint::enter()),
+            4 => self.push(true, None, Checkpoint::enter()),
             5..=7 => self.change(&ways.alive),
             // Often enough for a digest, and for a whole index.
             8 if any(4) == 0 => (0..60).for_each(|_| self.change(&ways.alive)),
-            9 if any(6) == 0 => (0..40).for_each(|_| self.enter(variable(), &ways.alive)),
+            9 if any(6) == 0 => (0..40).for_each(|_| self.enter(any_variable(), &ways.alive)),
             8..=10 => self.leave(),
             11 => drop(self.late.pop()),
             12 => self.leave_within(),
             13..=14 => self.hand_on(ways),
             15..=16 => self.take_over(ways),
-            17 => {
-                if let Some((view, weak)) = ways.weak.take() {
-                    weak.upgrade().iter().for_each(|context| check_context(&view, context));
-                }
-            }
+            17 => self.rise(ways),
             18 if outermost => self.run_another(ways),
+            19 if any(2) == 0 => forget(self.stray()),
+            20 => self.hand.change_global(&ways.alive),
             _ => self.prepared(ways),
         }
-        self.check();
+        self.check(any_variable());
     }
 }
 
@@ -332,23 +351,24 @@ pub(crate) fn random_programs() {
     let ways = Ways::default();
     let alive = ways.alive.clone();
     let theirs = ways.clone();
-    on_threads(3, move |thread| {
-        let mut program = Program::on(Oracle::new(vec![None; VARIABLES], false), thread * 1_000_000);
+    on_threads(THREADS, move |thread| {
+        let mut program = Program::on(Oracle::new(View::empty(), false), Hand { thread, ..Hand::default() });
         (0..40).for_each(|_| program.step(&theirs, true));
         if any(2) == 0 {
-            while program.levels.len() > 1 {
+            while !program.guarded().is_empty() {
                 program.leave();
-                program.check();
+                program.check(any_variable());
             }
         }
         // The thread leaves the rest itself, as it ends.
         program.end();
+        drop(global_of(thread).clear_global());
     });
     while let Some((view, context)) = ways.contexts.take() {
         check_context(&view, &context);
     }
     while let Some((oracle, mut stack)) = ways.stacks.take() {
-        stack.run(|| (0..VARIABLES).for_each(|i| assert_eq!(read(i), oracle.seen[i])));
+        stack.run(|| (0..NUMBER).for_each(|i| assert_eq!(variable(i).read(), oracle.see(i).or(default(i)))));
     }
     drop(ways);
     assert_eq!(alive.now(), 0);

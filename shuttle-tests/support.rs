@@ -7,6 +7,8 @@ use shuttle::thread::{JoinHandle, sleep, spawn};
 use shuttle::{Config, MaxSteps, Runner};
 use stackholm::Context;
 use stackholm::proof::{blocks, has_failed, model_begins, model_failed};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -127,6 +129,11 @@ impl Alive {
         value
     }
 
+    /// A value whose drop panics, if that is of no harm.
+    pub(crate) fn panicking(&self, number: usize) -> Value {
+        self.keeping(number, Bang)
+    }
+
     pub(crate) fn now(&self) -> usize {
         self.0.load(Relaxed)
     }
@@ -155,6 +162,37 @@ impl Drop for Value {
         let ended = self.ended.swap(true, Relaxed);
         assert!(!ended || std::thread::panicking(), "ended twice");
         self.alive.fetch_sub(1, Relaxed);
+    }
+}
+
+shuttle::thread_local! {
+    /// Whether the thread catches what values throw as they end.
+    static CATCHES: Cell<bool> = Cell::new(false);
+}
+
+/// Owned by a value that panics as it ends.
+struct Bang;
+
+/// What it panics with.
+struct Harmless;
+
+impl Drop for Bang {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && CATCHES.try_with(Cell::take).unwrap_or(false) {
+            resume_unwind(Box::new(Harmless));
+        }
+    }
+}
+
+/// Calls `f`, in which a value may panic as it ends; then there is no result, and no harm.
+pub(crate) fn unharmed<R>(f: impl FnOnce() -> R) -> Option<R> {
+    let before = CATCHES.with(|catches| catches.replace(true));
+    let result = catch_unwind(AssertUnwindSafe(f));
+    CATCHES.with(|catches| catches.set(before));
+    match result {
+        Ok(result) => Some(result),
+        Err(panic) if panic.is::<Harmless>() => None,
+        Err(panic) => resume_unwind(panic),
     }
 }
 
