@@ -1,6 +1,7 @@
 //! What all threads share: process-wide values, a base, ids.
 
-use crate::support::{Alive, Value, any, on_threads, scenarios};
+use crate::support::{Alive, Pile, Value, any, on_threads, scenarios};
+use stackholm::embed::Stack;
 use stackholm::{Context, ContextCell, Var};
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ scenarios! {
         control_first_use_agrees: FirstUseAgrees,
         control_first_use_is_one_step: FirstUse,
         control_next_id_is_one_step: NextId,
+    }
+    guards_dropped_on_the_stacks_of_others {
+        control_next_block_is_one_step: NextBlock,
     }
 }
 
@@ -73,4 +77,38 @@ pub(crate) fn many_variables_first_used_at_once() {
             }
         });
     });
+}
+
+/// Threads hand each other stacks with frames on them, and drop guards of their own there: that leaves nothing, for no
+/// number is given to two.
+pub(crate) fn guards_dropped_on_the_stacks_of_others() {
+    let (alive, pile) = (Alive::default(), Pile::<(usize, Stack)>::default());
+    let (theirs, stacks) = (alive.clone(), pile.clone());
+    on_threads(4, move |thread| {
+        let mut guards = Vec::new();
+        for turn in 0..8 {
+            let number = 100 * thread + turn;
+            if any(2) == 0 {
+                let mut stack = Stack::new();
+                stack.run(|| std::mem::forget(A.enter(theirs.value(number))));
+                stacks.put((number, stack));
+            } else {
+                guards.push(B.enter(theirs.value(number)));
+            }
+            let Some((number, mut stack)) = stacks.take() else { continue };
+            let ours = B.try_with(Value::number).ok();
+            stack.run(|| {
+                drop(guards.pop());
+                assert_eq!(A.try_with(Value::number).ok(), Some(number));
+            });
+            assert_eq!(stack.get(&A).map(Value::number), Some(number));
+            assert_eq!(B.try_with(Value::number).ok(), ours);
+            stacks.put((number, stack));
+        }
+        guards.into_iter().for_each(std::mem::forget);
+    });
+    while let Some((number, stack)) = pile.take() {
+        assert_eq!(stack.get(&A).map(Value::number), Some(number));
+    }
+    assert_eq!(alive.now(), 0);
 }

@@ -1,6 +1,6 @@
 //! Hand-over among many: what was captured stays as it was, whoever goes on from it and wherever it ends.
 
-use crate::support::{Alive, Numbered, Pile, Value, on_threads, scenarios};
+use crate::support::{Alive, Numbered, Pile, Value, any, on_threads, scenarios};
 use stackholm::{Checkpoint, Context, Var};
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ static A: Var<Value> = Var::new("a");
 static B: Var<Value> = Var::new("b");
 static C: Var<Value> = Var::new("c");
 static N: Var<usize> = Var::new("n");
+/// Enough for an index that is not written whole by every frame whose chain has outgrown it.
+static MANY: [Var<Value>; 40] = [const { Var::new("many") }; 40];
 
 scenarios! {
     many_threads_on_one_base {
@@ -26,6 +28,11 @@ scenarios! {
     contexts_that_grow_from_hand_to_hand {
         control_whole_counts_values: WholeHolds,
         control_whole_gives_values: EndGivesValues,
+    }
+    large_contexts_that_grow {
+        control_large_whole_counts_values: WholeHolds,
+        control_large_whole_gives_values: EndGivesValues,
+        control_large_only_one_ends: LastEnds,
     }
     prepared_for_many {
         control_prepared_counts: HeldTakes,
@@ -121,6 +128,41 @@ pub(crate) fn contexts_that_grow_from_hand_to_hand() {
         shows(&context);
     }
     assert_eq!(alive.now(), 0);
+}
+
+/// As before, with so many variables that threads take turns to write the index anew.
+pub(crate) fn large_contexts_that_grow() {
+    let (alive, pile) = (Alive::default(), Pile::<Numbered>::default());
+    let bind = |context: Context, i: usize, number| context.with(&MANY[i % MANY.len()], alive.value(number));
+    // A few frames short of the length at which the first one is due.
+    let base = (0..110).fold(Context::empty(), |context, i| bind(context, i, i % MANY.len()));
+    pile.put((0, base.clone()));
+    pile.put((0, base));
+    let (theirs, grown) = (alive.clone(), pile.clone());
+    on_threads(3, move |thread| {
+        for turn in 0..8 {
+            let Some((last, mut context)) = grown.take() else { continue };
+            assert_eq!(context.get(&MANY[0]).map(Value::number), Some(last));
+            let i = any(MANY.len() - 1) + 1;
+            assert_eq!(context.get(&MANY[i]).map(Value::number), Some(i));
+            let number = 100 * thread + turn + MANY.len();
+            for _ in 0..any(4) + 1 {
+                context = context.with(&MANY[i], theirs.value(i)).with(&MANY[0], theirs.value(number));
+            }
+            grown.put((number, context));
+        }
+    });
+    while let Some((number, context)) = pile.take() {
+        let shown = (0..MANY.len()).map(|i| context.get(&MANY[i]).map(Value::number));
+        assert!(shown.eq((0..MANY.len()).map(|i| Some(if i == 0 { number } else { i }))));
+    }
+    assert_eq!(alive.now(), 0);
+}
+
+/// Whose turn it is decides what is written when, and nothing else: a control that must not fail.
+#[test]
+fn nothing_rests_on_the_turns() {
+    assert!(!crate::table::fails(stackholm::proof::Site::NextTurn, "large_contexts_that_grow"));
 }
 
 /// One checkpoint is prepared and entered by all, at once; its values end with the last of all.

@@ -16,10 +16,11 @@ macro_rules! table {
 
 table! {
     handover: many_threads_on_one_base 2000 a_checkpoint_changed_often 1000 contexts_that_grow_from_hand_to_hand 1000
-        prepared_for_many 2000;
+        large_contexts_that_grow 1000 prepared_for_many 2000;
     again: scopes_entered_again 2000;
     weak: weak_contexts_against_last_drops 2000;
-    cells: values_swapped_while_read 2000 many_variables_first_used_at_once 1000;
+    cells: values_swapped_while_read 2000 many_variables_first_used_at_once 1000
+        guards_dropped_on_the_stacks_of_others 1000;
     ends: threads_end_with_frames_entered 2000 values_that_keep_contexts 1000;
     programs: random_programs 2000;
     tasks: a_hundred_tasks_on_a_pool 1000 cancels_against_polls 1000 wrapped_futures_that_migrate 1000;
