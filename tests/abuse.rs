@@ -2,6 +2,7 @@
 //! allocations that fail, forks, and panics within panics.
 //!
 //! What ends a process runs in a child: the test starts itself once more, with a variable of the environment set.
+//! Built for another machine, it is started through the emulator that `STACKHOLM_RUNNER` names.
 #![expect(unsafe_code, reason = "a global allocator that fails, and fork")]
 
 use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};
@@ -39,6 +40,17 @@ fn nothing_is_left() {
 
 const CHILD: &str = "STACKHOLM_ABUSE";
 
+/// Starts this program, through the emulator if one is named.
+fn this_program() -> Command {
+    let program = std::env::current_exe().unwrap();
+    let runner = std::env::var("STACKHOLM_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    let Some(emulator) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.args(words).arg(program);
+    command
+}
+
 /// Runs `body` in a child process, in which `test` is the only test; `None` there, should `body` come back.
 fn in_a_child(test: &str, body: impl FnOnce(&str)) -> Option<impl Fn(&str) -> Output> {
     if let Ok(argument) = std::env::var(CHILD) {
@@ -47,7 +59,7 @@ fn in_a_child(test: &str, body: impl FnOnce(&str)) -> Option<impl Fn(&str) -> Ou
     }
     let test = String::from(test);
     Some(move |argument: &str| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = this_program();
         child.args([&test, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, argument);
         child.output().unwrap()
     })
