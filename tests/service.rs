@@ -34,12 +34,12 @@ fn every_request_keeps_its_values_at_every_hop_and_leaves_none() {
 
 #[test]
 fn each_way_of_carrying_answers_the_same_requests() {
-    let verdict = run(&["--requests", "120", "--compare"]);
+    let verdict = run(&["--requests", "150", "--compare"]);
     assert!(verdict.travels.is_none());
     assert_eq!(verdict.faults(), Vec::<String>::new());
     let comparison = verdict.comparison.expect("is asked for");
     let ends: Vec<_> = comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
-    assert_eq!(ends, [(30, 30); 4]);
+    assert_eq!(ends, [(30, 30); 5]);
 }
 
 #[test]

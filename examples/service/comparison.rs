@@ -27,7 +27,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     /// To be taken when the services have been shut down: what is alive then is alive for ever.
-    pub(crate) fn new(lanes: [Lane; 4], apps: &Apps) -> Self {
+    pub(crate) fn new(lanes: [Lane; Way::ALL.len()], apps: &Apps) -> Self {
         Comparison { columns: lanes.into_iter().map(|lane| Column::new(lane, apps)).collect() }
     }
 
@@ -96,7 +96,7 @@ impl Column {
 /// The table, and the ratios.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [contexts, by_hand, again, nothing] = Way::ALL.map(|way| self.of(way));
+        let [contexts, arguments, record, again, nothing] = Way::ALL.map(|way| self.of(way));
         let requests = self.tallies().map(Tally::requests).sum();
         writeln!(
             f,
@@ -110,18 +110,20 @@ impl fmt::Display for Comparison {
         )?;
         writeln!(f, "{}", self.table())?;
         let pairs = [
-            ("contexts to by hand", contexts, by_hand),
-            ("by hand to by hand", again, by_hand),
+            ("contexts to ten arguments", contexts, arguments),
+            ("contexts to one record", contexts, record),
+            ("one record to one record", again, record),
             ("contexts to nothing", contexts, nothing),
-            ("by hand to nothing", by_hand, nothing),
+            ("ten arguments to nothing", arguments, nothing),
+            ("one record to nothing", record, nothing),
         ];
         for (name, ours, theirs) in pairs {
-            writeln!(f, "throughput, {name:<20} {}", Ratio::of(&ours.rates, &theirs.rates))?;
+            writeln!(f, "throughput, {name:<25} {}", Ratio::of(&ours.rates, &theirs.rates))?;
         }
         for (name, ours, theirs) in pairs {
             if let (Some(ours), Some(theirs)) = (ours.processor_each(), theirs.processor_each()) {
                 let more = (ours.as_secs_f64() - theirs.as_secs_f64()) * 1e6;
-                writeln!(f, "processor,  {name:<20} {:.3} ×, {more:+.1} µs a request", ours.div_duration_f64(theirs))?;
+                writeln!(f, "processor,  {name:<25} {:.3} ×, {more:+.1} µs a request", ours.div_duration_f64(theirs))?;
             }
         }
         Ok(())

@@ -11,8 +11,8 @@
 //! Ten variables come with each request. It crosses every boundary at which context is usually lost: the layer, the
 //! extractors, tasks, timers, pools, threads, channels, rayon, streams, and its body; at each hop the variables are
 //! compared with what the headers said. Some clients go away half-way, some requests panic. In the end nothing may
-//! have been wrong and nothing be alive. Then a handler of six hops is run in three ways: with contexts, with values
-//! passed by hand, and with none, to see what each costs.
+//! have been wrong and nothing be alive. Then a handler of six hops is run in four ways: with contexts, with ten
+//! arguments, with one record passed by hand, and with nothing, to see what each costs.
 //!
 //! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/` are the long way,
 //! one function for each boundary; `six.rs` is what is measured; `visit.rs` is the check.
@@ -138,7 +138,7 @@ fn serve() -> io::Result<()> {
     println!("Your headers come back from every hop; those of others never do:\n");
     println!("  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n", server.address, App::PATH);
     println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
-    println!("Six hops only: /contexts, and other ways of carrying: /by-hand and /nothing. Ctrl-C ends it.");
+    println!("Six hops only: /contexts, and other ways of carrying: /arguments, /record and /nothing. Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);
     println!("\n{} values are alive.", apps.long().census.alive());

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "service", version)]
 pub(crate) struct Options {
-    /// How many requests to make, the long way and in the comparison [default: 6000 and 48000, or what 22 seconds allow]
+    /// How many requests to make, the long way and in the comparison [default: 6000 and 60000, or what 22 seconds allow]
     #[arg(long)]
     pub(crate) requests: Option<u64>,
 
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
 
     /// In how many rounds the ways of carrying take turns
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
 
     /// Nothing but the comparison of the ways of carrying

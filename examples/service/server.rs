@@ -2,7 +2,7 @@
 //! whose requests of HTTP/2 begin with nothing.
 
 use super::app::App;
-use super::by_hand::ByHand;
+use super::by_hand::{Arguments, ByHand, Record};
 use super::contexts::Contexts;
 use super::courier::Courier;
 use super::nothing::Nothing;
@@ -24,14 +24,15 @@ use tokio::task::yield_now;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {
     Contexts,
-    ByHand,
+    Arguments,
+    Record,
     /// The same once more: what it differs by is chance.
     Again,
     Nothing,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 4] = [Way::Contexts, Way::ByHand, Way::Again, Way::Nothing];
+    pub(crate) const ALL: [Way; 5] = [Way::Contexts, Way::Arguments, Way::Record, Way::Again, Way::Nothing];
 }
 
 /// What the requests of each service share.
@@ -56,7 +57,8 @@ impl Apps {
         Arc::clone(&self.long)
             .router(courier)
             .merge(app(Way::Contexts).measured_router::<Contexts>())
-            .merge(app(Way::ByHand).measured_router::<ByHand>())
+            .merge(app(Way::Arguments).measured_router::<ByHand<Arguments>>())
+            .merge(app(Way::Record).measured_router::<ByHand<Record>>())
             .merge(app(Way::Nothing).measured_router::<Nothing>())
     }
 }
