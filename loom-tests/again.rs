@@ -88,21 +88,23 @@ pub(crate) fn entered_again_while_held() {
     reader.join().unwrap();
 }
 
-/// A scope that is entered again is captured again, and two threads have both.
+/// A scope that is entered again is captured again, with another one above it; two threads have both contexts.
 pub(crate) fn handed_over_once_more() {
     model_reuses();
     enter(0);
     assert_eq!(blocks(), 1, "it is kept");
     let hand_over = |number| {
-        let entered = N.enter(number);
         let context = Context::current();
-        let reader = spawn(move || assert_eq!(context.get(&N), Some(&number)));
-        drop(entered);
-        reader
+        spawn(move || assert_eq!(context.get(&N), Some(&number)))
     };
-    let readers = [hand_over(1), hand_over(2)];
-    enter(3);
-    readers.into_iter().for_each(|reader| reader.join().unwrap());
+    let entered = N.enter(1);
+    let first = hand_over(1);
+    drop(entered);
+    let entered = N.enter(2);
+    let second = M.sync_scope(3, || hand_over(2));
+    drop(entered);
+    enter(4);
+    [first, second].into_iter().for_each(|reader| reader.join().unwrap());
 }
 
 /// A scope is not entered again on another frame, be it in the same block as the one that it was on.
