@@ -1,6 +1,6 @@
 //! How a model is run, and the values that notice what goes wrong with them.
 
-use stackholm::proof::{Site, blocks, has_failed, model_begins, model_failed, weakened};
+use stackholm::proof::{Site, blocks, has_failed, model_begins, model_failed, model_reuses, weakened};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 
@@ -18,6 +18,15 @@ impl Model {
 
     /// Runs it in every order; says in how many.
     pub(crate) fn check(self) -> usize {
+        self.check_after(|| {})
+    }
+
+    /// Runs it as a program runs, in which freed blocks are kept for the next frames.
+    pub(crate) fn check_reusing(self) -> usize {
+        self.check_after(model_reuses)
+    }
+
+    fn check_after(self, first: fn()) -> usize {
         listen();
         let (orders, run) = (Arc::new(AtomicUsize::new(0)), self.run);
         let mut builder = loom::model::Builder::new();
@@ -27,6 +36,7 @@ impl Model {
             // The ends of threads come after that of a model.
             assert!(counted.fetch_add(1, Relaxed) == 0 || blocks() == 0, "blocks that were not given back");
             model_begins();
+            first();
             run();
             assert!(!has_failed(), "a task has failed, and its executor caught that");
         });

@@ -28,3 +28,11 @@ table! {
 pub(crate) fn model(name: &str) -> Model {
     *MODELS.iter().find(|model| model.name == name).expect("every model is in the table")
 }
+
+#[test]
+fn every_model_passes_with_blocks_kept_for_reuse_too() {
+    for model in MODELS {
+        println!("{}, with blocks kept:", model.name);
+        model.check_reusing();
+    }
+}
