@@ -7,6 +7,7 @@
 #![cfg(stackholm_loom)]
 
 mod again;
+mod bundles;
 mod cells;
 mod counts;
 mod ends;

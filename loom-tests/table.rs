@@ -1,7 +1,7 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{again, cells, counts, ends, handover, runtime, shorten, tasks};
+use crate::{again, bundles, cells, counts, ends, handover, runtime, shorten, tasks};
 
 macro_rules! table {
     ($($file:ident: $($model:ident)+;)+) => {
@@ -18,6 +18,9 @@ table! {
         whole_on_a_stack plain_value_held_beside_its_stack;
     again: entered_again_while_read entered_again_while_known_weakly entered_again_while_held handed_over_once_more
         entered_on_what_lies_there_now entered_on_two_stacks;
+    bundles: several_left_while_read several_left_on_what_was_inherited several_shortened_while_left
+        several_kept_one_by_one several_below_a_whole_index several_known_weakly_while_left stack_dropped_while_read
+        future_dropped_while_read;
     cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;
     ends: thread_ends_with_frames_entered value_releases_a_context;
     tasks: polled_here_then_there woken_before_swapped_out cancelled_while_polled;

@@ -6,6 +6,7 @@
 #![cfg(stackholm_shuttle)]
 
 mod again;
+mod bundles;
 mod cells;
 mod ends;
 #[path = "../loom-tests/executor.rs"]

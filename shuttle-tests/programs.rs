@@ -8,7 +8,7 @@ use crate::oracle::{Oracle, View};
 use crate::support::{Alive, Pile, Value, any, on_threads, scenarios, unharmed};
 use crate::variables::*;
 use stackholm::embed::Stack;
-use stackholm::{Checkpoint, Context, Entered, Prepared, WeakContext};
+use stackholm::{Checkpoint, Context, Entered, Prepared, Scope, WeakContext};
 use std::mem::{forget, replace, take};
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ scenarios! {
         control_programs_upgrade_looks: UpgradeLooks,
         control_programs_downgrade_takes: DowngradeTakes,
         control_programs_end_gives_values: EndGivesValues,
+        control_programs_leave_takes_below: LeaveTakesBelow,
+        control_programs_left_to_looks: LeftToLooks,
+        control_programs_inner_gives_block: InnerGivesBlock,
     }
 }
 
@@ -156,6 +159,26 @@ impl Program {
         let guard = variable(i).enter(number, || value(number, alive));
         self.push(false, None, guard);
         self.oracle.bind(i, Some(number));
+    }
+
+    /// Enters a scope of several bindings, and perhaps a mask; the last one of a variable counts.
+    fn enter_several(&mut self, alive: &Alive) {
+        let masks = any(6) == 0;
+        let mut bound = Vec::new();
+        let mut item = || {
+            let (i, number) = (any_variable(), self.hand.number());
+            let mask = masks && any(2) == 0;
+            bound.push((i, (!mask).then_some(number)));
+            variable(i).item(number, mask, || value(number, alive))
+        };
+        let (first, second) = (item(), item());
+        let third = if any(2) == 0 { Some(item()) } else { None };
+        let guard = and!(Scope::new(), first, two => and!(two, second, three => match third {
+            None => three.enter(),
+            Some(third) => and!(three, third, all => all.enter()),
+        }));
+        self.push(false, None, guard);
+        bound.into_iter().for_each(|(i, number)| self.oracle.bind(i, number));
     }
 
     /// The levels that have a guard.
@@ -323,8 +346,9 @@ impl Program {
     }
 
     fn step(&mut self, ways: &Ways, outermost: bool) {
-        match any(24) {
+        match any(28) {
             0..=2 => self.enter(any_variable(), &ways.alive),
+            23..=26 => self.enter_several(&ways.alive),
             3 => self.go_round(ways),
             4 => self.push(true, None, Checkpoint::enter()),
             5..=7 => self.change(&ways.alive),

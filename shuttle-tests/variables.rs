@@ -42,6 +42,38 @@ macro_rules! either {
     };
 }
 
+/// What a scope binds, or masks.
+pub(crate) enum Item {
+    Value(&'static Var<Value>, Value),
+    Plain(&'static Var<usize>, usize),
+    Mask(Variable),
+}
+
+/// Goes on with a scope that has one more item. Each item makes another type of scope.
+macro_rules! and {
+    ($scope:expr, $item:expr, $more:ident => $result:expr) => {
+        match $item {
+            Item::Value(var, value) => {
+                let $more = $scope.set(var, value);
+                $result
+            }
+            Item::Plain(var, number) => {
+                let $more = $scope.set(var, number);
+                $result
+            }
+            Item::Mask(Variable::Value(var)) => {
+                let $more = $scope.unset(var);
+                $result
+            }
+            Item::Mask(Variable::Plain(var)) => {
+                let $more = $scope.unset(var);
+                $result
+            }
+        }
+    };
+}
+pub(crate) use and;
+
 #[derive(Clone, Copy)]
 pub(crate) enum Variable {
     Value(&'static Var<Value>),
@@ -129,6 +161,14 @@ impl Variable {
         match self {
             Variable::Value(var) => var.enter(value()),
             Variable::Plain(var) => var.enter(number),
+        }
+    }
+
+    pub(crate) fn item(self, number: usize, mask: bool, value: impl FnOnce() -> Value) -> Item {
+        match self {
+            _ if mask => Item::Mask(self),
+            Variable::Value(var) => Item::Value(var, value()),
+            Variable::Plain(var) => Item::Plain(var, number),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Blocks of bindings: `Checkpoint` (open) and `Scope` (sealed).
 
-use crate::chain::{Begins, Held, Spine, current, hold_value};
+use crate::chain::{Begins, Binder, Held, Plan, Shape, Spine, current, hold_value};
 use crate::entered::Entered;
 use crate::error::Place;
 use crate::future::InContext;
@@ -159,7 +159,9 @@ impl fmt::Debug for Prepared<'_> {
 /// A block whose bindings are given beforehand, all at once, and cannot be changed from inside.
 ///
 /// Equals the nested single scopes: of two bindings of one variable the last wins, and the values were made
-/// outside. One allocation for each binding, none besides.
+/// outside. One allocation for all bindings together, where the index has room for them in one node (up to 32
+/// variables are visible, and no two meet in a slot), and their names are static; else one for each. What shares an
+/// allocation is freed with the last of it: a value that is kept alone keeps the room of the others, not their values.
 ///
 /// # Examples
 /// ```
@@ -215,9 +217,9 @@ impl<B: Bindings> Scope<B> {
     }
 
     fn begin(self, spine: &Spine, begins: Begins, place: Place) {
-        if self.bindings.bind(spine, begins) == begins {
-            spine.mark(begins, place);
-        }
+        let mut binder = spine.binder(begins, B::SHAPE, |plan| self.bindings.plan(plan));
+        self.bindings.bind(&mut binder);
+        binder.finish(place);
     }
 
     /// Calls `f` inside the scope.
@@ -250,13 +252,21 @@ pub trait Bindings: sealed::Bindings {}
 impl<B: sealed::Bindings> Bindings for B {}
 
 mod sealed {
-    use crate::chain::{Begins, Spine};
+    use crate::chain::{Binder, Plan, Shape};
 
     #[expect(private_interfaces, reason = "nobody outside can name this trait")]
     pub trait Bindings {
-        /// Binds all on `spine`; the first one begins the scope. Gives what is then still to begin.
+        /// What they are, as far as their types say.
         #[doc(hidden)]
-        fn bind(self, spine: &Spine, begins: Begins) -> Begins;
+        const SHAPE: Shape;
+
+        /// Says what is going to be bound.
+        #[doc(hidden)]
+        fn plan(&self, plan: &mut Plan);
+
+        /// Binds all, in the same order.
+        #[doc(hidden)]
+        fn bind(self, binder: &mut Binder<'_>);
     }
 }
 
@@ -275,28 +285,41 @@ pub struct Mask<'v, T: 'static> {
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl sealed::Bindings for () {
-    fn bind(self, _: &Spine, begins: Begins) -> Begins {
-        begins
-    }
+    const SHAPE: Shape = Shape::NOTHING;
+
+    fn plan(&self, _: &mut Plan) {}
+
+    fn bind(self, _: &mut Binder<'_>) {}
 }
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bind<'_, T>) {
-    fn bind(self, spine: &Spine, begins: Begins) -> Begins {
+    const SHAPE: Shape = B::SHAPE.and::<T>();
+
+    fn plan(&self, plan: &mut Plan) {
+        self.0.plan(plan);
+        plan.binds(self.1.var.key());
+    }
+
+    fn bind(self, binder: &mut Binder<'_>) {
         let (outer, Bind { var, value, place }) = self;
-        let begins = outer.bind(spine, begins);
-        spine.bind(var.key(), value, begins, place);
-        Begins::Nothing
+        outer.bind(binder);
+        binder.bind(var.key(), value, place);
     }
 }
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mask<'_, T>) {
-    fn bind(self, spine: &Spine, begins: Begins) -> Begins {
+    const SHAPE: Shape = B::SHAPE.and_mask();
+
+    fn plan(&self, plan: &mut Plan) {
+        self.0.plan(plan);
+    }
+
+    fn bind(self, binder: &mut Binder<'_>) {
         let (outer, Mask { var, place }) = self;
-        let begins = outer.bind(spine, begins);
-        spine.mask(var.key(), begins, place);
-        Begins::Nothing
+        outer.bind(binder);
+        binder.mask(var.key(), place);
     }
 }
 

@@ -88,6 +88,8 @@ sites! {
     SoleWeak,
     /// A weak context takes a `strong` count.
     Upgrade,
+    /// A count is given back unless it is the last.
+    GiveToOthers,
     /// The first count of a value beside its frame's own.
     FirstHold,
     /// The first context of a frame.
@@ -120,6 +122,10 @@ sites! {
     LastEnds,
     /// Step: a stack that leaves a frame to its contexts takes its own count of the parent.
     LeaveTakesParent,
+    /// Step: a stack that leaves a whole scope to its contexts takes its own count of what is below.
+    LeaveTakesBelow,
+    /// Step: a stack that ends leaves its frames to contexts only if there are any.
+    LeftToLooks,
     /// Step: a frame that others keep does not end with its stack.
     LeaveLooks,
     /// Step: a frame whose value or memory others keep is not freed with its stack.
@@ -140,6 +146,8 @@ sites! {
     DigestTakesBelow,
     /// Step: a value that is prepared counts for each use.
     HeldTakes,
+    /// Step: a frame that ends gives back the block of another that it lies in.
+    InnerGivesBlock,
     /// Step: a frame that ends gives back its parent.
     EndGivesParent,
     /// Step: a frame that ends gives back the values it counts.

@@ -88,20 +88,38 @@ fn a_checkpoint_a_set_a_mask_and_a_derived_context_are_one_block_each() {
 }
 
 #[test]
-fn a_scope_of_k_bindings_is_k_blocks() {
+fn a_scope_of_k_bindings_is_k_blocks_at_most() {
     in_each_case(|_, a, case| {
         let [b, c, d] = <[Var<u64>; 3]>::try_from(apart(3, 1)).unwrap();
-        let count = |run: &dyn Fn()| blocks(run).1;
-        assert_blocks((count(&|| Scope::new().set(a, 1).run(|| ())), 0), (1, 0), case);
-        assert_blocks((count(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ())), 0), (2, 0), case);
-        assert_blocks((count(&|| Scope::new().set(a, 1).set(&b, 2).set(&c, 3).set(&d, 4).run(|| ())), 0), (4, 0), case);
-        assert_blocks((count(&|| Scope::new().run(|| ())), 0), (1, 0), &format!("the mark of an empty one, {case}"));
-        assert_blocks(
-            (count(&|| drop(Scope::new().set(a, 1).set(&b, 2).wrap(async {}))), 0),
-            (2, 0),
-            &format!("around a future, {case}"),
-        );
+        let most = |run: &dyn Fn(), most: u64, what: &str| {
+            let seen = blocks(run).1;
+            assert!(seen == 1 || seen == most || cfg!(not(stackholm_malloc)) && seen < most, "{what}, {case}: {seen}");
+        };
+        most(&|| Scope::new().set(a, 1).run(|| ()), 1, "one");
+        most(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ()), 2, "two");
+        most(&|| Scope::new().set(a, 1).set(&b, 2).set(&c, 3).set(&d, 4).run(|| ()), 4, "four");
+        most(&|| Scope::new().run(|| ()), 1, "the mark of an empty one");
+        most(&|| drop(Scope::new().set(a, 1).set(&b, 2).wrap(async {})), 2, "around a future");
     });
+}
+
+/// Two ids may always meet in one slot of a node, as other tests take ids meanwhile; of so many pairs hardly all do.
+#[test]
+fn a_scope_of_several_bindings_is_one_block_where_one_node_has_room() {
+    for bound in [0, 1, 8, 20] {
+        let variables = apart(bound, 1);
+        let guards = enter_all(&variables);
+        let blocks_of_pair = |_| {
+            let [a, b] = <[Var<u64>; 2]>::try_from(apart(2, 1)).unwrap();
+            let scope = Scope::new().set(&a, 1).set(&b, 2);
+            let (guard, entered) = counted(|| scope.enter());
+            let ((), left) = counted(|| drop(guard));
+            assert!(entered.blocks == left.freed || cfg!(not(stackholm_malloc)), "what was taken is given back");
+            entered.blocks
+        };
+        assert!((0..200).map(blocks_of_pair).any(|blocks| blocks <= 1), "beside {bound}");
+        leave_all(guards);
+    }
 }
 
 #[test]

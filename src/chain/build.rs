@@ -77,7 +77,8 @@ impl Draft<'_> {
         };
         // SAFETY: the block is ours, aligned and large enough.
         unsafe {
-            let before = u32::try_from(before).expect("an index of less than 4 GiB");
+            let before =
+                u32::try_from(before).ok().filter(|before| *before < CROWN).expect("an index of less than 1 GiB");
             frame.write(Frame {
                 segment,
                 run: self.run,
@@ -154,7 +155,7 @@ const SLACK: u32 = if MODELLED { 1 } else { 32 };
 /// Gives the block of a frame back; its value has ended before.
 ///
 /// # Safety
-/// 1. Nobody uses the frame any more.
+/// 1. Nobody uses the frame any more, nor any other one in its block, which is its own.
 #[inline]
 pub(super) unsafe fn free(frame: *const Frame) {
     // SAFETY: #1.
@@ -163,6 +164,7 @@ pub(super) unsafe fn free(frame: *const Frame) {
             drop(crate::sync::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
+        (*frame.cast_mut()).before &= !CROWN;
         pool::free(frame.cast_mut());
     }
 }

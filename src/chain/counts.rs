@@ -11,7 +11,7 @@
 //! not keep the rest of its list: the guard goes on with it while the panic travels.
 
 use super::build;
-use super::frame::{CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, SHARED};
+use super::frame::{CROWN, CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, ONLY, SHARED};
 use super::queue::{self, Ending};
 use super::slot::Slot;
 use super::trie;
@@ -60,6 +60,15 @@ fn give_sole(count: &AtomicU32) -> bool {
 pub(super) fn give_if_sole(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of the contexts that went before, whose reads happen before the end.
     frame.strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok() || !kept(Site::LeaveLooks)
+}
+
+/// Gives a `strong` count back unless it is the last; says whether it was given.
+#[inline]
+#[must_use]
+pub(super) fn give_to_others(frame: &Frame) -> bool {
+    let is_last = |n| n == 1 && kept(Site::LeftToLooks);
+    // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the end.
+    frame.strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
@@ -243,8 +252,8 @@ pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
         fn drop(&mut self) {
             // SAFETY: #1 of `end_value`; the last weak count means that nobody knows the frame.
             unsafe {
-                if !self.1 || give_sole(&(*self.0).weak) {
-                    build::free(self.0);
+                if !self.1 && (*self.0).before & CROWN == 0 || give_sole(&(*self.0).weak) {
+                    free(self.0);
                 }
             }
         }
@@ -282,7 +291,26 @@ pub(super) unsafe fn give_weak(frame: *const Frame) {
     // SAFETY: #1; with the last one nobody knows the frame, and its value has ended before (I6).
     unsafe {
         if give(&(*frame).weak) {
-            build::free(frame);
+            free(frame);
+        }
+    }
+}
+
+/// Gives the memory of a frame back: its block, or its count of the block that it lies in.
+///
+/// # Safety
+/// 1. Nobody uses the frame any more.
+unsafe fn free(frame: *const Frame) {
+    // SAFETY: #1; frames in the block of another have a static name, and the block is there while they count it (I6).
+    unsafe {
+        match Frame::crown(frame) {
+            None => build::free(frame),
+            Some(crown) => {
+                ptr::drop_in_place(frame.cast_mut());
+                if kept(Site::InnerGivesBlock) {
+                    give_weak(crown);
+                }
+            }
         }
     }
 }

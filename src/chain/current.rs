@@ -195,6 +195,9 @@ pub(crate) fn leave(serial: u64) -> Leaving {
 
 #[inline(never)]
 fn leave_among_others(serial: u64) -> Leaving {
+    if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial)) == Some(true) {
+        return Leaving::InOrder;
+    }
     with(|current| current.spine.leave(serial, &Parting::under(&current.borrows))).unwrap_or(Leaving::NotHere)
 }
 

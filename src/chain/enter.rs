@@ -29,7 +29,7 @@ pub(super) static NAMELESS: Name = Name::Static("");
 impl Spine {
     /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
     #[inline]
-    fn place_in(&self, begins: Begins) -> (u8, Origin, u16) {
+    pub(super) fn place_in(&self, begins: Begins) -> (u8, Origin, u16) {
         match begins {
             Begins::Open(serial) => (MARKER, Origin { serial }, 0),
             Begins::Sealed(serial) => (MARKER | SEALED, Origin { serial }, 0),

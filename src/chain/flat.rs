@@ -133,7 +133,7 @@ pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
 ///
 /// # Safety
 /// 1. They are slots of the frame, have been written, and nobody else knows it.
-unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: usize) {
+pub(super) unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: usize) {
     // SAFETY: #1; slots of one node lie side by side, the first one last.
     unsafe {
         let slots = frame.cast::<Slot>().sub(from + number);
@@ -149,7 +149,7 @@ unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: usize) {
 /// # Safety
 /// 1. They are slots of the old frame and of the new one.
 #[inline]
-unsafe fn copy(old: *const Frame, new: *mut Frame, from: usize, to: usize, number: usize) {
+pub(super) unsafe fn copy(old: *const Frame, new: *mut Frame, from: usize, to: usize, number: usize) {
     /// From here on a call pays.
     const FEW: usize = 12;
     // SAFETY: #1; slots of one node lie side by side, the first one last.

@@ -3,6 +3,9 @@
 //! ```text
 //! block: [ child nodes of the index … | root slots, first one last ] Frame { root, counts, … } [ value ]
 //! ```
+//! The frames of a scope of several bindings lie in one block, the outer ones before the index of the innermost, which
+//! alone has one (see `bundle`).
+//!
 //! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
@@ -105,6 +108,11 @@ pub(super) const WHOLE: u8 = 64;
 /// The root of the index leads to frames alone, to no further node: `entries` is the number of its slots.
 pub(super) const FLAT: u8 = 128;
 
+/// In `before`: the frame lies in the block of another one, of which it counts the memory.
+pub(super) const INNER: u32 = 1 << 31;
+/// In `before`: other frames lie in the block of this one.
+pub(super) const CROWN: u32 = 1 << 30;
+
 /// Others may hold this frame with its parents: `strong` counts.
 pub(super) const SHARED: u8 = 1;
 /// Others may hold the value of this frame: `values` counts.
@@ -134,16 +142,17 @@ pub(super) union Origin {
 /// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been shared and are
 /// not cut, and one for the stack if this frame is shared and the frame above it on the stack does not count it.
 /// I5 — `values` counts the frames that keep this value without its parents, and one for all of `strong`.
-/// I6 — `weak` counts the weak contexts, and one for all of `values`.
+/// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in the same block.
 /// I7 — below a shared frame that is not cut its parent is shared.
-/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one.
+/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one, but for what
+/// `weak` counts in the same block.
 #[repr(C, align(8))]
 pub(super) struct Frame {
     pub(super) root: Node,
     pub(super) strong: AtomicU32,
     pub(super) values: AtomicU32,
     pub(super) weak: AtomicU32,
-    /// Bytes of the block before the frame.
+    /// Bytes of the block before the frame; of one that lies in the block of another: [`INNER`] and the bytes to that.
     pub(super) before: u32,
     /// Frames since the last one with a whole index.
     pub(super) segment: u16,
@@ -270,6 +279,19 @@ impl Frame {
             this.watch.writes();
             // SAFETY: the kind is that of the value; #1.
             unsafe { drop(frame.cast::<u8>().add(this.kind.offset).cast_mut()) };
+        }
+    }
+
+    /// The frame in whose block this one lies, if it has none of its own.
+    ///
+    /// # Safety
+    /// 1. The block of `frame` is there.
+    #[inline]
+    pub(super) unsafe fn crown(frame: *const Frame) -> Option<*const Frame> {
+        // SAFETY: #1; the crown lies so many bytes further on in the same block.
+        unsafe {
+            let before = (*frame).before;
+            (before & INNER != 0).then(|| frame.cast::<u8>().add((before & !INNER) as usize).cast())
         }
     }
 

@@ -1,7 +1,7 @@
 //! Frames that leave a stack: in order, with all inside them, or all at once.
 
 use super::build;
-use super::counts::{give_if_sole, is_sole, take};
+use super::counts::{give_if_sole, give_to_others, is_sole, take};
 use super::flat;
 use super::frame::*;
 use super::link::Link;
@@ -170,6 +170,30 @@ impl Spine {
             }
             leaving
         }
+    }
+
+    /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there are any; if not, nothing
+    /// has happened. No read may be out.
+    pub(super) fn leave_to_contexts(&self) -> bool {
+        let mut frame = self.top.get();
+        if self.is_bare() {
+            return false;
+        }
+        // SAFETY: frames down to the floor are on this stack (S1). Each of them counts the next one, so the stack has one
+        // count of them all, that of the top (I4).
+        unsafe {
+            while frame != self.floor() {
+                if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {
+                    return false;
+                }
+                frame = (*frame).parent;
+            }
+            if !give_to_others(&*self.top.get()) {
+                return false;
+            }
+        }
+        self.take_floor();
+        true
     }
 
     /// Leaves everything, the floor included; puts on the list what ends with that.

@@ -2,11 +2,12 @@
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
 //! code. A file uses what stands before it: `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
-//! `counts`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `share`, `leave`, `change`, `serial`, `own`,
+//! `counts`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`, `serial`, `own`,
 //! `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod build;
+mod bundle;
 mod change;
 mod counts;
 pub(crate) mod current;
@@ -28,6 +29,7 @@ mod slot;
 mod spine;
 mod trie;
 
+pub(crate) use bundle::{Binder, Plan, Shape};
 pub(crate) use counts::Held;
 pub(crate) use enter::Begins;
 pub(crate) use frame::Name;

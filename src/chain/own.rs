@@ -50,7 +50,7 @@ impl Own {
     /// Leaves what was entered on the stack, down to what it inherited, if anything was. The drop of what comes back
     /// runs foreign code.
     pub(crate) fn leave_all(&mut self) -> Option<Parting<'static>> {
-        if self.spine.is_bare() {
+        if self.spine.is_bare() || self.spine.leave_to_contexts() {
             return None;
         }
         let parting = Parting::free();

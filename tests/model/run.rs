@@ -274,7 +274,11 @@ impl World {
         let ((x, tx), (y, ty), (z, tz)) = (self.value(a, None), self.value(b, None), self.value(c, None));
         let uid = self.uid();
         let (line, guard, bound) = match bindings % 4 {
-            0 => (line!(), Scope::new().enter(), vec![]),
+            0 if bindings < 64 => (line!(), Scope::new().enter(), vec![]),
+            0 => {
+                let scope = Scope::new().set(&one, x).set(&two, y).set(&three, z).enter();
+                (line!() - 1, scope, vec![(a, Some(tx)), (b, Some(ty)), (c, Some(tz))])
+            }
             1 => (line!(), Scope::new().set(&one, x).set(&two, y).enter(), vec![(a, Some(tx)), (b, Some(ty))]),
             2 => (line!(), Scope::new().unset(&one).set(&two, y).enter(), vec![(a, None), (b, Some(ty))]),
             _ => {
@@ -780,6 +784,8 @@ impl World {
         let default = gap % 8 == 7;
         let var = if default {
             Var::with_default("made with a default", Value::default)
+        } else if gap % 2 == 0 {
+            Var::new("made")
         } else {
             Var::named(format!("made {}", self.last_uid))
         };

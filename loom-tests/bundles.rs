@@ -1,0 +1,195 @@
+//! Scopes of several bindings, whose frames lie in one block: whoever gives the last of them back frees it, once.
+//!
+//! Under loom an index node has two ways, so such a scope is one of two variables with ids that follow each other. Each
+//! model counts the blocks, to be sure that it is about one.
+
+use crate::support::{Alive, Value, models};
+use loom::thread::spawn;
+use stackholm::embed::Stack;
+use stackholm::proof::blocks;
+use stackholm::{Context, Entered, Scope, Var};
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex};
+use std::task::{self, Waker};
+
+static A: Var<Value> = Var::new("a");
+static B: Var<Value> = Var::new("b");
+
+models! {
+    several_left_while_read {
+        control_several_left_takes_below: LeaveTakesBelow,
+        control_several_left_gives_block: InnerGivesBlock,
+        control_several_left_release: GiveCount,
+    }
+    several_left_on_what_was_inherited {
+        control_several_inherited_takes_below: LeaveTakesBelow,
+    }
+    several_shortened_while_left {
+        control_several_shortened_gives_block: InnerGivesBlock,
+        control_several_shortened_release: GiveCount,
+        control_several_shortened_sole: SoleCount,
+    }
+    several_kept_one_by_one {
+        control_several_kept_gives_block: InnerGivesBlock,
+        control_several_kept_release: GiveCount,
+    }
+    several_below_a_whole_index {
+        control_several_below_gives_block: InnerGivesBlock,
+        control_several_below_release: GiveCount,
+        control_several_below_sole: SoleCount,
+    }
+    several_known_weakly_while_left {
+        control_several_weakly_looks: UpgradeLooks,
+        control_several_weakly_takes: DowngradeTakes,
+    }
+    stack_dropped_while_read {
+        control_stack_dropped_release: GiveToOthers,
+        control_stack_dropped_looks: LeftToLooks,
+    }
+    future_dropped_while_read {
+        control_future_dropped_release: GiveToOthers,
+        control_future_dropped_looks: LeftToLooks,
+    }
+}
+
+/// Enters a scope of two variables, in one block.
+fn enter(alive: &Alive, a: u32, b: u32) -> Entered {
+    let before = blocks();
+    let entered = Scope::new().set(&A, alive.value(a)).set(&B, alive.value(b)).enter();
+    assert_eq!(blocks(), before + 1, "both lie in one block");
+    entered
+}
+
+fn shows(context: &Context, a: u32, b: u32) {
+    assert_eq!(context.get(&A).map(Value::number), Some(a));
+    assert_eq!(context.get(&B).map(Value::number), Some(b));
+}
+
+/// A stack leaves all of a shared scope at once while another thread reads it; what is below stays a while.
+pub(crate) fn several_left_while_read() {
+    let alive = Alive::default();
+    let outer = A.enter(alive.value(1));
+    let inner = enter(&alive, 2, 3);
+    let context = Context::current();
+    let reader = spawn(move || shows(&context, 2, 3));
+    drop(inner);
+    assert_eq!(A.with(Value::number), 1);
+    assert!(!B.is_bound());
+    drop(outer);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// As before, on a stack that owns the last count of what it inherited.
+pub(crate) fn several_left_on_what_was_inherited() {
+    let alive = Alive::default();
+    let mut stack = Stack::on(Context::empty().with(&A, alive.value(1)));
+    let reader = stack.run(|| {
+        let entered = enter(&alive, 2, 3);
+        let context = Context::current();
+        let reader = spawn(move || shows(&context, 2, 3));
+        drop(entered);
+        assert!(!B.is_bound());
+        reader
+    });
+    assert_eq!(stack.get(&A).map(Value::number), Some(1));
+    drop(stack);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// A shortened context keeps the value of the outer frame alone, and gives it back while the stack, the last to know
+/// the inner one, leaves the scope.
+pub(crate) fn several_shortened_while_left() {
+    let alive = Alive::default();
+    let entered = enter(&alive, 1, 2);
+    let context = Context::current().with(&B, alive.value(3)).with(&B, alive.value(4));
+    let reader = spawn(move || shows(&context, 1, 4));
+    assert_eq!(B.with(Value::number), 2);
+    drop(entered);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// Two shortened contexts keep one value each, of one block, and give it back at once.
+pub(crate) fn several_kept_one_by_one() {
+    let alive = Alive::default();
+    let entered = enter(&alive, 1, 2);
+    let context = Context::current();
+    let ours = context.with(&A, alive.value(3)).with(&A, alive.value(4));
+    let theirs = context.with(&B, alive.value(5)).with(&B, alive.value(6));
+    drop((context, entered));
+    let reader = spawn(move || shows(&theirs, 1, 6));
+    shows(&ours, 4, 2);
+    drop(ours);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// The frames are the stack's alone: only the value of the outer one is counted, by a scope with a whole index that was
+/// captured.
+pub(crate) fn several_below_a_whole_index() {
+    let alive = Alive::default();
+    let entered = enter(&alive, 1, 2);
+    let inner = [B.enter(alive.value(3)), B.enter(alive.value(4))];
+    let context = Context::current();
+    inner.into_iter().rev().for_each(drop);
+    let reader = spawn(move || shows(&context, 1, 4));
+    assert_eq!(B.with(Value::number), 2);
+    drop(entered);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// A weak context rises, or keeps no more than the block, while the stack leaves the scope.
+pub(crate) fn several_known_weakly_while_left() {
+    let alive = Alive::default();
+    let entered = enter(&alive, 1, 2);
+    let weak = Context::current().downgrade();
+    let upgrader = spawn(move || {
+        if let Some(context) = weak.upgrade() {
+            shows(&context, 1, 2);
+        }
+    });
+    drop(entered);
+    upgrader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// A stack is dropped with what it entered, all of it captured, while another thread drops the only context.
+pub(crate) fn stack_dropped_while_read() {
+    let alive = Alive::default();
+    let mut stack = Stack::new();
+    let context = stack.run(|| {
+        std::mem::forget(enter(&alive, 1, 2));
+        Context::current()
+    });
+    let reader = spawn(move || shows(&context, 1, 2));
+    assert_eq!(stack.get(&A).map(Value::number), Some(1));
+    drop(stack);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
+/// A future is dropped in the middle of its scope, which is on a scope of others, while another thread drops the context
+/// that it captured there.
+pub(crate) fn future_dropped_while_read() {
+    let alive = Alive::default();
+    let outer = A.enter(alive.value(1));
+    let captured = Arc::new(Mutex::new(None));
+    let place = captured.clone();
+    let (scope, before) = (Scope::new().set(&A, alive.value(2)).set(&B, alive.value(3)), blocks());
+    let mut future = Box::pin(scope.wrap(async move {
+        *place.lock().unwrap() = Some(Context::current());
+        pending::<()>().await;
+    }));
+    assert_eq!(blocks(), before + 1, "both lie in one block");
+    assert!(future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    let context = captured.lock().unwrap().take().expect("it was captured");
+    let reader = spawn(move || shows(&context, 2, 3));
+    drop(future);
+    assert_eq!(A.with(Value::number), 1);
+    drop(outer);
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}

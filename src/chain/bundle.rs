@@ -1,0 +1,347 @@
+//! The frames of a scope of several bindings: side by side in one block, with one index for all of them.
+//!
+//! ```text
+//! block: [ Frame, value | Frame, value | … | slots of the index ] Frame { root, counts, … } [ value ]
+//! ```
+//! They come onto a stack together and leave it together, and no context is ever at one of the outer ones: so only the
+//! innermost, the crown, needs an index. The others count its memory (I6), and the last of them all frees the block.
+
+use super::build::{self, outgrown};
+use super::counts::{give_strong, take};
+use super::enter::Begins;
+use super::flat::{copy, mark};
+use super::frame::*;
+use super::key::{Head, Key};
+use super::pool;
+use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
+use super::spine::Spine;
+use super::trie::{self, slots_bytes};
+use crate::sync::{AtomicU32, Site, kept};
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr;
+
+/// What a scope binds, as far as its type says.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    number: u32,
+    /// Bytes of the frames but the last one, and of all.
+    outer: usize,
+    all: usize,
+    fits: bool,
+}
+
+impl Shape {
+    pub(crate) const NOTHING: Shape = Shape { number: 0, outer: 0, all: 0, fits: true };
+
+    /// And one more binding.
+    pub(crate) const fn and<T>(self) -> Shape {
+        Shape {
+            number: self.number + 1,
+            outer: self.all,
+            all: self.all + room::<T>(),
+            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < CROWN as usize / 2,
+        }
+    }
+
+    /// And one more mask.
+    pub(crate) const fn and_mask(self) -> Shape {
+        Shape { fits: false, ..self }
+    }
+}
+
+/// The bytes of a frame with such a value, among others.
+const fn room<T>() -> usize {
+    (size_of::<Frame>() + size_of::<T>()).next_multiple_of(align_of::<Frame>())
+}
+
+/// What a scope is going to bind, and whether one node of an index has room for it.
+pub(crate) struct Plan {
+    from: *const Frame,
+    /// What is visible, and what is going to be.
+    old: u32,
+    new: u32,
+    fits: bool,
+    last: &'static Kind,
+}
+
+/// Frames that are being made.
+struct Bundle {
+    /// Where the next one is to lie.
+    next: *mut Frame,
+    crown: *mut Frame,
+    /// Bytes of the block before the crown.
+    before: u32,
+    number: u32,
+    left: u32,
+    bitmap: u32,
+    segment: u16,
+}
+
+/// Makes the bindings and masks of one scope, one after the other.
+pub(crate) struct Binder<'a> {
+    spine: &'a Spine,
+    begins: Begins,
+    bundle: Option<Bundle>,
+}
+
+impl Plan {
+    /// One more binding.
+    #[inline]
+    pub(crate) fn binds<T>(&mut self, key: &Key<T>) {
+        let head = key.head();
+        let id = head.id();
+        let bit = bit(id, 0);
+        self.fits &= self.new & bit == 0 && matches!(head.name, Name::Static(_));
+        if self.old & bit != 0 {
+            self.fits &= self.leads_to(bit, id);
+        }
+        self.new |= bit;
+        self.last = head.kind;
+    }
+
+    /// Whether the slot of that bit is that of `id`, not of another variable.
+    #[cold]
+    fn leads_to(&self, bit: u32, id: usize) -> bool {
+        // SAFETY: the bit is one of the index of `from`, the top of a stack, which leads to frames alone.
+        unsafe { (*get(self.from.cast(), rank(self.old, bit)).as_frame()).id == id }
+    }
+}
+
+impl Spine {
+    /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at once, as planned.
+    #[inline]
+    pub(crate) fn binder(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Binder<'_> {
+        let bundle = if shape.number < 2 || !shape.fits { None } else { self.bundle(shape, plan) };
+        Binder { spine: self, begins, bundle }
+    }
+
+    #[inline]
+    fn bundle(&self, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Option<Bundle> {
+        let from = self.top.get();
+        let mut old = 0;
+        if !from.is_null() {
+            // SAFETY: the top is alive (S1).
+            let from = unsafe { &*from };
+            if !from.is(FLAT) || outgrown(from.segment, from.root.entries) {
+                return None;
+            }
+            old = from.root.bitmap;
+        }
+        let mut planned = Plan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
+        plan(&mut planned);
+        planned.fits.then(|| self.begin_bundle(shape, &planned))
+    }
+
+    #[inline(never)]
+    fn begin_bundle(&self, Shape { number, outer, .. }: Shape, &Plan { from, old, new, last, .. }: &Plan) -> Bundle {
+        let bitmap = old | new;
+        let before = outer + slots_bytes(bitmap.count_ones() as usize);
+        let block = self.aside(|| pool::allocate(before, last));
+        // SAFETY: the block has the crown after that many bytes, with room for its slots below. What was visible stays
+        // below the new frames (S1).
+        unsafe {
+            let crown = block.add(before).cast::<Frame>();
+            let segment = if from.is_null() { 0 } else { (*from).segment };
+            take_over(from, old, crown, new, self.crossing());
+            Bundle { next: block.cast(), crown, before: before as u32, number, left: number, bitmap, segment }
+        }
+    }
+
+    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of them
+    /// or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
+    pub(super) fn leave_bundle(&self, serial: u64) -> bool {
+        let top = self.top.get();
+        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins it.
+        unsafe {
+            if self.is_bare() || (*top).before & CROWN == 0 {
+                return false;
+            }
+            let marker = Frame::marker(top);
+            if (*marker).origin.get().serial != serial {
+                return false;
+            }
+            let is_shared = (*top).state.get() & SHARED != 0;
+            let fits = |frame: &Frame| match frame.state.get() {
+                0 => !is_shared,
+                state => state & SHARED != 0 && !frame.is(STACK | CHECKPOINT),
+            };
+            let mut frame = top;
+            while fits(&*frame) && frame != marker {
+                frame = (*frame).parent;
+            }
+            if !fits(&*frame) {
+                return false;
+            }
+            if is_shared { self.leave_shared(top, marker) } else { self.leave_private(top, marker) }
+        }
+        true
+    }
+
+    /// Each frame counts the next one, so the stack has one count of them all, that of the crown; and then one of what is
+    /// below.
+    ///
+    /// # Safety
+    /// 1. The frames from `crown` to `marker` are the innermost ones, shared, and of no short reach.
+    unsafe fn leave_shared(&self, crown: *const Frame, marker: *const Frame) {
+        // SAFETY: #1; what is below a shared frame is shared (I7).
+        unsafe {
+            let below = (*marker).parent;
+            if !below.is_null() && kept(Site::LeaveTakesBelow) {
+                take(&(*below).strong);
+            }
+            self.top.set(below);
+            give_strong(crown);
+        }
+    }
+
+    /// # Safety
+    /// 1. The frames from `crown` to `marker` are the innermost ones, and nobody else knows them.
+    unsafe fn leave_private(&self, crown: *const Frame, marker: *const Frame) {
+        // SAFETY: #1.
+        unsafe {
+            self.top.set((*marker).parent);
+            Rest { next: Cell::new(crown), marker, crown }.end();
+        }
+    }
+}
+
+/// A bundle of nobody's whose values end, from the crown outwards; then its block is free.
+struct Rest {
+    /// Whose value is next; null if there is none.
+    next: Cell<*const Frame>,
+    marker: *const Frame,
+    crown: *const Frame,
+}
+
+impl Rest {
+    /// Ends the values. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. The frames are a bundle that has left its stack; nobody knows them.
+    unsafe fn end(&self) {
+        // SAFETY: #1; each is taken once.
+        unsafe {
+            while !self.next.get().is_null() {
+                let frame = self.next.get();
+                self.next.set(if frame == self.marker { ptr::null() } else { (*frame).parent });
+                Frame::drop_value(frame);
+                if frame != self.crown {
+                    ptr::drop_in_place(frame.cast_mut());
+                }
+            }
+        }
+    }
+}
+
+/// Goes on if the drop of a value panics.
+impl Drop for Rest {
+    fn drop(&mut self) {
+        // SAFETY: as in `leave_bundle`, which made this.
+        unsafe {
+            self.end();
+            build::free(self.crown);
+        }
+    }
+}
+
+/// Copies the slots of `from` to where they belong in an index that has room for those of `new` as well, which may take
+/// the place of old ones. They get the tag.
+///
+/// # Safety
+/// 1. `from` is null or alive, and its index is one node with that bitmap.   2. Below `to` there is room for the slots.
+unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag: usize) {
+    // SAFETY: #1 and #2.
+    unsafe {
+        if new & new.wrapping_neg() > old {
+            // All new ones come after the old ones, as with variables that are used in the order of their first use.
+            let many = if from.is_null() { 0 } else { (*from).root.entries as usize };
+            copy(from, to, 0, 0, many);
+            if tag != 0 {
+                mark(to, 0, many, tag);
+            }
+            return;
+        }
+        let (mut all, mut i, mut j) = (old | new, 0, 0);
+        while all != 0 {
+            let bit = all & all.wrapping_neg();
+            if old & bit != 0 {
+                if new & bit == 0 {
+                    put(to.cast(), j, get(from.cast(), i).with(tag));
+                }
+                i += 1;
+            }
+            (all, j) = (all ^ bit, j + 1);
+        }
+    }
+}
+
+impl Binder<'_> {
+    /// Binds a variable.
+    #[inline]
+    pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
+        let begins = std::mem::replace(&mut self.begins, Begins::Nothing);
+        match &mut self.bundle {
+            None => self.spine.bind(key, value, begins, place),
+            Some(bundle) => {
+                key.bound_at(place);
+                let frame = bundle.frame(self.spine, key.head(), begins, place, room::<T>());
+                // SAFETY: the frame was made with the kind of `T`, of our top, which stays below.
+                unsafe { Frame::init(frame, value) };
+                self.spine.top.set(frame);
+            }
+        }
+    }
+
+    /// Masks a variable.
+    pub(crate) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
+        self.spine.mask(key, std::mem::replace(&mut self.begins, Begins::Nothing), place);
+    }
+
+    /// Begins the scope all the same, if nothing was bound.
+    pub(crate) fn finish(self, place: &'static Location<'static>) {
+        if self.begins != Begins::Nothing {
+            self.spine.mark(self.begins, place);
+        }
+    }
+}
+
+impl Bundle {
+    /// The next frame, without its value.
+    #[inline(never)]
+    fn frame(
+        &mut self,
+        spine: &Spine,
+        head: &Head,
+        begins: Begins,
+        place: &'static Location<'static>,
+        room: usize,
+    ) -> *mut Frame {
+        let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
+        let id = head.peek();
+        let parent = spine.top.get();
+        let (bits, origin, run) = spine.place_in(begins);
+        let bits = bits | head.reach | FLAT;
+        self.left -= 1;
+        let is_crown = self.left == 0;
+        let frame = if is_crown { self.crown } else { self.next };
+        let before = if is_crown { CROWN | self.before } else { INNER | (self.crown.addr() - self.next.addr()) as u32 };
+        // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
+        unsafe {
+            frame.write(Frame { run, bits, ..Frame::new(id, parent, head.kind, name, place, origin, before) });
+            if is_crown {
+                let this = &mut *frame;
+                this.root = Node { bitmap: self.bitmap, entries: self.bitmap.count_ones() };
+                this.weak = AtomicU32::new(self.number);
+                this.segment = self.segment.saturating_add(self.number as u16);
+            }
+            self.next = self.next.byte_add(room);
+            let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
+            put(self.crown.cast(), rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
+            if is_crown {
+                trie::check(frame.cast(), 0, 0, None);
+            }
+            frame
+        }
+    }
+}
