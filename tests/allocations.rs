@@ -110,7 +110,7 @@ fn a_scope_of_several_bindings_is_one_block_where_one_node_has_room() {
         let variables = apart(bound, 1);
         let guards = enter_all(&variables);
         let blocks_of_pair = |_| {
-            let [a, b] = <[Var<u64>; 2]>::try_from(apart(2, 1)).unwrap();
+            let (a, b) = (Var::new("a"), Var::new("b"));
             let scope = Scope::new().set(&a, 1).set(&b, 2);
             let (guard, entered) = counted(|| scope.enter());
             let ((), left) = counted(|| drop(guard));
