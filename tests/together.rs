@@ -191,6 +191,26 @@ fn values_of_short_reach_end_with_the_scope_whoever_keeps_it() {
 }
 
 #[test]
+fn what_came_with_a_context_does_not_become_its_own() {
+    for late in [false, true] {
+        let short = Var::new("short").stays_on_stack();
+        let [carried, a, b] = ["carried", "a", "b"].map(Var::new);
+        // In which order their ids lie in the index: those of the scope come last, or around the others.
+        let order = if late { [&a, &short, &carried, &b] } else { [&short, &carried, &a, &b] };
+        order.map(|var| drop(Context::empty().with(var, 0)));
+        let context = short.sync_scope(1, || carried.sync_scope(2, Context::current));
+        embed::Stack::on(context).run(|| {
+            let scope = || Scope::new().set(&a, 3).set(&b, 4);
+            let seen = || [&short, &carried, &a, &b].map(|var| var.try_get().ok());
+            assert_eq!(scope().run(seen), [None, Some(2), Some(3), Some(4)]);
+            let own = short.enter(5);
+            assert_eq!(scope().run(seen), [Some(5), Some(2), Some(3), Some(4)]);
+            drop(own);
+        });
+    }
+}
+
+#[test]
 fn guards_leave_it_with_all_inside_in_any_order() {
     everywhere(|tally| {
         let (outer, middle, inner) = (three(tally), three(tally), three(tally));
