@@ -197,7 +197,7 @@ fn what_came_with_a_context_does_not_become_its_own() {
         let [carried, a, b] = ["carried", "a", "b"].map(Var::new);
         // In which order their ids lie in the index: those of the scope come last, or around the others.
         let order = if late { [&a, &short, &carried, &b] } else { [&short, &carried, &a, &b] };
-        order.map(|var| drop(Context::empty().with(var, 0)));
+        order.iter().for_each(|var| drop(Context::empty().with(var, 0)));
         let context = short.sync_scope(1, || carried.sync_scope(2, Context::current));
         embed::Stack::on(context).run(|| {
             let scope = || Scope::new().set(&a, 3).set(&b, 4);
