@@ -260,9 +260,9 @@ mod sealed {
         #[doc(hidden)]
         const SHAPE: Shape;
 
-        /// Says what is going to be bound.
+        /// Says what is going to be bound; asked only of what is all bindings, see [`Shape`].
         #[doc(hidden)]
-        fn plan(&self, plan: &mut Plan);
+        fn plan(&self, _: &mut Plan) {}
 
         /// Binds all, in the same order.
         #[doc(hidden)]
@@ -287,8 +287,6 @@ pub struct Mask<'v, T: 'static> {
 impl sealed::Bindings for () {
     const SHAPE: Shape = Shape::NOTHING;
 
-    fn plan(&self, _: &mut Plan) {}
-
     fn bind(self, _: &mut Binder<'_>) {}
 }
 
@@ -311,10 +309,6 @@ impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bin
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mask<'_, T>) {
     const SHAPE: Shape = B::SHAPE.and_mask();
-
-    fn plan(&self, plan: &mut Plan) {
-        self.0.plan(plan);
-    }
 
     fn bind(self, binder: &mut Binder<'_>) {
         let (outer, Mask { var, place }) = self;

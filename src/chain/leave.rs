@@ -173,12 +173,10 @@ impl Spine {
     }
 
     /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there are any; if not, nothing
-    /// has happened. No read may be out.
+    /// has happened. The stack may not be bare, and no read may be out.
     pub(super) fn leave_to_contexts(&self) -> bool {
+        debug_assert!(!self.is_bare(), "a floor has more counts than the stack's");
         let mut frame = self.top.get();
-        if self.is_bare() {
-            return false;
-        }
         // SAFETY: frames down to the floor are on this stack (S1). Each of them counts the next one, so the stack has one
         // count of them all, that of the top (I4).
         unsafe {
