@@ -164,6 +164,7 @@ pub(super) unsafe fn free(frame: *const Frame) {
             drop(crate::sync::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
+        // A block that is kept has nobody in it but the frame, of which `before` alone is left.
         (*frame.cast_mut()).before &= !CROWN;
         pool::free(frame.cast_mut());
     }
