@@ -7,7 +7,7 @@ use super::plan::{Plan, Weather};
 use super::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// Requests with consecutive numbers.
@@ -23,32 +23,43 @@ pub(crate) struct Block {
     pub(crate) fault: Option<Planted>,
 }
 
+/// What came of a block.
+#[derive(Debug, Default)]
+pub(crate) struct Harvest {
+    pub(crate) tally: Tally,
+    /// How long each request took.
+    pub(crate) latencies: Vec<Duration>,
+}
+
 impl Block {
     /// Makes all requests, `concurrency` at a time, and waits for their ends.
-    pub(crate) async fn drive(self, client: &Client, concurrency: u16) -> Tally {
+    pub(crate) async fn drive(self, client: &Client, concurrency: u16) -> Harvest {
         let next = Arc::new(AtomicU64::new(0));
         let mut clients = JoinSet::new();
         for _ in 0..concurrency {
             clients.spawn(self.clone().work(client.clone(), Arc::clone(&next)));
         }
-        let mut tally = Tally::new();
+        let mut harvest = Harvest::default();
         while let Some(theirs) = clients.join_next().await {
-            tally.merge(theirs.expect("a client does not panic"));
+            let theirs = theirs.expect("a client does not panic");
+            harvest.tally.merge(theirs.tally);
+            harvest.latencies.extend(theirs.latencies);
         }
-        tally
+        harvest
     }
 
-    async fn work(self, client: Client, next: Arc<AtomicU64>) -> Tally {
-        let mut tally = Tally::new();
+    async fn work(self, client: Client, next: Arc<AtomicU64>) -> Harvest {
+        let mut harvest = Harvest::default();
         loop {
             let nth = next.fetch_add(1, Relaxed);
             if nth >= self.count {
-                return tally;
+                return harvest;
             }
             let plan = self.plan(nth);
             let begun = Instant::now();
             let outcome = client.send(&self.app, self.path, &plan).await;
-            tally.add(plan.request(), outcome, begun.elapsed());
+            harvest.latencies.push(begun.elapsed());
+            harvest.tally.add(plan.request(), outcome);
         }
     }
 

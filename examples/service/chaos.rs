@@ -111,7 +111,7 @@ impl<'a> Chaos<'a> {
             }
             storm.is_over.store(true, Relaxed);
             tokio::task::block_in_place(|| drop(server));
-            let mut ends = Ends::new();
+            let mut ends = Ends::default();
             clients.join_all().await.into_iter().for_each(|theirs| ends.merge(theirs));
             Ok(ends)
         })
@@ -138,7 +138,7 @@ impl Life {
 impl Aftermath {
     fn new() -> Self {
         let (lines, missed, resident) = (Vec::new(), Vec::new(), Vec::new());
-        Aftermath { ends: Ends::new(), lives: 0, hops: 0, wrong: 0, lines, missed, alive: 0, resident }
+        Aftermath { ends: Ends::default(), lives: 0, hops: 0, wrong: 0, lines, missed, alive: 0, resident }
     }
 
     fn add(&mut self, ends: Ends, app: &App) {

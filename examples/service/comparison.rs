@@ -67,8 +67,8 @@ const ROWS: &[(&str, Show)] = &[
     ("values still alive", |column| grouped(column.alive as u64)),
     ("requests/s, median", |column| grouped(median(&column.lane.rates).round() as u64)),
     ("  middle half of the rounds", |column| spread(&column.lane.rates)),
-    ("latency p50", |column| millis(column.lane.tally.percentile(50.0))),
-    ("latency p99", |column| millis(column.lane.tally.percentile(99.0))),
+    ("latency p50", |column| millis(column.lane.percentile(50.0))),
+    ("latency p99", |column| millis(column.lane.percentile(99.0))),
     ("processor time of a request", |column| column.lane.processor_each().map_or(String::from("not known"), micros)),
 ];
 

@@ -4,7 +4,7 @@
 //! within the round says more than any figure alone. The order changes from round to round, so that none always
 //! comes after the same other.
 
-use super::block::Block;
+use super::block::{Block, Harvest};
 use super::by_hand::{Arguments, ByHand, Record};
 use super::carrier::Carrier;
 use super::client::Client;
@@ -15,6 +15,7 @@ use super::plan::Weather;
 use super::processor;
 use super::server::{Apps, Way};
 use super::tally::Tally;
+use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::io;
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ pub(crate) struct Lane {
     pub(crate) way: Way,
     pub(crate) name: &'static str,
     pub(crate) tally: Tally,
+    /// Of the measured ones, in nanoseconds.
+    latency: Histogram<u64>,
     /// Requests in a second, round by round.
     pub(crate) rates: Vec<f64>,
     /// Processor time of all measured requests, service and client together; where the system tells.
@@ -96,18 +99,21 @@ impl<'a> Race<'a> {
     }
 
     fn warm_up(&self, lane: &mut Lane, round: u64) {
-        let tally = self.drive(lane, round, 0, self.each() / WARM);
-        lane.tally.count(tally);
+        let harvest = self.drive(lane, round, 0, self.each() / WARM);
+        lane.tally.merge(harvest.tally);
     }
 
     fn measure(&self, lane: &mut Lane, round: u64) {
         let warm = self.each() / WARM;
         let (used, begun) = (processor::used(), Instant::now());
-        let tally = self.drive(lane, round, warm, self.each() - warm);
+        let Harvest { tally, latencies } = self.drive(lane, round, warm, self.each() - warm);
         lane.rates.push(tally.requests() as f64 / begun.elapsed().as_secs_f64());
         lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
         lane.measured += tally.requests();
         lane.tally.merge(tally);
+        for latency in latencies {
+            lane.latency.record(latency.as_nanos().try_into().unwrap_or(u64::MAX)).expect("it grows as needed");
+        }
     }
 
     /// How many requests each way makes in a round.
@@ -116,7 +122,7 @@ impl<'a> Race<'a> {
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
-    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> Tally {
+    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> Harvest {
         let block = Block {
             app: self.apps.of(lane.way).clone(),
             path: lane.path(),
@@ -126,9 +132,9 @@ impl<'a> Race<'a> {
             weather: Weather::Calm,
             fault: None,
         };
-        let tally = self.clients.block_on(block.drive(&self.client, self.options.clients()));
+        let harvest = self.clients.block_on(block.drive(&self.client, self.options.clients()));
         self.progress.inc(count);
-        tally
+        harvest
     }
 }
 
@@ -141,8 +147,9 @@ impl Lane {
             Way::Again => "one record, again",
             Way::Nothing => Nothing::NAME,
         };
+        let latency = Histogram::new(3).expect("three digits are allowed");
         let processor = Some(Duration::ZERO);
-        Lane { way, name, tally: Tally::new(), rates: Vec::new(), processor, measured: 0 }
+        Lane { way, name, tally: Tally::default(), latency, rates: Vec::new(), processor, measured: 0 }
     }
 
     fn path(&self) -> &'static str {
@@ -152,6 +159,11 @@ impl Lane {
             Way::Record | Way::Again => ByHand::<Record>::PATH,
             Way::Nothing => Nothing::PATH,
         }
+    }
+
+    /// The latency that so many of a hundred measured requests keep below.
+    pub(crate) fn percentile(&self, of_hundred: f64) -> Duration {
+        Duration::from_nanos(self.latency.value_at_percentile(of_hundred))
     }
 
     /// Processor time of one request.

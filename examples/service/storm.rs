@@ -10,7 +10,6 @@ use super::plan::{Plan, Weather};
 use super::tally::Tally;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -29,7 +28,7 @@ pub(crate) struct Storm {
 }
 
 /// How the requests of a storm ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ends {
     pub(crate) tally: Tally,
     pub(crate) slow: u64,
@@ -45,7 +44,7 @@ impl Storm {
     }
 
     async fn behave_badly(self: Arc<Self>) -> Ends {
-        let mut ends = Ends::new();
+        let mut ends = Ends::default();
         while !self.is_over.load(Relaxed) {
             let number = self.next.fetch_add(1, Relaxed);
             if number == self.until {
@@ -57,7 +56,7 @@ impl Storm {
                     plan.fate = Fate::Answer;
                     let outcome = self.client.send_and_read_slowly(App::PATH, &plan).await;
                     ends.slow += u64::from(outcome == Outcome::Answered);
-                    self.add(&mut ends, &plan, outcome, Instant::now());
+                    self.add(&mut ends, &plan, outcome);
                 }
                 1 => {
                     let cut = number as usize / 16 % 600;
@@ -66,30 +65,25 @@ impl Storm {
                     ends.dropped += 1;
                 }
                 _ => {
-                    let begun = Instant::now();
                     let outcome = self.client.send(&self.app, App::PATH, &plan).await;
-                    self.add(&mut ends, &plan, outcome, begun);
+                    self.add(&mut ends, &plan, outcome);
                 }
             }
         }
         ends
     }
 
-    fn add(&self, ends: &mut Ends, plan: &Plan, outcome: Outcome, begun: Instant) {
+    fn add(&self, ends: &mut Ends, plan: &Plan, outcome: Outcome) {
         // The storm is over before the service is shut down, and never the reverse.
         if matches!(outcome, Outcome::Failed(_)) && self.is_over.load(Relaxed) {
             ends.interrupted += 1;
         } else {
-            ends.tally.add(plan.request(), outcome, begun.elapsed());
+            ends.tally.add(plan.request(), outcome);
         }
     }
 }
 
 impl Ends {
-    pub(crate) fn new() -> Self {
-        Ends { tally: Tally::new(), slow: 0, dropped: 0, interrupted: 0 }
-    }
-
     /// Takes over the ends of others.
     pub(crate) fn merge(&mut self, others: Ends) {
         self.tally.merge(others.tally);

@@ -47,7 +47,7 @@ struct Row {
 /// Drives the requests, from a runtime of the clients' own.
 pub(crate) fn travel(options: &Options, apps: &Apps, client: &Client, progress: &ProgressBar) -> io::Result<Tally> {
     let clients = Builder::new_multi_thread().thread_name("client").enable_all().build()?;
-    let (begun, mut tally) = (Instant::now(), Tally::new());
+    let (begun, mut tally) = (Instant::now(), Tally::default());
     let requests = options.requests(REQUESTS);
     for first in (0..requests).step_by(AT_A_TIME as usize) {
         let block = Block {
@@ -60,7 +60,7 @@ pub(crate) fn travel(options: &Options, apps: &Apps, client: &Client, progress: 
             fault: options.plant_fault.filter(|_| first == 0),
         };
         progress.inc(block.count);
-        tally.merge(clients.block_on(block.drive(client, options.clients())));
+        tally.merge(clients.block_on(block.drive(client, options.clients())).tally);
         if begun.elapsed() >= options.patience(PATIENCE) {
             break;
         }
