@@ -4,6 +4,7 @@
 //! model counts the blocks, to be sure that it is about one.
 
 use crate::support::{Alive, Value, models};
+use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::thread::spawn;
 use stackholm::embed::Stack;
 use stackholm::proof::blocks;
@@ -24,8 +25,14 @@ models! {
     several_left_on_what_was_inherited {
         control_several_inherited_takes_below: LeaveTakesBelow,
     }
+    several_left_in_a_read {
+        control_several_read_strong: AboveStrong,
+        control_several_read_looks: TogetherLooks,
+    }
     several_shortened_while_left {
         control_several_shortened_gives_block: InnerGivesBlock,
+        control_several_shortened_value: OnlyValue,
+        control_several_shortened_looks: TogetherLooks,
         control_several_shortened_release: GiveCount,
         control_several_shortened_sole: SoleCount,
     }
@@ -98,14 +105,38 @@ pub(crate) fn several_left_on_what_was_inherited() {
     assert_eq!(alive.now(), 0);
 }
 
+/// A read keeps the frames while their scope is left: the stack gives back each by itself, while the last context of all
+/// of them ends.
+pub(crate) fn several_left_in_a_read() {
+    let alive = Alive::default();
+    let entered = enter(&alive, 1, 2);
+    let context = Context::current();
+    let reader = spawn(move || shows(&context, 1, 2));
+    A.with(|one| {
+        drop(entered);
+        assert_eq!(one.number(), 1);
+    });
+    reader.join().unwrap();
+    assert_eq!(alive.now(), 0);
+}
+
 /// A shortened context keeps the value of the outer frame alone, and gives it back while the stack, the last to know
 /// the inner one, leaves the scope.
 pub(crate) fn several_shortened_while_left() {
     let alive = Alive::default();
     let entered = enter(&alive, 1, 2);
     let context = Context::current().with(&B, alive.value(3)).with(&B, alive.value(4));
-    let reader = spawn(move || shows(&context, 1, 4));
+    // Orders nothing. Without it loom does not try to let the reader end first: it takes what a thread does to a count for
+    // independent of another thread's load, if the thread has loaded the count itself since.
+    let given = Arc::new(AtomicBool::new(false));
+    let seen = given.clone();
+    let reader = spawn(move || {
+        shows(&context, 1, 4);
+        drop(context);
+        given.store(true, Relaxed);
+    });
     assert_eq!(B.with(Value::number), 2);
+    seen.load(Relaxed);
     drop(entered);
     reader.join().unwrap();
     assert_eq!(alive.now(), 0);

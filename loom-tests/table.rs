@@ -18,7 +18,7 @@ table! {
         whole_on_a_stack plain_value_held_beside_its_stack;
     again: entered_again_while_read entered_again_while_known_weakly entered_again_while_held handed_over_once_more
         entered_on_what_lies_there_now entered_on_two_stacks;
-    bundles: several_left_while_read several_left_on_what_was_inherited several_shortened_while_left
+    bundles: several_left_while_read several_left_on_what_was_inherited several_left_in_a_read several_shortened_while_left
         several_kept_one_by_one several_below_a_whole_index several_known_weakly_while_left stack_dropped_while_read
         future_dropped_while_read;
     cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;

@@ -42,7 +42,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         if self.watch().is_on() {
             self.note_asked();
         }
-        let read = current::read(self.key(), f).or_else(|(f, _)| current::read_slowly(self.key(), f));
+        let read = current::read(self.key(), f, |f, _| current::read_slowly(self.key(), f));
         read.map_err(|(_, seen)| self.lost(seen))
     }
 

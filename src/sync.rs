@@ -90,6 +90,10 @@ sites! {
     Upgrade,
     /// A count is given back unless it is the last.
     GiveToOthers,
+    /// A look whether a frame is kept by the one above in its block alone.
+    AboveStrong,
+    /// A look whether its value is kept by the frame alone.
+    OnlyValue,
     /// The first count of a value beside its frame's own.
     FirstHold,
     /// The first context of a frame.
@@ -130,6 +134,8 @@ sites! {
     LeaveLooks,
     /// Step: a frame whose value or memory others keep is not freed with its stack.
     SoleLooks,
+    /// Step: frames of one block end together only if nobody else keeps one of them, or its value.
+    TogetherLooks,
     /// Step: a scope that ended is entered again only on the frame that it was on.
     AgainLooks,
     /// Step: a scope that was entered again is kept where it was only if nothing else was kept there since.

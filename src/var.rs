@@ -2,8 +2,8 @@
 //!
 //! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
 
-use crate::chain::current::{self, Unread};
 use crate::chain::{Closed, Key, Name, Reach, Seen};
+use crate::chain::{Unread, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sync::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;
@@ -172,13 +172,10 @@ impl<T: Send + Sync + 'static> Var<T> {
         if self.watch.is_on() {
             self.note_asked();
         }
-        match current::read(&self.key, f) {
-            Ok(result) => Ok(result),
-            Err((_, Unread::Absent)) if self.default.is_none() && !self.global.is_used() => {
-                Err(self.missing(Seen::Absent))
-            }
-            Err((f, _)) => self.with_slowly(f),
-        }
+        current::read(&self.key, f, |f, unread| match unread {
+            Unread::Absent if self.default.is_none() && !self.global.is_used() => Err(self.missing(Seen::Absent)),
+            _ => self.with_slowly(f),
+        })
     }
 
     #[inline(never)]

@@ -78,7 +78,7 @@ impl Draft<'_> {
         // SAFETY: the block is ours, aligned and large enough.
         unsafe {
             let before =
-                u32::try_from(before).ok().filter(|before| *before < CROWN).expect("an index of less than 1 GiB");
+                u32::try_from(before).ok().filter(|before| *before < FAR).expect("an index of less than 512 MiB");
             frame.write(Frame {
                 segment,
                 run: self.run,
@@ -165,7 +165,7 @@ pub(super) unsafe fn free(frame: *const Frame) {
         }
         ptr::drop_in_place(frame.cast_mut());
         // A block that is kept has nobody in it but the frame, of which `before` alone is left.
-        (*frame.cast_mut()).before &= !CROWN;
+        (*frame.cast_mut()).before &= !(CROWN | FAR);
         pool::free(frame.cast_mut());
     }
 }

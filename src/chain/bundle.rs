@@ -6,20 +6,20 @@
 //! They come onto a stack together and leave it together, and no context is ever at one of the outer ones: so only the
 //! innermost, the crown, needs an index. The others count its memory (I6), and the last of them all frees the block.
 
-use super::build::{self, outgrown};
-use super::counts::{give_strong, take};
+use super::build::outgrown;
+use super::counts::take;
+use super::ends::{end_block, give_strong};
 use super::enter::Begins;
 use super::flat::{copy, mark};
 use super::frame::*;
 use super::key::{Head, Key};
+use super::parting::Parting;
 use super::pool;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::spine::Spine;
 use super::trie::{self, slots_bytes};
 use crate::sync::{AtomicU32, Site, kept};
-use std::cell::Cell;
 use std::panic::Location;
-use std::ptr;
 
 /// What a scope binds, as far as its type says.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ impl Shape {
             number: self.number + 1,
             outer: self.all,
             all: self.all + room::<T>(),
-            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < CROWN as usize / 2,
+            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < FAR as usize / 2,
         }
     }
 
@@ -76,6 +76,8 @@ struct Bundle {
     left: u32,
     bitmap: u32,
     segment: u16,
+    /// [`FAR`], unless one of them is not.
+    far: u32,
 }
 
 /// Makes the bindings and masks of one scope, one after the other.
@@ -144,103 +146,73 @@ impl Spine {
             let crown = block.add(before).cast::<Frame>();
             let segment = if from.is_null() { 0 } else { (*from).segment };
             take_over(from, old, crown, new, self.crossing());
-            Bundle { next: block.cast(), crown, before: before as u32, number, left: number, bitmap, segment }
+            Bundle { next: block.cast(), crown, before: before as u32, number, left: number, bitmap, segment, far: FAR }
         }
     }
 
     /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of them
     /// or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
     pub(super) fn leave_bundle(&self, serial: u64) -> bool {
-        let top = self.top.get();
-        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins it.
+        // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or with a count.
         unsafe {
-            if self.is_bare() || (*top).before & CROWN == 0 {
+            let Some(marker) = self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial) else {
                 return false;
-            }
-            let marker = Frame::marker(top);
-            if (*marker).origin.get().serial != serial {
-                return false;
-            }
-            let is_shared = (*top).state.get() & SHARED != 0;
-            let fits = |frame: &Frame| match frame.state.get() {
-                0 => !is_shared,
-                state => state & SHARED != 0 && !frame.is(STACK | CHECKPOINT),
             };
-            let mut frame = top;
-            while fits(&*frame) && frame != marker {
-                frame = (*frame).parent;
-            }
-            if !fits(&*frame) {
-                return false;
-            }
-            if is_shared { self.leave_shared(top, marker) } else { self.leave_private(top, marker) }
+            let crown = self.top.get();
+            if self.step_below(marker) { give_strong(crown) } else { end_block(crown) }
         }
         true
     }
 
-    /// Each frame counts the next one, so the stack has one count of them all, that of the crown; and then one of what is
-    /// below.
+    /// As [`leave_bundle`](Self::leave_bundle), whatever its number; puts on the list what ends with that.
+    pub(super) fn pop_bundle(&self, parting: &Parting<'_>) -> bool {
+        let Some(marker) = self.bundle_on_top().filter(|_| parting.is_unwatched()) else { return false };
+        let (crown, ending) = (self.top.get(), parting.ending());
+        // SAFETY: the crown is ours, alone or with a count, and not reached from the stack any more.
+        unsafe { if self.step_below(marker) { ending.give_from_stack(crown) } else { ending.push_block(crown) } }
+        true
+    }
+
+    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep all of it, or nobody
+    /// else any.
+    fn bundle_on_top(&self) -> Option<*const Frame> {
+        let top = self.top.get();
+        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its checkpoint.
+        unsafe {
+            if self.is_bare() || (*top).before & CROWN == 0 {
+                return None;
+            }
+            let marker = Frame::marker(top);
+            if (*top).state.get() & SHARED != 0 {
+                // Frames are shared with all below them.
+                return (*top).is_far().then_some(marker);
+            }
+            let mut frame = top;
+            while (*frame).state.get() == 0 {
+                if frame == marker {
+                    return Some(marker);
+                }
+                frame = (*frame).parent;
+            }
+            None
+        }
+    }
+
+    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared: then each of its frames
+    /// counts the next one, so the stack had one count of them all, that of the crown, and now has one of what is below.
     ///
     /// # Safety
-    /// 1. The frames from `crown` to `marker` are the innermost ones, shared, and of no short reach.
-    unsafe fn leave_shared(&self, crown: *const Frame, marker: *const Frame) {
+    /// 1. `marker` is what `bundle_on_top` gave.
+    unsafe fn step_below(&self, marker: *const Frame) -> bool {
         // SAFETY: #1; what is below a shared frame is shared (I7).
         unsafe {
+            let is_shared = (*marker).state.get() & SHARED != 0;
             let below = (*marker).parent;
-            if !below.is_null() && kept(Site::LeaveTakesBelow) {
+            if is_shared && !below.is_null() && kept(Site::LeaveTakesBelow) {
                 take(&(*below).strong);
             }
             self.top.set(below);
-            give_strong(crown);
-        }
-    }
-
-    /// # Safety
-    /// 1. The frames from `crown` to `marker` are the innermost ones, and nobody else knows them.
-    unsafe fn leave_private(&self, crown: *const Frame, marker: *const Frame) {
-        // SAFETY: #1.
-        unsafe {
-            self.top.set((*marker).parent);
-            Rest { next: Cell::new(crown), marker, crown }.end();
-        }
-    }
-}
-
-/// A bundle of nobody's whose values end, from the crown outwards; then its block is free.
-struct Rest {
-    /// Whose value is next; null if there is none.
-    next: Cell<*const Frame>,
-    marker: *const Frame,
-    crown: *const Frame,
-}
-
-impl Rest {
-    /// Ends the values. Runs foreign code.
-    ///
-    /// # Safety
-    /// 1. The frames are a bundle that has left its stack; nobody knows them.
-    unsafe fn end(&self) {
-        // SAFETY: #1; each is taken once.
-        unsafe {
-            while !self.next.get().is_null() {
-                let frame = self.next.get();
-                self.next.set(if frame == self.marker { ptr::null() } else { (*frame).parent });
-                Frame::drop_value(frame);
-                if frame != self.crown {
-                    ptr::drop_in_place(frame.cast_mut());
-                }
-            }
-        }
-    }
-}
-
-/// Goes on if the drop of a value panics.
-impl Drop for Rest {
-    fn drop(&mut self) {
-        // SAFETY: as in `leave_bundle`, which made this.
-        unsafe {
-            self.end();
-            build::free(self.crown);
+            is_shared
         }
     }
 }
@@ -322,10 +294,18 @@ impl Bundle {
         let parent = spine.top.get();
         let (bits, origin, run) = spine.place_in(begins);
         let bits = bits | head.reach | FLAT;
+        let is_near = bits & (STACK | CHECKPOINT) != 0;
+        if is_near {
+            self.far = 0;
+        }
         self.left -= 1;
         let is_crown = self.left == 0;
         let frame = if is_crown { self.crown } else { self.next };
-        let before = if is_crown { CROWN | self.before } else { INNER | (self.crown.addr() - self.next.addr()) as u32 };
+        let before = if is_crown {
+            CROWN | self.far | self.before
+        } else {
+            INNER | (self.crown.addr() - self.next.addr()) as u32
+        };
         // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
         unsafe {
             frame.write(Frame { run, bits, ..Frame::new(id, parent, head.kind, name, place, origin, before) });
@@ -336,7 +316,7 @@ impl Bundle {
                 this.segment = self.segment.saturating_add(self.number as u16);
             }
             self.next = self.next.byte_add(room);
-            let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
+            let special = if is_near { SPECIAL } else { 0 };
             put(self.crown.cast(), rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
             if is_crown {
                 trie::check(frame.cast(), 0, 0, None);

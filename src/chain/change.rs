@@ -1,7 +1,8 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
 use super::build::*;
-use super::counts::{Held, hold, hold_all, take};
+use super::counts::{hold, hold_all, take};
+use super::ends::Held;
 use super::enter::{Begins, NAMELESS};
 use super::frame::*;
 use super::key::Key;

@@ -10,8 +10,8 @@ use super::link::Link;
 use super::own::Own;
 use super::parting::{Borrows, Parting};
 use super::serial::Serials;
-use super::sight::{Seen, Sight};
-use super::spine::{Closed, Glance, Spine};
+use super::sight::Seen;
+use super::spine::{Closed, Spine, Unread};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
@@ -59,31 +59,21 @@ fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     with(f).expect("the thread's slot needs no destructor")
 }
 
-/// Why a read by the short way gave nothing.
-pub(crate) enum Unread {
-    /// Nothing is bound.
-    Absent,
-    /// It takes the long way.
-    Unclear,
-}
-
-/// Calls `f` with what a variable is plainly bound to on the current stack, or gives `f` back.
+/// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
+///
+/// What `f` gives is nowhere part of something that may be empty, so that it is not copied from one to the next.
 #[inline]
-pub(crate) fn read<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Unread)> {
-    let mut f = Some(f);
-    let read = with(|current| match current.spine.glance(key.peek()) {
-        Glance::Plain(frame) => {
-            let f = f.take().expect("is taken once");
+pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
+    key: &Key<T>,
+    f: F,
+    other: impl FnOnce(F, Unread) -> Result<R, E>,
+) -> Result<R, E> {
+    match with(|current| current.spine.glance(key.peek())).unwrap_or(Err(Unread::Absent)) {
+        Ok(sight) => Ok(must(|current| {
             // SAFETY: the frame has the id of a key of `T`; the record keeps what the stack may let go meanwhile.
-            Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*Sight(frame).plain_value::<T>() })))
-        }
-        Glance::Absent => Err(Unread::Absent),
-        Glance::Unclear => Err(Unread::Unclear),
-    });
-    match read {
-        Some(Ok(result)) => Ok(result),
-        Some(Err(unread)) => Err((f.take().expect("was not taken"), unread)),
-        None => Err((f.take().expect("was not taken"), Unread::Absent)),
+            current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.plain_value::<T>() }))
+        })),
+        Err(unread) => other(f, unread),
     }
 }
 
@@ -92,9 +82,9 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
     let mut f = Some(f);
     let read = with(|current| {
         let sight = match current.spine.glance_through(key.peek()) {
-            Glance::Plain(frame) => Sight(frame),
-            Glance::Absent => return Err(Seen::Absent),
-            Glance::Unclear => current.spine.look(key.peek())?,
+            Ok(sight) => sight,
+            Err(Unread::Absent) => return Err(Seen::Absent),
+            Err(Unread::Unclear) => current.spine.look(key.peek())?,
         };
         let f = f.take().expect("is taken once");
         // SAFETY: as in `read`.
@@ -129,9 +119,9 @@ impl Current {
 pub(crate) fn see<T>(key: &Key<T>) -> Seen {
     with(|current| match current.spine.glance(key.peek()) {
         // SAFETY: what is seen is on the current stack.
-        Glance::Plain(frame) => unsafe { Sight(frame).seen() },
-        Glance::Absent => Seen::Absent,
-        Glance::Unclear => current.spine.see(key.peek()),
+        Ok(sight) => unsafe { sight.seen() },
+        Err(Unread::Absent) => Seen::Absent,
+        Err(Unread::Unclear) => current.spine.see(key.peek()),
     })
     .unwrap_or(Seen::Absent)
 }

@@ -1,7 +1,8 @@
 //! Frames that come onto a stack.
 
 use super::build::*;
-use super::counts::{Held, hold_all};
+use super::counts::hold_all;
+use super::ends::Held;
 use super::flat;
 use super::frame::*;
 use super::key::{Head, Key};

@@ -112,6 +112,8 @@ pub(super) const FLAT: u8 = 128;
 pub(super) const INNER: u32 = 1 << 31;
 /// In `before`: other frames lie in the block of this one.
 pub(super) const CROWN: u32 = 1 << 30;
+/// In `before` of a crown: none of the frames in its block is of short reach.
+pub(super) const FAR: u32 = 1 << 29;
 
 /// Others may hold this frame with its parents: `strong` counts.
 pub(super) const SHARED: u8 = 1;
@@ -127,6 +129,8 @@ pub(super) const ONLY: u8 = 16;
 pub(super) const DEAD: u8 = 32;
 /// All counts of the value are gone.
 pub(super) const ENDED: u8 = 64;
+/// So are those of all other values in the same block, which end with this one.
+pub(super) const ALL: u8 = 128;
 
 /// One word that is needed for one thing at a time.
 #[derive(Clone, Copy)]
@@ -293,6 +297,12 @@ impl Frame {
             let before = (*frame).before;
             (before & INNER != 0).then(|| frame.cast::<u8>().add((before & !INNER) as usize).cast())
         }
+    }
+
+    /// Whether it is a crown, and all frames in its block reach everywhere.
+    #[inline]
+    pub(super) fn is_far(&self) -> bool {
+        self.before & (CROWN | FAR) == CROWN | FAR
     }
 
     pub(super) fn name(&self) -> &str {

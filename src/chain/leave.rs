@@ -48,6 +48,13 @@ impl Spine {
         }
     }
 
+    /// As [`pop`](Self::pop), with the frames that lie in its block where that can be done at once.
+    pub(super) fn pop_some(&self, parting: &Parting<'_>) {
+        if !self.pop_bundle(parting) {
+            self.pop(parting);
+        }
+    }
+
     /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else keeps it. Says whether
     /// that was so. No read may be out. Runs foreign code.
     #[inline]
@@ -166,7 +173,7 @@ impl Spine {
             }
             let target = (*marker).parent;
             while self.top.get() != target {
-                self.pop(parting);
+                self.pop_some(parting);
             }
             leaving
         }
@@ -184,7 +191,7 @@ impl Spine {
                 if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {
                     return false;
                 }
-                frame = (*frame).parent;
+                frame = if (*frame).is_far() { (*Frame::marker(frame)).parent } else { (*frame).parent };
             }
             if !give_to_others(&*self.top.get()) {
                 return false;
@@ -197,7 +204,7 @@ impl Spine {
     /// Leaves everything, the floor included; puts on the list what ends with that.
     pub(crate) fn clear(&self, parting: &Parting<'_>) -> Option<Link> {
         while !self.is_bare() {
-            self.pop(parting);
+            self.pop_some(parting);
         }
         // SAFETY: a bare spine owns one count of its floor.
         unsafe { Link::from_raw(self.take_floor()) }

@@ -4,8 +4,9 @@
 //! Everything reached through a link is immutable but for the counts, so links go to other threads freely.
 
 use super::build::*;
-use super::counts::{Held, give_strong, give_weak, hold_all, take, take_if_alive};
+use super::counts::{hold_all, take, take_if_alive};
 use super::diff;
+use super::ends::{Held, give_strong, give_weak};
 use super::frame::*;
 use super::key::Key;
 use super::sight::{Seen, Sight};

@@ -2,8 +2,8 @@
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
 //! code. A file uses what stands before it: `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
-//! `counts`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`, `serial`, `own`,
-//! `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
+//! `counts`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
+//! `serial`, `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod build;
@@ -12,6 +12,7 @@ mod change;
 mod counts;
 pub(crate) mod current;
 mod diff;
+mod ends;
 mod enter;
 mod flat;
 mod frame;
@@ -30,7 +31,7 @@ mod spine;
 mod trie;
 
 pub(crate) use bundle::{Binder, Plan, Shape};
-pub(crate) use counts::Held;
+pub(crate) use ends::Held;
 pub(crate) use enter::Begins;
 pub(crate) use frame::Name;
 pub(crate) use key::{Key, Reach};
@@ -38,4 +39,4 @@ pub(crate) use leave::Leaving;
 pub(crate) use link::{Entry, Link, WeakLink, hold_value};
 pub(crate) use own::Own;
 pub(crate) use sight::Seen;
-pub(crate) use spine::{Closed, Spine};
+pub(crate) use spine::{Closed, Spine, Unread};

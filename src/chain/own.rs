@@ -55,7 +55,7 @@ impl Own {
         }
         let parting = Parting::free();
         while !self.spine.is_bare() {
-            self.spine.pop(&parting);
+            self.spine.pop_some(&parting);
         }
         Some(parting)
     }

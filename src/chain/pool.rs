@@ -13,14 +13,24 @@ use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
 
-/// Blocks that are kept differ in size by so many bytes.
+/// Small blocks that are kept differ in size by so many bytes, large ones by more.
 const STEP: usize = 16;
+const LARGE_STEP: usize = 128;
 
-/// Sizes up to `STEP * CLASSES` are kept: a binding of a few words among 32 others fits.
-const CLASSES: usize = 32;
+/// A binding of a few words among 32 others is small.
+const SMALL: usize = 512;
 
-/// How many blocks of one size are kept: enough for a usual depth of nesting, 64 KiB of a thread at the most.
-const MOST: u8 = 8;
+/// Larger ones are not kept: a scope of some twenty bindings fits.
+const LARGE: usize = 2560;
+
+const SMALL_CLASSES: usize = SMALL / STEP;
+const CLASSES: usize = SMALL_CLASSES + (LARGE - SMALL) / LARGE_STEP;
+
+/// How many blocks of one size are kept: enough for a usual depth of nesting. A thread that ever used all sizes keeps
+/// 64 KiB of small and 98 KiB of large ones.
+const fn most(class: usize) -> u8 {
+    if class < SMALL_CLASSES { 8 } else { 4 }
+}
 
 /// How many scopes are kept as they were: as many variables may take turns in a loop.
 const LAST: usize = 16;
@@ -75,14 +85,19 @@ at_thread_end! { fn arm(POOL) => end }
 /// Which class a block belongs to, if it is of one that is kept: frames with so many bytes before them.
 #[inline]
 pub(super) fn class(before: usize, kind: &Kind) -> Option<usize> {
-    let class = (before + kind.extent - 1) / STEP;
+    let last = before + kind.extent - 1;
+    let class = if last < SMALL { last / STEP } else { SMALL_CLASSES + (last - SMALL) / LARGE_STEP };
     (reuse() && class < CLASSES).then_some(class)
 }
 
 #[inline]
 fn rounded(class: usize) -> Layout {
+    let size = match class.checked_sub(SMALL_CLASSES) {
+        None => (class + 1) * STEP,
+        Some(large) => SMALL + (large + 1) * LARGE_STEP,
+    };
     // SAFETY: the alignment is a power of two, and the sizes are small.
-    unsafe { Layout::from_size_align_unchecked((class + 1) * STEP, align_of::<Frame>()) }
+    unsafe { Layout::from_size_align_unchecked(size, align_of::<Frame>()) }
 }
 
 /// Where a scope of that id on that frame is kept: variables that take turns on one frame do not meet, and a variable
@@ -275,8 +290,9 @@ impl Pool {
     /// 1. `frame` is of that class and nobody uses it any more.
     #[inline]
     unsafe fn keep(&self, class: usize, frame: *mut Frame) -> bool {
+        let most = most(class);
         let class = &self.classes[class];
-        if class.number.get() == MOST || !self.is_armed() {
+        if class.number.get() == most || !self.is_armed() {
             return false;
         }
         let kept = frame.cast::<Kept>();

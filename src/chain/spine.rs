@@ -31,10 +31,9 @@ pub(crate) struct Spine {
     floor: Cell<*const Frame>,
 }
 
-/// What one look at an index says.
-pub(super) enum Glance {
-    /// Bound by that frame, which has the value itself and reaches here.
-    Plain(*const Frame),
+/// Why one look at an index does not show a value.
+pub(crate) enum Unread {
+    /// Nothing is bound.
     Absent,
     /// It takes a longer look.
     Unclear,
@@ -57,13 +56,13 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
 /// # Safety
 /// 1. What `slot` leads to is alive.
 #[inline]
-unsafe fn glance_at(slot: Slot, id: usize) -> Glance {
+unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
     if !slot.is_plain() {
-        return Glance::Unclear;
+        return Err(Unread::Unclear);
     }
     let frame = slot.as_frame();
     // SAFETY: #1.
-    if unsafe { (*frame).id } == id { Glance::Plain(frame) } else { Glance::Absent }
+    if unsafe { (*frame).id } == id { Ok(Sight(frame)) } else { Err(Unread::Absent) }
 }
 
 /// Both ends of a spine, as they are stored.
@@ -208,26 +207,27 @@ impl Spine {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// What the root of the index says of `id`, without a call.
+    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which has the value itself and
+    /// reaches here.
     #[inline]
-    pub(super) fn glance(&self, id: usize) -> Glance {
+    pub(super) fn glance(&self, id: usize) -> Result<Sight, Unread> {
         let top = self.top.get();
         if top.is_null() {
-            return Glance::Absent;
+            return Err(Unread::Absent);
         }
         // SAFETY: the top is alive, with everything its index leads to (S1).
         unsafe {
             (*top).body.reads();
             let slot = slot_at(top.cast(), id, 0);
-            slot.map_or(Glance::Absent, |slot| glance_at(slot, id))
+            slot.map_or(Err(Unread::Absent), |slot| glance_at(slot, id))
         }
     }
 
     /// As [`Spine::glance`], through all nodes of the index.
-    pub(super) fn glance_through(&self, id: usize) -> Glance {
+    pub(super) fn glance_through(&self, id: usize) -> Result<Sight, Unread> {
         let top = self.top.get();
         if top.is_null() {
-            return Glance::Absent;
+            return Err(Unread::Absent);
         }
         let (mut node, mut shift) = (top.cast(), 0);
         // SAFETY: the top is alive, with everything its index leads to (S1).
@@ -235,7 +235,7 @@ impl Spine {
             (*top).body.reads();
             loop {
                 match slot_at(node, id, shift) {
-                    None => return Glance::Absent,
+                    None => return Err(Unread::Absent),
                     Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
                     Some(slot) => return glance_at(slot, id),
                 }
