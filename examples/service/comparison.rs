@@ -48,10 +48,11 @@ impl Comparison {
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
-        let names = self.columns.iter().map(|column| String::from(column.lane.name));
+        let columns = || self.columns.iter().filter(|column| column.lane.was_run());
+        let names = columns().map(|column| String::from(column.lane.name));
         table.set_header(std::iter::once(String::new()).chain(names));
         for (name, show) in ROWS {
-            table.add_row(std::iter::once(String::from(*name)).chain(self.columns.iter().map(show)));
+            table.add_row(std::iter::once(String::from(*name)).chain(columns().map(show)));
         }
         table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         table
@@ -106,7 +107,7 @@ impl fmt::Display for Comparison {
         writeln!(
             f,
             "in {} rounds, in each of which all took turns; one way runs twice, to show what is chance",
-            contexts.rates.len()
+            self.columns.iter().map(|column| column.lane.rates.len()).max().unwrap_or(0)
         )?;
         writeln!(f, "{}", self.table())?;
         let pairs = [
@@ -117,7 +118,8 @@ impl fmt::Display for Comparison {
             ("ten arguments to nothing", arguments, nothing),
             ("one record to nothing", record, nothing),
         ];
-        for (name, ours, theirs) in pairs {
+        let pairs = pairs.into_iter().filter(|(_, ours, theirs)| ours.was_run() && theirs.was_run());
+        for (name, ours, theirs) in pairs.clone() {
             writeln!(f, "throughput, {name:<25} {}", Ratio::of(&ours.rates, &theirs.rates))?;
         }
         for (name, ours, theirs) in pairs {

@@ -30,9 +30,9 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["serve", "chaos", "plant_fault"])]
     pub(crate) compare: bool,
 
-    /// Of the comparison only one way of carrying, for a profiler to look at
-    #[arg(long, requires = "compare")]
-    pub(crate) only: Option<Way>,
+    /// Of the comparison only these ways of carrying: two of them to know more of those, one for a profiler to look at
+    #[arg(long, requires = "compare", value_delimiter = ',')]
+    pub(crate) only: Vec<Way>,
 
     /// Leave the service running, for curl
     #[arg(long)]
@@ -56,6 +56,11 @@ impl Options {
     /// How many requests to make at most.
     pub(crate) fn requests(&self, usual: u64) -> u64 {
         self.requests.unwrap_or(usual)
+    }
+
+    /// Whether a way of carrying is to be compared.
+    pub(crate) fn compares(&self, way: Way) -> bool {
+        self.only.is_empty() || self.only.contains(&way)
     }
 
     /// How many clients there are at a time.

@@ -86,7 +86,7 @@ impl<'a> Race<'a> {
         let begun = Instant::now();
         let mut lanes = Way::ALL.map(Lane::new);
         for (round, order) in (0..u64::from(self.options.rounds)).zip(ORDERS.iter().cycle()) {
-            for way in order.iter().filter(|way| self.options.only.is_none_or(|only| only == **way)) {
+            for way in order.iter().filter(|way| self.options.compares(**way)) {
                 let lane = &mut lanes[*way as usize];
                 self.warm_up(lane, round);
                 self.measure(lane, round);
@@ -118,7 +118,8 @@ impl<'a> Race<'a> {
 
     /// How many requests each way makes in a round.
     fn each(&self) -> u64 {
-        let turns = Way::ALL.len() as u64 * u64::from(self.options.rounds);
+        let ways = Way::ALL.iter().filter(|way| self.options.compares(**way)).count() as u64;
+        let turns = ways * u64::from(self.options.rounds);
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
@@ -159,6 +160,11 @@ impl Lane {
             Way::Record | Way::Again => ByHand::<Record>::PATH,
             Way::Nothing => Nothing::PATH,
         }
+    }
+
+    /// Whether it took part.
+    pub(crate) fn was_run(&self) -> bool {
+        !self.rates.is_empty()
     }
 
     /// The latency that so many of a hundred measured requests keep below.
