@@ -123,6 +123,21 @@ fn a_scope_of_several_bindings_is_one_block_where_one_node_has_room() {
 }
 
 #[test]
+fn the_block_of_a_large_scope_serves_the_next_one_too() {
+    /// More than the small ones that are kept, by far.
+    type Large = [u64; 12];
+    static VARIABLES: [Var<Large>; 8] = [const { Var::new("large") }; 8];
+    let [a, b, c, d, e, f, g, h] = VARIABLES.each_ref();
+    let enter = || {
+        let scope = Scope::new().set(a, [1; 12]).set(b, [2; 12]).set(c, [3; 12]).set(d, [4; 12]);
+        scope.set(e, [5; 12]).set(f, [6; 12]).set(g, [7; 12]).set(h, [8; 12]).enter()
+    };
+    drop(enter());
+    let asked = blocks(|| (0..100).for_each(|_| drop(enter()))).1;
+    assert!(asked == 0 || cfg!(stackholm_malloc), "{asked}");
+}
+
+#[test]
 fn sets_of_a_checkpoint_are_one_block_each_and_one_in_32_besides() {
     const SETS: u64 = 10_000;
     let variables = apart(8, 1);

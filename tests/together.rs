@@ -250,6 +250,50 @@ fn a_future_and_a_stack_that_end_leave_it_to_their_contexts() {
 }
 
 #[test]
+fn a_stack_that_ends_takes_what_is_of_short_reach_and_leaves_the_rest_to_contexts() {
+    everywhere(|tally| {
+        let alive = tally.alive();
+        let mut stack = embed::Stack::new();
+        let context = stack.run(|| {
+            std::mem::forget(three(tally));
+            let scope = Scope::new().set(&X, tally.make(4)).set(&SHORT, tally.make(5)).set(&OUTER, tally.make(6));
+            std::mem::forget(scope.enter());
+            std::mem::forget(Scope::new().set(&Y, tally.make(7)).set(&Z, tally.make(8)).enter());
+            Context::current()
+        });
+        drop(stack);
+        assert_eq!([&X, &Y, &Z, &OUTER].map(|var| number_in(&context, var)), [Some(4), Some(7), Some(8), Some(6)]);
+        assert_eq!((number_in(&context, &SHORT), tally.alive() - alive), (None, 7));
+        drop(context);
+        assert_eq!(tally.alive(), alive);
+    });
+}
+
+#[test]
+fn values_that_are_kept_apart_go_one_by_one_in_any_order() {
+    everywhere(|tally| {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let (own, alive) = (Tally::default(), tally.alive());
+            let guard = three(&own);
+            let all = Context::current();
+            // So many changes of the others that the chain is written anew, and counts what it shows one by one.
+            let changed = |kept: usize| {
+                let others = [[&Y, &Z], [&X, &Z], [&X, &Y]][kept];
+                (0..100).fold(all.clone(), |context, i| context.with(others[i % 2], tally.make(10)))
+            };
+            let mut kept = [0, 1, 2].map(|i| Some(changed(i)));
+            drop((all, guard));
+            for (gone, i) in order.into_iter().enumerate() {
+                let context = kept[i].take().expect("is dropped once");
+                assert_eq!((number_in(&context, [&X, &Y, &Z][i]), own.alive()), (Some(i as u64 + 1), 3 - gone));
+            }
+            assert_eq!((own.alive(), tally.alive()), (0, alive));
+            own.assert_nothing_left();
+        }
+    });
+}
+
+#[test]
 fn a_thread_that_ends_in_it_ends_it() {
     let tally = Tally::default();
     let theirs = tally.clone();

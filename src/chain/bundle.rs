@@ -78,6 +78,10 @@ struct Bundle {
     segment: u16,
     /// [`FAR`], unless one of them is not.
     far: u32,
+    /// What the next one has to know of its checkpoint.
+    bits: u8,
+    origin: Origin,
+    run: u16,
 }
 
 /// Makes the bindings and masks of one scope, one after the other.
@@ -114,12 +118,13 @@ impl Spine {
     /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at once, as planned.
     #[inline]
     pub(crate) fn binder(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Binder<'_> {
-        let bundle = if shape.number < 2 || !shape.fits { None } else { self.bundle(shape, plan) };
+        let bundle = if shape.number < 2 || !shape.fits { None } else { self.bundle(begins, shape, plan) };
+        let begins = if bundle.is_some() { Begins::Nothing } else { begins };
         Binder { spine: self, begins, bundle }
     }
 
     #[inline]
-    fn bundle(&self, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Option<Bundle> {
+    fn bundle(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Option<Bundle> {
         let from = self.top.get();
         let mut old = 0;
         if !from.is_null() {
@@ -132,11 +137,12 @@ impl Spine {
         }
         let mut planned = Plan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
         plan(&mut planned);
-        planned.fits.then(|| self.begin_bundle(shape, &planned))
+        planned.fits.then(|| self.begin_bundle(begins, shape, &planned))
     }
 
     #[inline(never)]
-    fn begin_bundle(&self, Shape { number, outer, .. }: Shape, &Plan { from, old, new, last, .. }: &Plan) -> Bundle {
+    fn begin_bundle(&self, begins: Begins, shape: Shape, plan: &Plan) -> Bundle {
+        let (&Plan { from, old, new, last, .. }, Shape { number, outer, .. }) = (plan, shape);
         let bitmap = old | new;
         let before = outer + slots_bytes(bitmap.count_ones() as usize);
         let block = self.aside(|| pool::allocate(before, last));
@@ -146,12 +152,14 @@ impl Spine {
             let crown = block.add(before).cast::<Frame>();
             let segment = if from.is_null() { 0 } else { (*from).segment };
             take_over(from, old, crown, new, self.crossing());
-            Bundle { next: block.cast(), crown, before: before as u32, number, left: number, bitmap, segment, far: FAR }
+            let (bits, origin, run) = self.place_in(begins);
+            let (next, before, left) = (block.cast(), before as u32, number);
+            Bundle { next, crown, before, number, left, bitmap, segment, far: FAR, bits, origin, run }
         }
     }
 
-    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of them
-    /// or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
+    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of
+    /// them or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
     pub(super) fn leave_bundle(&self, serial: u64) -> bool {
         // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or with a count.
         unsafe {
@@ -173,8 +181,8 @@ impl Spine {
         true
     }
 
-    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep all of it, or nobody
-    /// else any.
+    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep all of it, or
+    /// nobody else any.
     fn bundle_on_top(&self) -> Option<*const Frame> {
         let top = self.top.get();
         // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its checkpoint.
@@ -198,8 +206,9 @@ impl Spine {
         }
     }
 
-    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared: then each of its frames
-    /// counts the next one, so the stack had one count of them all, that of the crown, and now has one of what is below.
+    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared: then each of its
+    /// frames counts the next one, so the stack had one count of them all, that of the crown, and now has one of what
+    /// is below.
     ///
     /// # Safety
     /// 1. `marker` is what `bundle_on_top` gave.
@@ -252,12 +261,11 @@ impl Binder<'_> {
     /// Binds a variable.
     #[inline]
     pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
-        let begins = std::mem::replace(&mut self.begins, Begins::Nothing);
         match &mut self.bundle {
-            None => self.spine.bind(key, value, begins, place),
+            None => self.spine.bind(key, value, std::mem::replace(&mut self.begins, Begins::Nothing), place),
             Some(bundle) => {
                 key.bound_at(place);
-                let frame = bundle.frame(self.spine, key.head(), begins, place, room::<T>());
+                let frame = bundle.frame(self.spine, key.head(), place, room::<T>());
                 // SAFETY: the frame was made with the kind of `T`, of our top, which stays below.
                 unsafe { Frame::init(frame, value) };
                 self.spine.top.set(frame);
@@ -281,20 +289,12 @@ impl Binder<'_> {
 impl Bundle {
     /// The next frame, without its value.
     #[inline(never)]
-    fn frame(
-        &mut self,
-        spine: &Spine,
-        head: &Head,
-        begins: Begins,
-        place: &'static Location<'static>,
-        room: usize,
-    ) -> *mut Frame {
+    fn frame(&mut self, spine: &Spine, head: &Head, place: &'static Location<'static>, room: usize) -> *mut Frame {
         let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
         let id = head.peek();
         let parent = spine.top.get();
-        let (bits, origin, run) = spine.place_in(begins);
-        let bits = bits | head.reach | FLAT;
-        let is_near = bits & (STACK | CHECKPOINT) != 0;
+        let (bits, origin, run) = (self.bits | head.reach | FLAT, self.origin, self.run);
+        let is_near = head.reach != 0;
         if is_near {
             self.far = 0;
         }
@@ -316,6 +316,11 @@ impl Bundle {
                 this.segment = self.segment.saturating_add(self.number as u16);
             }
             self.next = self.next.byte_add(room);
+            self.run = run.saturating_add(1);
+            if bits & MARKER != 0 {
+                self.bits &= SEALED;
+                self.origin = Origin { marker: frame };
+            }
             let special = if is_near { SPECIAL } else { 0 };
             put(self.crown.cast(), rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
             if is_crown {

@@ -41,8 +41,8 @@ fn give_all(count: &AtomicU32, number: u32) -> bool {
     true
 }
 
-/// Gives so many counts back, without a write if there are no others; says whether they were the last. Not for `strong`:
-/// there a weak context may take one more at any time.
+/// Gives so many counts back, without a write if there are no others; says whether they were the last. Not for
+/// `strong`: there a weak context may take one more at any time.
 #[inline]
 #[must_use]
 pub(super) fn give_sole(count: &AtomicU32, number: u32) -> bool {

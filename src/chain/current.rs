@@ -10,7 +10,7 @@ use super::link::Link;
 use super::own::Own;
 use super::parting::{Borrows, Parting};
 use super::serial::Serials;
-use super::sight::Seen;
+use super::sight::{Seen, Sight};
 use super::spine::{Closed, Spine, Unread};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
@@ -68,10 +68,12 @@ pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
     f: F,
     other: impl FnOnce(F, Unread) -> Result<R, E>,
 ) -> Result<R, E> {
-    match with(|current| current.spine.glance(key.peek())).unwrap_or(Err(Unread::Absent)) {
-        Ok(sight) => Ok(must(|current| {
-            // SAFETY: the frame has the id of a key of `T`; the record keeps what the stack may let go meanwhile.
-            current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.plain_value::<T>() }))
+    // SAFETY: the frame has the id of a key of `T`.
+    let value = |sight: Sight| unsafe { sight.plain_value::<T>() };
+    match with(|current| current.spine.glance(key.peek()).map(value)).unwrap_or(Err(Unread::Absent)) {
+        Ok(value) => Ok(must(|current| {
+            // SAFETY: the record keeps what the stack may let go meanwhile.
+            current.borrows.during(current.spine.top.get(), || f(unsafe { &*value }))
         })),
         Err(unread) => other(f, unread),
     }

@@ -217,6 +217,7 @@ unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
 ///
 /// # Safety
 /// 1. `crown` is that of a bundle that is on no stack, and nobody has a `strong` or `values` count of its frames.
+#[inline(never)]
 pub(super) unsafe fn end_block(crown: *const Frame) {
     struct Rest {
         /// Whose value is next; null if there is none.
@@ -288,6 +289,7 @@ pub(super) unsafe fn give_weak(frame: *const Frame) {
 ///
 /// # Safety
 /// 1. Nobody uses the frame any more.
+#[inline]
 unsafe fn free(frame: *const Frame) {
     // SAFETY: #1; frames in the block of another have a static name, and the block is there while they count it (I6).
     unsafe {

@@ -49,8 +49,11 @@ impl Spine {
     }
 
     /// As [`pop`](Self::pop), with the frames that lie in its block where that can be done at once.
+    #[inline]
     pub(super) fn pop_some(&self, parting: &Parting<'_>) {
-        if !self.pop_bundle(parting) {
+        // SAFETY: S1; the stack is not bare, as all callers have looked.
+        let is_crown = unsafe { (*self.top.get()).before & CROWN != 0 };
+        if !is_crown || !self.pop_bundle(parting) {
             self.pop(parting);
         }
     }

@@ -26,11 +26,9 @@ const LARGE: usize = 2560;
 const SMALL_CLASSES: usize = SMALL / STEP;
 const CLASSES: usize = SMALL_CLASSES + (LARGE - SMALL) / LARGE_STEP;
 
-/// How many blocks of one size are kept: enough for a usual depth of nesting. A thread that ever used all sizes keeps
-/// 64 KiB of small and 98 KiB of large ones.
-const fn most(class: usize) -> u8 {
-    if class < SMALL_CLASSES { 8 } else { 4 }
-}
+/// How many blocks of one size are kept: enough for a usual depth of nesting. A thread that has used all sizes so often
+/// keeps 260 KiB; with three sizes it is some ten.
+const MOST: u8 = 8;
 
 /// How many scopes are kept as they were: as many variables may take turns in a loop.
 const LAST: usize = 16;
@@ -82,11 +80,19 @@ thread_slot! {
 
 at_thread_end! { fn arm(POOL) => end }
 
-/// Which class a block belongs to, if it is of one that is kept: frames with so many bytes before them.
+/// Which class a small block belongs to: frames with so many bytes before them.
 #[inline]
 pub(super) fn class(before: usize, kind: &Kind) -> Option<usize> {
-    let last = before + kind.extent - 1;
-    let class = if last < SMALL { last / STEP } else { SMALL_CLASSES + (last - SMALL) / LARGE_STEP };
+    let class = (before + kind.extent - 1) / STEP;
+    (reuse() && class < SMALL_CLASSES).then_some(class)
+}
+
+/// Which class a block belongs to that is not small, if it is of one that is kept.
+#[cold]
+#[inline(never)]
+fn large_class(before: usize, kind: &Kind) -> Option<usize> {
+    let beyond = (before + kind.extent - 1).checked_sub(SMALL)?;
+    let class = SMALL_CLASSES + beyond / LARGE_STEP;
     (reuse() && class < CLASSES).then_some(class)
 }
 
@@ -190,7 +196,7 @@ pub(super) fn allocate_class(class: usize) -> *mut u8 {
 
 /// A block for a frame of that kind with so many bytes before it.
 pub(super) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
-    let Some(class) = class(before, kind) else {
+    let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
         // SAFETY: a frame is not of size zero.
         return unsafe { sync::allocate(layout(before, kind)) };
     };
@@ -254,7 +260,7 @@ pub(super) unsafe fn free(frame: *mut Frame) {
     // SAFETY: #1.
     unsafe {
         let (before, kind) = ((*frame).before as usize, (*frame).kind);
-        let Some(class) = class(before, kind) else {
+        let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
             return sync::free(start(frame), layout(before, kind));
         };
         if POOL.try_with(|pool| pool.keep(class, frame)) != Ok(true) {
@@ -290,9 +296,8 @@ impl Pool {
     /// 1. `frame` is of that class and nobody uses it any more.
     #[inline]
     unsafe fn keep(&self, class: usize, frame: *mut Frame) -> bool {
-        let most = most(class);
         let class = &self.classes[class];
-        if class.number.get() == most || !self.is_armed() {
+        if class.number.get() == MOST || !self.is_armed() {
             return false;
         }
         let kept = frame.cast::<Kept>();
