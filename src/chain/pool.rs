@@ -41,7 +41,8 @@ struct Pool {
     armed: Cell<Option<bool>>,
 }
 
-/// A scope that is kept as it was when it ended, and while it is entered once more.
+/// A scope that is kept as it was when it ended, and while it is entered once more. None lies in two cache lines.
+#[repr(align(32))]
 pub(super) struct Last {
     /// Null while it is entered.
     frame: Cell<*mut Frame>,
