@@ -8,7 +8,7 @@
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, Site, at_thread_end, kept, reuse, thread_slot};
+use crate::sync::{self, MODELLED, Site, at_thread_end, kept, reuse, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -108,10 +108,11 @@ fn rounded(class: usize) -> Layout {
 }
 
 /// Where a scope of that id on that frame is kept: variables that take turns on one frame do not meet, and a variable
-/// that is bound on several frames seldom meets itself.
+/// that is bound on several frames seldom meets itself. In a model it always does, wherever its frames lie.
 #[inline(always)]
 fn place_of(id: usize, parent: *const Frame) -> usize {
-    (id ^ (parent.addr() / size_of::<Frame>().next_power_of_two())) % LAST
+    let parent = if MODELLED { 0 } else { parent.addr() / size_of::<Frame>().next_power_of_two() };
+    (id ^ parent) % LAST
 }
 
 /// Takes the scope of that id that ended last on this thread on `parent`, which has the number `below`, if it is kept:

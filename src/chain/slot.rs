@@ -71,11 +71,6 @@ impl Slot {
     }
 
     #[inline]
-    pub(super) fn is_plain(self) -> bool {
-        self.0.addr() & (NODE | SPECIAL) == 0
-    }
-
-    #[inline]
     pub(super) fn is_inherited(self) -> bool {
         self.0.addr() & INHERITED != 0
     }
@@ -96,6 +91,17 @@ impl Slot {
     pub(super) fn as_node(self) -> *const Node {
         debug_assert!(self.is_node());
         self.0.map_addr(|at| at & !TAGS).cast()
+    }
+
+    /// The frame that a plain slot leads to. One that came with a context is told apart by a branch, so that the pointer is
+    /// used as it lies there and not put together for each use.
+    #[inline]
+    pub(super) fn as_plain_frame(self) -> Option<*const Frame> {
+        match self.0.addr() & TAGS {
+            0 => Some(self.0.cast()),
+            INHERITED => Some(self.0.wrapping_sub(INHERITED).cast()),
+            _ => None,
+        }
     }
 
     /// Whether both lead to the same place, whatever their tags.

@@ -57,10 +57,7 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
 /// 1. What `slot` leads to is alive.
 #[inline]
 unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
-    if !slot.is_plain() {
-        return Err(Unread::Unclear);
-    }
-    let frame = slot.as_frame();
+    let Some(frame) = slot.as_plain_frame() else { return Err(Unread::Unclear) };
     // SAFETY: #1.
     if unsafe { (*frame).id } == id { Ok(Sight(frame)) } else { Err(Unread::Absent) }
 }
