@@ -169,6 +169,28 @@ fn a_read_keeps_its_value_while_its_scope_is_left() {
 }
 
 #[test]
+fn a_read_keeps_all_of_a_captured_scope_while_it_is_left() {
+    everywhere(|tally| {
+        let alive = tally.alive();
+        for var in [&X, &Y, &Z] {
+            for outlives in [false, true] {
+                let guard = three(tally);
+                let mut context = Some(Context::current());
+                let last = context.take_if(|_| outlives);
+                var.with(|value| {
+                    let number = value.number;
+                    drop((guard, context));
+                    assert_eq!((value.number, numbers(), tally.alive() - alive), (number, [None; 3], 3));
+                });
+                assert_eq!(tally.alive() - alive, if outlives { 3 } else { 0 });
+                drop(last);
+                assert_eq!(tally.alive(), alive);
+            }
+        }
+    });
+}
+
+#[test]
 fn values_of_short_reach_end_with_the_scope_whoever_keeps_it() {
     everywhere(|tally| {
         let alive = tally.alive();
@@ -288,6 +310,20 @@ fn values_that_are_kept_apart_go_one_by_one_in_any_order() {
                 assert_eq!((number_in(&context, [&X, &Y, &Z][i]), own.alive()), (Some(i as u64 + 1), 3 - gone));
             }
             assert_eq!((own.alive(), tally.alive()), (0, alive));
+            own.assert_nothing_left();
+        }
+        for changed in [&[0][..], &[1], &[2], &[0, 1], &[0, 2], &[1, 2]] {
+            let own = Tally::default();
+            let guard = three(&own);
+            let changes = changed.iter().cycle().take(100).map(|i| [&X, &Y, &Z][*i]);
+            let context = changes.fold(Context::current(), |context, var| context.with(var, tally.make(10)));
+            drop(guard);
+            assert_eq!(own.alive(), 3 - changed.len(), "what is shown is kept, and nothing else");
+            for (i, var) in [&X, &Y, &Z].into_iter().enumerate() {
+                let number = if changed.contains(&i) { 10 } else { i as u64 + 1 };
+                assert_eq!(number_in(&context, var), Some(number));
+            }
+            drop(context);
             own.assert_nothing_left();
         }
     });
