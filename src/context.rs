@@ -96,22 +96,6 @@ impl Context {
         Entered::new(current::adopt(self.0.clone(), Location::caller()))
     }
 
-    /// A closure that calls `f` inside this context, once. See also [`wrap_mut`](Self::wrap_mut) and
-    /// [`wrap_fn`](Self::wrap_fn).
-    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-        move || self.run(f)
-    }
-
-    /// A closure that calls `f` inside this context, as often as it is called.
-    pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
-        move || self.run(&mut f)
-    }
-
-    /// A closure that calls `f` inside this context, from several threads at once if need be.
-    pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
-        move || self.run(&f)
-    }
-
     /// The visible bindings, each once, in the order in which their variables were first used. O(n log n).
     pub fn iter(&self) -> Bindings<'_> {
         Bindings(self.0.as_ref().map(Link::entries).unwrap_or_default().into_iter())

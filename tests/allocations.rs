@@ -234,6 +234,12 @@ fn handing_over_and_swapping_in_for_a_poll_allocate_nothing() {
             drop(Stack::new());
         });
         assert_blocks((spent, 0), (0, 0), &format!("stacks, {case}"));
+        let ((), spent) = blocks(|| {
+            assert_eq!(context.clone().wrap(reads)(), 0);
+            let mut again = context.clone().wrap_mut(reads);
+            assert_eq!((again(), again(), context.clone().wrap_fn(reads)()), (0, 0, 0));
+        });
+        assert_blocks((spent, 0), (0, 0), &format!("closures, {case}"));
     });
 }
 

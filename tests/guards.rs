@@ -372,6 +372,29 @@ fn guards_of_many_stacks_are_never_taken_for_one_another() {
 }
 
 #[test]
+fn a_guard_dropped_inside_a_wrapped_closure_leaves_nothing_of_where_that_is_called() {
+    everywhere(|tally| {
+        for way in WAYS {
+            misuses();
+            let outer = X.enter(tally.make(1));
+            let guard = way(tally.make(2));
+            let alive = tally.alive();
+            let wrapped = Context::empty().with(&X, tally.make(3)).wrap(move || {
+                let here = X.enter(tally.make(4));
+                drop(guard);
+                assert_eq!((number(&X), misuses()), (Some(4), (0, 1)));
+                forget(here);
+            });
+            wrapped();
+            assert_eq!(tally.alive(), alive, "what was forgotten in there ended with the call, and its context too");
+            assert_eq!(number(&X), Some(2), "it is closed by the next outer one");
+            drop(outer);
+            assert_eq!((number(&X), misuses()), (None, (1, 0)));
+        }
+    });
+}
+
+#[test]
 fn any_number_of_guards_dropped_from_the_outermost_on_leaves_what_was_before() {
     everywhere(|tally| {
         for count in counts() {

@@ -426,10 +426,23 @@ impl World {
                 Block::Checkpoint => Checkpoint::run(|| inner(world, &open)),
                 Block::Around => Checkpoint::around(|world: &mut World| inner(world, &open))(world),
                 Block::Context => context.run(|| inner(world, &adopt)),
-                Block::WrapFn => context.clone().wrap_mut(|| inner(world, &adopt))(),
+                Block::WrapFn => {
+                    world.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
+                    let outer = std::mem::replace(&mut world.current, uid);
+                    let mut call = || inner(world, &|_| {});
+                    if inside % 2 == 0 {
+                        context.wrap(call)()
+                    } else {
+                        context.wrap_mut(&mut call)()
+                    }
+                    world.current = outer;
+                }
             }
         });
-        self.left(uid);
+        match block {
+            Block::WrapFn => drop(self.stacks.remove(&uid)),
+            _ => self.left(uid),
+        }
     }
 
     fn with(&mut self, context: u8, var: u8, times: u8) {
