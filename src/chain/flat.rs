@@ -49,7 +49,7 @@ pub(super) unsafe fn build(
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
         let kept = pool::take_for(id, from, class);
-        let block = if kept.is_null() { fresh(class) } else { pool::start(kept) };
+        let block = if kept.is_null() { fresh(class) } else { kept };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
             root: Node { bitmap: below.bitmap | bit, entries: slots as u32 },
@@ -121,10 +121,10 @@ pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
     unsafe {
         let this = &*frame;
         let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
-        if is_scope && below != UNKNOWN && pool::is_small(this) {
-            pool::remember(frame.cast_mut(), serial, below);
-        } else {
-            build::free(frame);
+        let class = if is_scope && below != UNKNOWN { pool::class(this.before as usize, this.kind) } else { None };
+        match class {
+            Some(class) => pool::remember(frame.cast_mut(), class, serial, below),
+            None => build::free(frame),
         }
     }
 }

@@ -26,13 +26,14 @@ const LARGE: usize = 2560;
 const SMALL_CLASSES: usize = SMALL / STEP;
 const CLASSES: usize = SMALL_CLASSES + (LARGE - SMALL) / LARGE_STEP;
 
-/// How many blocks of one size are kept: enough for a usual depth of nesting. A thread that has used all sizes so often
-/// keeps 260 KiB; with three sizes it is some ten.
-const MOST: u8 = 8;
+/// How many blocks of one size are kept: enough for a usual depth of nesting, and one cache line for their list. A thread
+/// that has used all sizes so often keeps 230 KiB; with three sizes it is some ten.
+const MOST: usize = if MODELLED { 1 } else { 7 };
 
 /// How many scopes are kept as they were: as many variables may take turns in a loop.
 const LAST: usize = 16;
 
+#[repr(C, align(64))]
 struct Pool {
     /// The scopes that ended last, see [`place_of`].
     last: [Last; LAST],
@@ -42,6 +43,9 @@ struct Pool {
 }
 
 /// A scope that is kept as it was when it ended, and while it is entered once more. None lies in two cache lines.
+///
+/// What is asked of it stands here and not in the frame, which may have gone from the cache: so a block that is only
+/// written is not waited for.
 #[repr(align(32))]
 pub(super) struct Last {
     /// Null while it is entered.
@@ -50,21 +54,16 @@ pub(super) struct Last {
     serial: Cell<u64>,
     /// The serial number of the frame that its index was taken from, or [`NO_FRAME`].
     below: Cell<u64>,
+    /// The bytes of its block before it, and the class of that.
+    before: Cell<u32>,
+    class: Cell<u32>,
 }
 
+/// Blocks of one size, for the same reason in a list apart from them.
 struct Class {
-    first: Cell<*mut Kept>,
-    number: Cell<u8>,
+    number: Cell<usize>,
+    blocks: [Cell<*mut u8>; MOST],
 }
-
-/// A frame that ended, seen as a link of a list: the link takes the place of the counts.
-#[repr(C, align(8))]
-struct Kept {
-    root: super::slot::Node,
-    next: *mut Kept,
-}
-
-const _: () = assert!(std::mem::offset_of!(Kept, next) == std::mem::offset_of!(Frame, strong), "where the counts are");
 
 /// No frame has this serial number.
 pub(super) const UNKNOWN: u64 = 0;
@@ -73,8 +72,8 @@ pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
-        last: [const { Last { frame: Cell::new(ptr::null_mut()), serial: Cell::new(UNKNOWN), below: Cell::new(UNKNOWN) } }; LAST],
-        classes: [const { Class { first: Cell::new(ptr::null_mut()), number: Cell::new(0) } }; CLASSES],
+        last: [const { Last::new() }; LAST],
+        classes: [const { Class::new() }; CLASSES],
         armed: Cell::new(None),
     };
 }
@@ -125,10 +124,12 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<
     let take = |pool: &Pool| {
         let last = &pool.last[place_of(id, parent)];
         let frame = last.frame.get();
-        // SAFETY: what is kept is ours.
-        let is_it = unsafe { !frame.is_null() && (*frame).id == id };
         // A number is of one frame alone, from when it is built until it is built anew.
-        if !is_it || last.below.get() != below && kept(Site::AgainLooks) {
+        if frame.is_null() || last.below.get() != below && kept(Site::AgainLooks) {
+            return None;
+        }
+        // SAFETY: what is kept is ours.
+        if unsafe { (*frame).id } != id {
             return None;
         }
         last.frame.set(ptr::null_mut());
@@ -156,36 +157,30 @@ pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
     reuse() && POOL.try_with(keep) == Ok(true)
 }
 
-/// A frame of that class that ended on this thread; null if there is none. Of what it was only `before` is left.
+/// A block of that class that ended on this thread; null if there is none.
 #[inline]
-pub(super) fn take(class: usize) -> *mut Frame {
+fn take(class: usize) -> *mut u8 {
     POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
 }
 
 /// As [`take`], for a scope of that id on that frame: the block of the last one serves if it fits.
 #[inline]
-pub(super) fn take_for(id: usize, parent: *const Frame, class: usize) -> *mut Frame {
+pub(super) fn take_for(id: usize, parent: *const Frame, class: usize) -> *mut u8 {
     let take = |pool: &Pool| {
-        let last = &pool.last[place_of(id, parent)].frame;
-        let frame = last.get();
-        // SAFETY: what is kept is ours.
-        let fits = unsafe { !frame.is_null() && self::class((*frame).before as usize, (*frame).kind) == Some(class) };
-        if fits {
-            last.set(ptr::null_mut());
-            // SAFETY: as above.
-            unsafe { unwatch(frame) };
-            frame
+        let last = &pool.last[place_of(id, parent)];
+        let frame = last.frame.get();
+        if !frame.is_null() && last.class.get() as usize == class {
+            last.frame.set(ptr::null_mut());
+            // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.
+            unsafe {
+                unwatch(frame);
+                frame.cast::<u8>().sub(last.before.get() as usize)
+            }
         } else {
             pool.classes[class].pop()
         }
     };
     POOL.try_with(take).unwrap_or(ptr::null_mut())
-}
-
-/// Whether the block of a frame is of a size that is kept.
-#[inline]
-pub(super) fn is_small(frame: &Frame) -> bool {
-    class(frame.before as usize, frame.kind).is_some()
 }
 
 /// A new block of that class.
@@ -203,17 +198,16 @@ pub(super) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
         return unsafe { sync::allocate(layout(before, kind)) };
     };
     let kept = take(class);
-    // SAFETY: a frame lies in a block of its own, after so many bytes.
-    if kept.is_null() { allocate_class(class) } else { unsafe { start(kept) } }
+    if kept.is_null() { allocate_class(class) } else { kept }
 }
 
 /// Where the block of a frame starts.
 ///
 /// # Safety
-/// 1. `frame` is one, or was and is kept.
+/// 1. `frame` is one, or was and nothing was written there since.
 #[inline]
-pub(super) unsafe fn start(frame: *mut Frame) -> *mut u8 {
-    // SAFETY: #1; the number of bytes before it stays when it ends.
+unsafe fn start(frame: *mut Frame) -> *mut u8 {
+    // SAFETY: #1.
     unsafe { frame.cast::<u8>().sub((*frame).before as usize) }
 }
 
@@ -223,13 +217,13 @@ fn layout(before: usize, kind: &Kind) -> Layout {
     Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
 }
 
-/// Keeps a scope that ended as it is, for it may be entered again. `below` is the serial number of the frame that its
-/// index was taken from, [`NO_FRAME`] if there was none.
+/// Keeps a scope that ended as it is, for it may be entered again, in a block of that class. `below` is the serial number
+/// of the frame that its index was taken from, [`NO_FRAME`] if there was none.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and all its counts are one.
 #[inline]
-pub(super) unsafe fn remember(frame: *mut Frame, serial: u64, below: u64) {
+pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: u64, below: u64) {
     // SAFETY: #1; what was kept is ours.
     unsafe {
         let place = place_of((*frame).id, (*frame).parent);
@@ -240,10 +234,11 @@ pub(super) unsafe fn remember(frame: *mut Frame, serial: u64, below: u64) {
             let last = &pool.last[place];
             last.serial.set(serial);
             last.below.set(below);
+            let (at, of) = (last.before.replace((*frame).before), last.class.replace(class as u32));
             let before = last.frame.replace(frame);
             if !before.is_null() {
                 unwatch(before);
-                free(before);
+                give(before.cast::<u8>().sub(at as usize), of as usize);
             }
             true
         });
@@ -265,49 +260,73 @@ pub(super) unsafe fn free(frame: *mut Frame) {
         let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
             return sync::free(start(frame), layout(before, kind));
         };
-        if POOL.try_with(|pool| pool.keep(class, frame)) != Ok(true) {
-            free_class(frame, class);
-        }
+        give(start(frame), class);
+    }
+}
+
+/// Takes a block back.
+///
+/// # Safety
+/// 1. It is of that class, and nobody uses it any more.
+#[inline]
+unsafe fn give(block: *mut u8, class: usize) {
+    if POOL.try_with(|pool| pool.keep(class, block)) != Ok(true) {
+        // SAFETY: #1.
+        unsafe { free_class(block, class) };
     }
 }
 
 /// # Safety
-/// 1. `frame` is of that class and nobody uses it any more.
+/// As [`give`].
 #[cold]
 #[inline(never)]
-unsafe fn free_class(frame: *mut Frame, class: usize) {
-    // SAFETY: #1; blocks of a class are allocated with its layout.
-    unsafe { sync::free(start(frame), rounded(class)) }
+unsafe fn free_class(block: *mut u8, class: usize) {
+    // SAFETY: blocks of a class are allocated with its layout.
+    unsafe { sync::free(block, rounded(class)) }
+}
+
+impl Last {
+    const fn new() -> Last {
+        Last {
+            frame: Cell::new(ptr::null_mut()),
+            serial: Cell::new(UNKNOWN),
+            below: Cell::new(UNKNOWN),
+            before: Cell::new(0),
+            class: Cell::new(0),
+        }
+    }
 }
 
 impl Class {
+    const fn new() -> Class {
+        Class { number: Cell::new(0), blocks: [const { Cell::new(ptr::null_mut()) }; MOST] }
+    }
+
+    /// The block that was kept last; null if there is none.
     #[inline]
-    fn pop(&self) -> *mut Frame {
-        let first = self.first.get();
-        if !first.is_null() {
-            // SAFETY: what is kept is ours.
-            self.first.set(unsafe { (*first).next });
-            self.number.set(self.number.get() - 1);
+    fn pop(&self) -> *mut u8 {
+        match self.number.get().checked_sub(1).and_then(|last| Some((last, self.blocks.get(last)?))) {
+            None => ptr::null_mut(),
+            Some((last, block)) => {
+                self.number.set(last);
+                block.get()
+            }
         }
-        first.cast()
     }
 }
 
 impl Pool {
-    /// # Safety
-    /// 1. `frame` is of that class and nobody uses it any more.
     #[inline]
-    unsafe fn keep(&self, class: usize, frame: *mut Frame) -> bool {
+    fn keep(&self, class: usize, block: *mut u8) -> bool {
         let class = &self.classes[class];
-        if class.number.get() == MOST || !self.is_armed() {
-            return false;
+        match class.blocks.get(class.number.get()) {
+            Some(place) if self.is_armed() => {
+                place.set(block);
+                class.number.set(class.number.get() + 1);
+                true
+            }
+            _ => false,
         }
-        let kept = frame.cast::<Kept>();
-        // SAFETY: #1; the link takes the place of the counts.
-        unsafe { (&raw mut (*kept).next).write(class.first.get()) };
-        class.first.set(kept);
-        class.number.set(class.number.get() + 1);
-        true
     }
 
     #[inline]
@@ -335,23 +354,23 @@ fn end(pool: &Pool) {
     pool.armed.set(Some(false));
     for last in &pool.last {
         last.serial.set(UNKNOWN);
-        let last = last.frame.replace(ptr::null_mut());
-        if !last.is_null() {
-            // SAFETY: what is kept is ours.
+        let frame = last.frame.replace(ptr::null_mut());
+        if !frame.is_null() {
+            // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.
             unsafe {
-                unwatch(last);
-                free(last);
+                unwatch(frame);
+                free_class(frame.cast::<u8>().sub(last.before.get() as usize), last.class.get() as usize);
             }
         }
     }
     for (class, list) in pool.classes.iter().enumerate() {
         loop {
-            let frame = list.pop();
-            if frame.is_null() {
+            let block = list.pop();
+            if block.is_null() {
                 break;
             }
             // SAFETY: what is kept is of that class and ours.
-            unsafe { free_class(frame, class) };
+            unsafe { free_class(block, class) };
         }
     }
 }
