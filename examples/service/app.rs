@@ -61,7 +61,7 @@ async fn arrive(State((app, courier)): State<(Arc<App>, Courier)>, mut request: 
     next.run(request).await
 }
 
-/// What the layer binds: the ten variables of the request.
+/// What the layer binds: the ten values of the request, and where it is.
 fn of_request(request: &Request, base: Context) -> Context {
     let truth = truth(request);
     let context = bound(base, &truth.app.census, request.headers(), Hop::Layer);

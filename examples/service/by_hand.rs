@@ -16,13 +16,13 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 
-/// How nine values lie in the hands of a hop.
+/// How ten values lie in the hands of a hop.
 pub(crate) trait Hands: Clone + Debug + Send + Sync + 'static {
-    /// For people.
-    const NAME: &'static str;
+    /// For people; and at another stage at each hop.
+    const NAMES: [&'static str; 2];
 
-    /// Where its service is found.
-    const PATH: &'static str;
+    /// Where its services are found.
+    const PATHS: [&'static str; 2];
 
     fn new(values: [Text; CARRIED]) -> Self;
 
@@ -34,8 +34,8 @@ pub(crate) trait Hands: Clone + Debug + Send + Sync + 'static {
 pub(crate) struct Arguments([Arc<Text>; CARRIED]);
 
 impl Hands for Arguments {
-    const NAME: &'static str = "ten arguments";
-    const PATH: &'static str = "/arguments";
+    const NAMES: [&'static str; 2] = ["ten arguments", "arguments, staged"];
+    const PATHS: [&'static str; 2] = ["/arguments", "/arguments-staged"];
 
     fn new(values: [Text; CARRIED]) -> Self {
         Arguments(values.map(Arc::new))
@@ -52,8 +52,8 @@ impl Hands for Arguments {
 pub(crate) struct Record(Arc<[Text; CARRIED]>);
 
 impl Hands for Record {
-    const NAME: &'static str = "one record";
-    const PATH: &'static str = "/record";
+    const NAMES: [&'static str; 2] = ["one record", "record, staged"];
+    const PATHS: [&'static str; 2] = ["/record", "/record-staged"];
 
     fn new(values: [Text; CARRIED]) -> Self {
         Record(Arc::new(values))
@@ -65,26 +65,26 @@ impl Hands for Record {
     }
 }
 
-/// The values of a request, in the hands of one hop.
+/// The values of a request, in the hands of one hop. `STAGED`: an eleventh too, which each hop has anew.
 #[derive(Clone, Debug)]
-pub(crate) struct ByHand<H> {
+pub(crate) struct ByHand<H, const STAGED: bool> {
     hands: H,
-    stage: Counted<Hop>,
+    stage: Option<Counted<Hop>>,
 }
 
-impl<H: Hands> ByHand<H> {
-    fn with_stage(&self, census: &Census, hop: Hop) -> Self {
-        ByHand { hands: self.hands.clone(), stage: census.count(hop) }
+impl<H: Hands, const STAGED: bool> ByHand<H, STAGED> {
+    fn at_stage(hands: H, census: &Census, hop: Hop) -> Self {
+        ByHand { hands, stage: STAGED.then(|| census.count(hop)) }
     }
 }
 
-impl<H: Hands> Carrier for ByHand<H> {
-    const NAME: &'static str = H::NAME;
-    const PATH: &'static str = H::PATH;
+impl<H: Hands, const STAGED: bool> Carrier for ByHand<H, STAGED> {
+    const NAME: &'static str = H::NAMES[STAGED as usize];
+    const PATH: &'static str = H::PATHS[STAGED as usize];
 
     fn bind(census: &Census, mut request: Request, next: Next) -> impl Future<Output = Response> + Send {
         let hands = H::new(texts(request.headers()).map(|text| census.count(text)));
-        request.extensions_mut().insert(ByHand { hands, stage: census.count(Hop::Handler) });
+        request.extensions_mut().insert(Self::at_stage(hands, census, Hop::Handler));
         next.run(request)
     }
 
@@ -97,12 +97,12 @@ impl<H: Hands> Carrier for ByHand<H> {
         look(Some(self.hands.value(which)))
     }
 
-    fn stage(&self, _: Hop) -> Option<Hop> {
-        Some(*self.stage)
+    fn stage(&self, truth: Hop) -> Option<Hop> {
+        if STAGED { self.stage.as_deref().copied() } else { Some(truth) }
     }
 
     fn at<F>(
-        &self,
+        self,
         census: &Census,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
@@ -110,10 +110,10 @@ impl<H: Hands> Carrier for ByHand<H> {
     where
         F: Future + Send,
     {
-        f(self.with_stage(census, hop))
+        f(Self::at_stage(self.hands, census, hop))
     }
 
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
-        f(self.with_stage(census, hop))
+        f(Self::at_stage(self.hands.clone(), census, hop))
     }
 }

@@ -31,12 +31,12 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     /// Looks at one value. `truth` is for the way that has nothing else to show.
     fn see<R>(&self, truth: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R;
 
-    /// What the stage is said to be. `truth` is for the way that has nothing else to show.
+    /// What the stage is said to be. `truth` is for the ways that have nothing else to show.
     fn stage(&self, truth: Hop) -> Option<Hop>;
 
-    /// Awaits `f` with another stage.
+    /// Awaits `f` in a block of its own, at another stage.
     fn at<F>(
-        &self,
+        self,
         census: &Census,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
@@ -44,7 +44,7 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     where
         F: Future + Send;
 
-    /// Calls `f` with another stage.
+    /// Calls `f`, which hands work over, at another stage.
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R;
 
     fn spawn<F>(future: F) -> JoinHandle<F::Output>

@@ -97,16 +97,18 @@ impl Column {
 /// The table, and the ratios.
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [contexts, arguments, record, again, nothing] = Way::ALL.map(|way| self.of(way));
+        let [contexts, arguments, record, again, nothing, contexts_staged, arguments_staged] =
+            Way::ALL.map(|way| self.of(way));
         let requests = self.tallies().map(Tally::requests).sum();
         writeln!(
             f,
-            "The same handler with values carried in several ways: 10 variables, 6 hops, {} requests",
+            "The same handler with values carried in several ways: 10 variables, 6 hops, {} requests; staged: an\n\
+             eleventh is bound anew at each hop",
             grouped(requests)
         )?;
         writeln!(
             f,
-            "in {} rounds, in each of which all took turns; one way runs twice, to show what is chance",
+            "In {} rounds, in each of which all took turns; one way runs twice, to show what is chance",
             self.columns.iter().map(|column| column.lane.rates.len()).max().unwrap_or(0)
         )?;
         writeln!(f, "{}", self.table())?;
@@ -117,6 +119,7 @@ impl fmt::Display for Comparison {
             ("contexts to nothing", contexts, nothing),
             ("ten arguments to nothing", arguments, nothing),
             ("one record to nothing", record, nothing),
+            ("both staged", contexts_staged, arguments_staged),
         ];
         let pairs = pairs.into_iter().filter(|(_, ours, theirs)| ours.was_run() && theirs.was_run());
         for (name, ours, theirs) in pairs.clone() {

@@ -8,29 +8,30 @@ use super::census::Census;
 use super::hop::Hop;
 use super::truth::Truth;
 use super::variables::{
-    DEADLINE, HEADERS, LOCALE, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE, USER, texts,
+    DEADLINE, HEADERS, LOCALE, ORIGIN, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE, USER, texts,
 };
 use axum::extract::Request;
 use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
-use stackholm::{Context, ContextExt, Scope};
+use futures_util::future::Either;
+use stackholm::{Checkpoint, Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
 
-/// Nothing in the hands: the values are in the context.
+/// Nothing in the hands: the values are in the context. `STAGED`: an eleventh too, which each hop binds anew.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Contexts;
+pub(crate) struct Contexts<const STAGED: bool>;
 
-impl Carrier for Contexts {
-    const NAME: &'static str = "with contexts";
-    const PATH: &'static str = "/contexts";
+impl<const STAGED: bool> Carrier for Contexts<STAGED> {
+    const NAME: &'static str = if STAGED { "contexts, staged" } else { "with contexts" };
+    const PATH: &'static str = if STAGED { "/contexts-staged" } else { "/contexts" };
 
     fn bind(census: &Census, request: Request, next: Next) -> impl Future<Output = Response> + Send {
-        let [request_id, tenant, user, session, locale, region, trace, priority, deadline] =
+        let [request_id, tenant, user, session, locale, region, trace, priority, deadline, origin] =
             texts(request.headers()).map(|text| census.count(text));
-        Scope::new()
+        let values = Scope::new()
             .set(&REQUEST_ID, request_id)
             .set(&TENANT, tenant)
             .set(&USER, user)
@@ -40,8 +41,12 @@ impl Carrier for Contexts {
             .set(&TRACE, trace)
             .set(&PRIORITY, priority)
             .set(&DEADLINE, deadline)
-            .set(&STAGE, census.count(Hop::Handler))
-            .wrap(next.run(request))
+            .set(&ORIGIN, origin);
+        if STAGED {
+            Either::Left(values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request)))
+        } else {
+            Either::Right(values.wrap(next.run(request)))
+        }
     }
 
     fn take(_: &mut Extensions) -> Self {
@@ -54,12 +59,12 @@ impl Carrier for Contexts {
         var.try_with(|text| look(Some(text))).unwrap_or_else(|_| look(None))
     }
 
-    fn stage(&self, _: Hop) -> Option<Hop> {
-        STAGE.try_with(|stage| **stage).ok()
+    fn stage(&self, truth: Hop) -> Option<Hop> {
+        if STAGED { STAGE.try_with(|stage| **stage).ok() } else { Some(truth) }
     }
 
     fn at<F>(
-        &self,
+        self,
         census: &Census,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
@@ -67,11 +72,16 @@ impl Carrier for Contexts {
     where
         F: Future + Send,
     {
-        STAGE.scope(census.count(hop), async move { f(Contexts).await })
+        let block = async move { f(self).await };
+        if STAGED {
+            Either::Left(STAGE.scope(census.count(hop), block))
+        } else {
+            Either::Right(Checkpoint::wrap(block))
+        }
     }
 
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
-        STAGE.sync_scope(census.count(hop), || f(Contexts))
+        if STAGED { STAGE.sync_scope(census.count(hop), || f(*self)) } else { f(*self) }
     }
 
     fn spawn<F>(future: F) -> JoinHandle<F::Output>

@@ -54,7 +54,7 @@ macro_rules! hops {
 /// What a hop is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// The ten values of its request.
+    /// The values of its request.
     Values,
     /// Nothing at all; whatever is seen there belongs to somebody else.
     Nothing,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// How many wrong values are kept for the report; all are counted.
-const KEPT: usize = 10;
+const KEPT: usize = 11;
 
 /// The findings of all requests of one service.
 #[derive(Debug)]

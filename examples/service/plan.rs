@@ -38,6 +38,7 @@ impl Plan {
             format!("{:032x}", rng.random::<u128>()),
             rng.random_range(0..10).to_string(),
             rng.random_range(1..60_000).to_string(),
+            format!("edge-{:02}", rng.random_range(0..20)),
         ];
         let (fate, multiplexed) = match weather {
             Weather::Calm => (Fate::Measured, false),

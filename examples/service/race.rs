@@ -34,7 +34,7 @@ const WAYS: usize = Way::ALL.len();
 
 /// Each comes at each place twice, and twice after each other: a design of Williams's.
 const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
-    const FIRST: [usize; WAYS] = [0, 1, 4, 2, 3];
+    const FIRST: [usize; WAYS] = [0, 1, 6, 2, 5, 3, 4];
     let mut orders = [Way::ALL; 2 * WAYS];
     let mut i = 0;
     while i < 2 * WAYS * WAYS {
@@ -142,11 +142,13 @@ impl<'a> Race<'a> {
 impl Lane {
     fn new(way: Way) -> Self {
         let name = match way {
-            Way::Contexts => Contexts::NAME,
-            Way::Arguments => ByHand::<Arguments>::NAME,
-            Way::Record => ByHand::<Record>::NAME,
+            Way::Contexts => Contexts::<false>::NAME,
+            Way::Arguments => ByHand::<Arguments, false>::NAME,
+            Way::Record => ByHand::<Record, false>::NAME,
             Way::Again => "one record, again",
             Way::Nothing => Nothing::NAME,
+            Way::ContextsStaged => Contexts::<true>::NAME,
+            Way::ArgumentsStaged => ByHand::<Arguments, true>::NAME,
         };
         let latency = Histogram::new(3).expect("three digits are allowed");
         let processor = Some(Duration::ZERO);
@@ -155,10 +157,12 @@ impl Lane {
 
     fn path(&self) -> &'static str {
         match self.way {
-            Way::Contexts => Contexts::PATH,
-            Way::Arguments => ByHand::<Arguments>::PATH,
-            Way::Record | Way::Again => ByHand::<Record>::PATH,
+            Way::Contexts => Contexts::<false>::PATH,
+            Way::Arguments => ByHand::<Arguments, false>::PATH,
+            Way::Record | Way::Again => ByHand::<Record, false>::PATH,
             Way::Nothing => Nothing::PATH,
+            Way::ContextsStaged => Contexts::<true>::PATH,
+            Way::ArgumentsStaged => ByHand::<Arguments, true>::PATH,
         }
     }
 

@@ -29,10 +29,21 @@ pub(crate) enum Way {
     /// The same once more: what it differs by is chance.
     Again,
     Nothing,
+    /// And an eleventh value, which each hop binds anew.
+    ContextsStaged,
+    ArgumentsStaged,
 }
 
 impl Way {
-    pub(crate) const ALL: [Way; 5] = [Way::Contexts, Way::Arguments, Way::Record, Way::Again, Way::Nothing];
+    pub(crate) const ALL: [Way; 7] = [
+        Way::Contexts,
+        Way::Arguments,
+        Way::Record,
+        Way::Again,
+        Way::Nothing,
+        Way::ContextsStaged,
+        Way::ArgumentsStaged,
+    ];
 }
 
 /// What the requests of each service share.
@@ -56,10 +67,12 @@ impl Apps {
         let app = |way| Arc::clone(self.of(way));
         Arc::clone(&self.long)
             .router(courier)
-            .merge(app(Way::Contexts).measured_router::<Contexts>())
-            .merge(app(Way::Arguments).measured_router::<ByHand<Arguments>>())
-            .merge(app(Way::Record).measured_router::<ByHand<Record>>())
+            .merge(app(Way::Contexts).measured_router::<Contexts<false>>())
+            .merge(app(Way::Arguments).measured_router::<ByHand<Arguments, false>>())
+            .merge(app(Way::Record).measured_router::<ByHand<Record, false>>())
             .merge(app(Way::Nothing).measured_router::<Nothing>())
+            .merge(app(Way::ContextsStaged).measured_router::<Contexts<true>>())
+            .merge(app(Way::ArgumentsStaged).measured_router::<ByHand<Arguments, true>>())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The measured handler: six hops, the same for each way of carrying.
 //!
 //! The handler, a block that it awaits, a task, a task of that task, a job on the blocking pool, and the body. Each
-//! looks once at the ten variables.
+//! looks once at the ten variables, and at the stage where there is one.
 
 use super::body::body;
 use super::carrier::Carrier;
@@ -13,16 +13,17 @@ use axum::response::Response;
 /// Answers a request.
 pub(crate) async fn six<C: Carrier>(visit: Visit<C>) -> Response {
     visit.check(Hop::Handler);
-    visit.at(Hop::Checkpoint, block).await;
+    let visit = visit.at(Hop::Checkpoint, block).await;
     body(&visit)
 }
 
-async fn block<C: Carrier>(visit: Visit<C>) {
+async fn block<C: Carrier>(visit: Visit<C>) -> Visit<C> {
     visit.check(Hop::Checkpoint);
     let task = visit.at_once(Hop::Task, |visit| C::spawn(task(visit)));
     let job = visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || visit.check(Hop::Blocking)));
     finished(task).await;
     finished(job).await;
+    visit
 }
 
 async fn task<C: Carrier>(visit: Visit<C>) {

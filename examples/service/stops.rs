@@ -23,7 +23,7 @@ use std::panic::resume_unwind;
 pub(crate) use self::rayon::settle;
 
 /// A request whose values are in the context.
-pub(crate) type Guest = Visit<Contexts>;
+pub(crate) type Guest = Visit<Contexts<true>>;
 
 /// Hands work over and awaits its end.
 type Await = fn(Guest) -> BoxFuture<'static, ()>;
@@ -82,7 +82,7 @@ impl Guest {
     where
         F: Future<Output: Send> + Send,
     {
-        self.at(hop, move |visit| async move {
+        self.clone().at(hop, move |visit| async move {
             match visit.truth.spoilt(hop, Context::current()) {
                 None => f(visit).await,
                 Some(context) => f(visit).in_context(context).await,

@@ -1,4 +1,4 @@
-//! The ten variables of a request: nine that come in its headers, and where it is.
+//! The variables of a request: ten that come in its headers, and where it is.
 
 use super::census::{Census, Counted};
 use super::hop::Hop;
@@ -18,15 +18,16 @@ pub(crate) static REGION: Var<Text> = Var::new("region");
 pub(crate) static TRACE: Var<Text> = Var::new("trace");
 pub(crate) static PRIORITY: Var<Text> = Var::new("priority");
 pub(crate) static DEADLINE: Var<Text> = Var::new("deadline");
+pub(crate) static ORIGIN: Var<Text> = Var::new("origin");
 
-/// Where the request is; bound again at every hop.
+/// Where the request is; bound anew at every hop.
 pub(crate) static STAGE: Var<Counted<Hop>> = Var::new("stage");
 
 /// A token that a task waits for; bound on one stop only.
 pub(crate) static TOKEN: Var<CancellationToken> = Var::new("token");
 
 /// How many variables come in headers.
-pub(crate) const CARRIED: usize = 9;
+pub(crate) const CARRIED: usize = 10;
 
 /// The headers and their variables.
 pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
@@ -39,6 +40,7 @@ pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
     ("x-trace", &TRACE),
     ("x-priority", &PRIORITY),
     ("x-deadline", &DEADLINE),
+    ("x-origin", &ORIGIN),
 ];
 
 /// What the headers say, in the order of [`HEADERS`]; nothing is said by an absent one.

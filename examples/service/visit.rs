@@ -58,16 +58,17 @@ impl<C: Carrier> Visit<C> {
         let _ = write!(line, "{}={stage}", STAGE.name());
     }
 
-    /// Awaits `f` with another stage.
-    pub(crate) fn at<F>(&self, hop: Hop, f: impl FnOnce(Visit<C>) -> F + Send) -> impl Future<Output = F::Output> + Send
+    /// Awaits `f` in a block of its own, at another stage.
+    pub(crate) async fn at<F>(self, hop: Hop, f: impl FnOnce(Visit<C>) -> F + Send) -> F::Output
     where
         F: Future + Send,
     {
-        let truth = Arc::clone(&self.truth);
-        self.carrier.at(&self.truth.app.census, hop, |carrier| f(Visit { carrier, truth }))
+        let Visit { carrier, truth } = self;
+        let app = Arc::clone(&truth.app);
+        carrier.at(&app.census, hop, |carrier| f(Visit { carrier, truth })).await
     }
 
-    /// Calls `f` with another stage.
+    /// Calls `f`, which hands work over, at another stage.
     pub(crate) fn at_once<R>(&self, hop: Hop, f: impl FnOnce(Visit<C>) -> R) -> R {
         let truth = Arc::clone(&self.truth);
         self.carrier.at_once(&self.truth.app.census, hop, |carrier| f(Visit { carrier, truth }))
