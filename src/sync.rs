@@ -21,6 +21,7 @@ mod control;
 mod last;
 #[cfg(stackholm_loom)]
 mod model;
+mod ones;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
 #[cfg(stackholm_shuttle)]
@@ -38,6 +39,7 @@ use shuttle as primitives;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
 pub(crate) use last::{LastPlace, Notes};
+pub(crate) use ones::{ask_processor, ones};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]

@@ -15,7 +15,7 @@ use super::frame::*;
 use super::key::{Head, Key};
 use super::parting::Parting;
 use super::pool;
-use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
+use super::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
 use super::spine::Spine;
 use super::trie::{self, slots_bytes};
 use crate::sync::{AtomicU32, Site, kept};
@@ -322,7 +322,7 @@ impl Bundle {
                 self.origin = Origin { marker: frame };
             }
             let special = if is_near { SPECIAL } else { 0 };
-            put(self.crown.cast(), rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
+            put(self.crown.cast(), quick_rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
             if is_crown {
                 trie::check(frame.cast(), 0, 0, None);
             }

@@ -4,7 +4,7 @@
 //! handed out once per process and key, so all frames that carry it were made through that one key.
 
 use super::frame::{CHECKPOINT, Kind, Name, STACK};
-use crate::sync::{LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, kept, order};
+use crate::sync::{LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -103,6 +103,7 @@ impl Head {
 
     #[cold]
     fn first_use(&self) -> usize {
+        ask_processor();
         let next = LAST
             .fetch_update(order(Site::NextId, Relaxed), Relaxed, |last| last.checked_add(1))
             .unwrap_or_else(|_| panic!("every id that a variable can have was handed out"))

@@ -6,7 +6,7 @@
 //! subtree when a node carries it.
 
 use super::frame::Frame;
-use crate::sync::MODELLED;
+use crate::sync::{MODELLED, ones};
 
 /// The frame behind the slot needs a second look before its value is read.
 pub(super) const SPECIAL: usize = 2;
@@ -120,6 +120,12 @@ pub(super) fn bit(id: usize, shift: u32) -> u32 {
 #[inline]
 pub(super) fn rank(bitmap: u32, bit: u32) -> usize {
     (bitmap & (bit - 1)).count_ones() as usize
+}
+
+/// As [`rank`], where that is most of the work.
+#[inline(always)]
+pub(super) fn quick_rank(bitmap: u32, bit: u32) -> usize {
+    ones(bitmap & (bit - 1)) as usize
 }
 
 /// The `i`th slot of a node.

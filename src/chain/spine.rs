@@ -7,7 +7,7 @@
 use super::frame::*;
 use super::link::Link;
 use super::sight::{Seen, Sight};
-use super::slot::{BITS, INHERITED, Node, Slot, bit, get, rank};
+use super::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
 use super::trie;
 use crate::sync::{Site, kept};
 use std::cell::Cell;
@@ -49,7 +49,7 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
     // SAFETY: #1; the bit says that there is a slot.
     unsafe {
         let bitmap = (*node).bitmap;
-        if bitmap & bit == 0 { None } else { Some(get(node, rank(bitmap, bit))) }
+        if bitmap & bit == 0 { None } else { Some(get(node, quick_rank(bitmap, bit))) }
     }
 }
 
