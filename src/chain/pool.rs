@@ -30,8 +30,9 @@ const CLASSES: usize = SMALL_CLASSES + (LARGE - SMALL) / LARGE_STEP;
 /// that has used all sizes so often keeps 230 KiB; with three sizes it is some ten.
 const MOST: usize = if MODELLED { 1 } else { 7 };
 
-/// How many scopes are kept as they were: as many variables may take turns in a loop.
-const LAST: usize = 16;
+/// How many scopes are kept as they were: as many variables may take turns in a loop, and of two scopes inside each
+/// other, whose places hang on where their frames happen to lie, one in so many pairs meets.
+const LAST: usize = if MODELLED { 16 } else { 64 };
 
 #[repr(C, align(64))]
 struct Pool {
@@ -61,8 +62,10 @@ pub(super) struct Last {
 
 /// Blocks of one size, for the same reason in a list apart from them.
 struct Class {
+    /// The one that was kept last, apart from the others: a block that goes to and fro is found without a number.
+    first: Cell<*mut u8>,
     number: Cell<usize>,
-    blocks: [Cell<*mut u8>; MOST],
+    others: [Cell<*mut u8>; MOST - 1],
 }
 
 /// No frame has this serial number.
@@ -299,34 +302,42 @@ impl Last {
 
 impl Class {
     const fn new() -> Class {
-        Class { number: Cell::new(0), blocks: [const { Cell::new(ptr::null_mut()) }; MOST] }
+        let others = [const { Cell::new(ptr::null_mut()) }; MOST - 1];
+        Class { first: Cell::new(ptr::null_mut()), number: Cell::new(0), others }
     }
 
     /// The block that was kept last; null if there is none.
     #[inline]
     fn pop(&self) -> *mut u8 {
-        match self.number.get().checked_sub(1).and_then(|last| Some((last, self.blocks.get(last)?))) {
-            None => ptr::null_mut(),
-            Some((last, block)) => {
-                self.number.set(last);
-                block.get()
-            }
+        let first = self.first.get();
+        if !first.is_null() {
+            let number = self.number.get();
+            let next = number.checked_sub(1).and_then(|last| self.others.get(last));
+            self.number.set(number.saturating_sub(1));
+            self.first.set(next.map_or(ptr::null_mut(), Cell::get));
         }
+        first
+    }
+
+    /// Keeps one more, if there is room.
+    #[inline]
+    fn push(&self, block: *mut u8) -> bool {
+        let first = self.first.get();
+        if !first.is_null() {
+            let number = self.number.get();
+            let Some(place) = self.others.get(number) else { return false };
+            place.set(first);
+            self.number.set(number + 1);
+        }
+        self.first.set(block);
+        true
     }
 }
 
 impl Pool {
     #[inline]
     fn keep(&self, class: usize, block: *mut u8) -> bool {
-        let class = &self.classes[class];
-        match class.blocks.get(class.number.get()) {
-            Some(place) if self.is_armed() => {
-                place.set(block);
-                class.number.set(class.number.get() + 1);
-                true
-            }
-            _ => false,
-        }
+        self.is_armed() && self.classes[class].push(block)
     }
 
     #[inline]
