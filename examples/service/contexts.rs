@@ -15,7 +15,6 @@ use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
-use futures_util::future::Either;
 use stackholm::{Checkpoint, Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
@@ -43,9 +42,9 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
             .set(&DEADLINE, deadline)
             .set(&ORIGIN, origin);
         if STAGED {
-            Either::Left(values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request)))
+            values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request))
         } else {
-            Either::Right(values.wrap(next.run(request)))
+            values.wrap(next.run(request))
         }
     }
 
@@ -73,11 +72,7 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
         F: Future + Send,
     {
         let block = async move { f(self).await };
-        if STAGED {
-            Either::Left(STAGE.scope(census.count(hop), block))
-        } else {
-            Either::Right(Checkpoint::wrap(block))
-        }
+        if STAGED { STAGE.scope(census.count(hop), block) } else { Checkpoint::wrap(block) }
     }
 
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {

@@ -11,8 +11,9 @@
 //! Ten variables come with each request. It crosses every boundary at which context is usually lost: the layer, the
 //! extractors, tasks, timers, pools, threads, channels, rayon, streams, and its body; at each hop the variables are
 //! compared with what the headers said. Some clients go away half-way, some requests panic. In the end nothing may
-//! have been wrong and nothing be alive. Then a handler of six hops is run in four ways: with contexts, with ten
-//! arguments, with one record passed by hand, and with nothing, to see what each costs.
+//! have been wrong and nothing be alive. Then a handler of six hops is run in several ways: with contexts, with ten
+//! arguments or one record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
+//! what each costs.
 //!
 //! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/` are the long way,
 //! one function for each boundary; `six.rs` is what is measured; `visit.rs` is the check.
