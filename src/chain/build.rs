@@ -164,7 +164,7 @@ pub(super) unsafe fn free(frame: *const Frame) {
             drop(crate::sync::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
-        // A block that is kept has nobody in it but the frame, of which `before` alone is left.
+        // The pool asks how many bytes lie before it, and nothing else.
         (*frame.cast_mut()).before &= !(CROWN | FAR);
         pool::free(frame.cast_mut());
     }
