@@ -2,10 +2,12 @@
 //!
 //! Ten variables, six hops, one handler; see `six.rs`.
 
+use super::hop::Hop;
 use super::race::Lane;
 use super::ratio::{Ratio, median, quantile};
 use super::server::{Apps, Way};
 use super::tally::Tally;
+use super::variables::CARRIED;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -102,8 +104,9 @@ impl fmt::Display for Comparison {
         let requests = self.tallies().map(Tally::requests).sum();
         writeln!(
             f,
-            "The same handler with values carried in several ways: 10 variables, 6 hops, {} requests; staged: an\n\
-             eleventh is bound anew at each hop",
+            "The same handler with values carried in several ways: {CARRIED} variables, {} hops, {} requests;\n\
+             staged: one variable more, which each hop binds anew",
+            Hop::MEASURED.len(),
             grouped(requests)
         )?;
         writeln!(

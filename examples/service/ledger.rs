@@ -1,12 +1,13 @@
 //! What the checks found: how many there were at each hop, and which of them saw something wrong.
 
 use super::hop::Hop;
+use super::variables;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// How many wrong values are kept for the report; all are counted.
-const KEPT: usize = 11;
+const KEPT: usize = variables::ALL;
 
 /// The findings of all requests of one service.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use super::options::Options;
 use super::plan::Weather;
 use super::server::Apps;
 use super::tally::Tally;
+use super::variables;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use indicatif::ProgressBar;
@@ -100,8 +101,11 @@ impl Travels {
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_header(["", "hop", "how the request came there", "to be seen", "looks", "each", "wrong"]);
         for Row { hop, looks, wrong } in &self.rows {
-            let sight = if hop.sight() == Sight::Nothing { "nothing" } else { "10" };
-            let [field, name, how, sight] = [hop.field().to_string(), hop.to_string(), hop.how().into(), sight.into()];
+            let sight = match hop.sight() {
+                Sight::Nothing => String::from("nothing"),
+                Sight::Values => variables::ALL.to_string(),
+            };
+            let [field, name, how] = [hop.field().to_string(), hop.to_string(), hop.how().into()];
             let [looks, each, wrong] = [*looks, u64::from(hop.looks()), *wrong].map(grouped);
             table.add_row([field, name, how, sight, looks, each, wrong]);
         }

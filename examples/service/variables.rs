@@ -29,6 +29,9 @@ pub(crate) static TOKEN: Var<CancellationToken> = Var::new("token");
 /// How many variables come in headers.
 pub(crate) const CARRIED: usize = 10;
 
+/// How many there are, where the request is among them.
+pub(crate) const ALL: usize = CARRIED + 1;
+
 /// The headers and their variables.
 pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
     ("x-request-id", &REQUEST_ID),
