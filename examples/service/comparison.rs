@@ -122,16 +122,16 @@ impl fmt::Display for Comparison {
             ("contexts to nothing", contexts, nothing),
             ("ten arguments to nothing", arguments, nothing),
             ("one record to nothing", record, nothing),
-            ("both staged", contexts_staged, arguments_staged),
+            ("contexts to arguments, staged", contexts_staged, arguments_staged),
         ];
         let pairs = pairs.into_iter().filter(|(_, ours, theirs)| ours.was_run() && theirs.was_run());
         for (name, ours, theirs) in pairs.clone() {
-            writeln!(f, "throughput, {name:<25} {}", Ratio::of(&ours.rates, &theirs.rates))?;
+            writeln!(f, "throughput, {name:<29} {}", Ratio::of(&ours.rates, &theirs.rates))?;
         }
         for (name, ours, theirs) in pairs {
             if let (Some(ours), Some(theirs)) = (ours.processor_each(), theirs.processor_each()) {
                 let more = (ours.as_secs_f64() - theirs.as_secs_f64()) * 1e6;
-                writeln!(f, "processor,  {name:<25} {:.3} ×, {more:+.1} µs a request", ours.div_duration_f64(theirs))?;
+                writeln!(f, "processor,  {name:<29} {:.3} ×, {more:+.1} µs a request", ours.div_duration_f64(theirs))?;
             }
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! How many bits of a word are set, by the processor's own instruction.
 //!
 //! Nearly every x86-64 processor has one, but a compiler that builds for all of them must do without: 17 instructions
-//! instead of one, in each read. So the processor is asked once. No model looks at it: it decides nothing but speed.
+//! instead of one, in each read. So the processor is asked when a variable is first used. No model looks at it: it
+//! decides nothing but speed.
 
 #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(miri)))]
 mod asked {
