@@ -140,7 +140,9 @@ impl Context {
     }
 }
 
-/// Contexts are equal if they show the same bindings and masks: the same ones, not merely equal values.
+/// Contexts are equal if they show the same bindings: the same ones, not merely equal values. So they are equal exactly
+/// if [`changes`](Context::changes) between them are none. What neither shows, a mask or a binding of short reach, makes
+/// no difference.
 impl PartialEq for Context {
     fn eq(&self, other: &Context) -> bool {
         self.ptr_eq(other) || Link::same(self.0.as_ref(), other.0.as_ref())

@@ -3,7 +3,7 @@
 //! It knows its checkpoint by number and trusts no pointer, so that dropping it late, twice over or on another
 //! stack finds nothing and does nothing (R5).
 
-use crate::chain::{Leaving, current};
+use crate::chain::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,14 +15,14 @@ use std::marker::PhantomData;
 /// counts it.
 #[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
 pub struct Entered {
-    serial: u64,
+    serial: Serial,
     /// Not `Send`: it belongs to the stack of this thread.
     stays: PhantomData<*mut ()>,
 }
 
 impl Entered {
     #[inline]
-    pub(crate) fn new(serial: u64) -> Self {
+    pub(crate) fn new(serial: Serial) -> Self {
         Entered { serial, stays: PhantomData }
     }
 

@@ -1,6 +1,6 @@
 //! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
 
-use crate::chain::{Begins, Own, Seen, Spine, current};
+use crate::chain::{Begins, Own, Seen, Serial, Spine, current};
 use crate::context::Context;
 use crate::error::{Missing, NotOpen, SetError};
 use crate::var::Var;
@@ -143,7 +143,7 @@ impl Stack {
     /// Calls `f` inside an open checkpoint on this stack.
     #[track_caller]
     pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
-        let (serial, place) = (self.own.serial(), Location::caller());
+        let (serial, place) = (current::serial(), Location::caller());
         self.own.work(|spine, _| spine.mark(Begins::Open(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
@@ -152,7 +152,7 @@ impl Stack {
     /// Calls `f` with a variable bound on this stack, in a sealed scope.
     #[track_caller]
     pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
-        let (next, place) = (self.own.serial(), Location::caller());
+        let (next, place) = (current::serial(), Location::caller());
         let serial = self.own.work(|spine, _| spine.scope(var.key(), value, || next, place));
         let within = Within { stack: self, serial };
         f(within.stack)
@@ -162,7 +162,7 @@ impl Stack {
 /// Leaves a checkpoint of a stack that is held as a value: on return and on panic.
 struct Within<'a> {
     stack: &'a mut Stack,
-    serial: u64,
+    serial: Serial,
 }
 
 impl Drop for Within<'_> {

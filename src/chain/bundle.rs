@@ -15,6 +15,7 @@ use super::frame::*;
 use super::key::{Head, Key};
 use super::parting::Parting;
 use super::pool;
+use super::serial::Serial;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
 use super::spine::Spine;
 use super::trie::{self, slots_bytes};
@@ -160,7 +161,7 @@ impl Spine {
 
     /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of
     /// them or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
-    pub(super) fn leave_bundle(&self, serial: u64) -> bool {
+    pub(super) fn leave_bundle(&self, serial: Serial) -> bool {
         // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or with a count.
         unsafe {
             let Some(marker) = self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial) else {

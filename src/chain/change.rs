@@ -132,7 +132,8 @@ impl Spine {
     }
 
     /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made them, and the
-    /// first one that it inherited.
+    /// first one that it inherited. Allocates, and the allocator is foreign code: what is visible here must be kept
+    /// meanwhile, as during a read.
     pub(crate) fn history(&self, id: usize) -> Vec<Seen> {
         // SAFETY: S1.
         let nearest = unsafe { self.find_at(self.top.get(), id) };

@@ -16,9 +16,7 @@ const MANY: u32 = u32::MAX / 2;
 #[inline]
 pub(super) fn take(count: &AtomicU32) {
     // Relaxed: the caller has the frame already; nothing is published by taking one more.
-    if count.fetch_add(1, order(Site::TakeCount, Relaxed)) > MANY {
-        std::process::abort();
-    }
+    one_more_than(count.fetch_add(1, order(Site::TakeCount, Relaxed)));
 }
 
 /// Gives a count back; says whether it was the last.
@@ -53,18 +51,19 @@ pub(super) fn give_sole(count: &AtomicU32, number: u32) -> bool {
 /// Gives back the only `strong` count there is, if it is the only one.
 #[inline]
 #[must_use]
-pub(super) fn give_if_sole(frame: &Frame) -> bool {
+pub(super) fn give_if_sole(strong: &AtomicU32) -> bool {
     // Acquire: pairs with the Release of the contexts that went before, whose reads happen before the end.
-    frame.strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok() || !kept(Site::LeaveLooks)
+    strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok() || !kept(Site::LeaveLooks)
 }
 
-/// Gives a `strong` count back unless it is the last; says whether it was given.
+/// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may free the frame as
+/// soon as the count is given, so only the count is borrowed: it lies in a cell, which may go while it is.
 #[inline]
 #[must_use]
-pub(super) fn give_to_others(frame: &Frame) -> bool {
+pub(super) fn give_to_others(strong: &AtomicU32) -> bool {
     let is_last = |n| n == 1 && kept(Site::LeftToLooks);
     // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the end.
-    frame.strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
+    strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
@@ -92,10 +91,19 @@ pub(super) fn is_only_value(frame: &Frame) -> bool {
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
-pub(super) fn take_if_alive(frame: &Frame) -> bool {
+pub(super) fn take_if_alive(strong: &AtomicU32) -> bool {
     // Relaxed: the frame's fields were visible to whoever made the weak context; the count says only "not gone".
-    let is_alive = |n| n != 0 || !kept(Site::UpgradeLooks);
-    frame.strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, |n| is_alive(n).then(|| n + 1)).is_ok()
+    let one_more = |n| (n != 0 || !kept(Site::UpgradeLooks)).then(|| one_more_than(n));
+    strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
+}
+
+/// One count more, if a program can hold so many; else the process ends.
+#[inline]
+fn one_more_than(n: u32) -> u32 {
+    if n > MANY {
+        std::process::abort();
+    }
+    n + 1
 }
 
 /// Counts the value that `slot` leads to.
@@ -129,5 +137,42 @@ pub(super) unsafe fn hold_all(frame: *const Frame, inherited: usize) {
             }
         });
         (*frame).set_state(HOLDING);
+    }
+}
+
+#[cfg(all(test, not(any(stackholm_loom, stackholm_shuttle, miri))))]
+mod tests {
+    use super::*;
+
+    /// Runs the test named in a process of its own; says whether that process was aborted.
+    fn is_aborted(test: &str, count: impl FnOnce()) -> bool {
+        const CHILD: &str = "STACKHOLM_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            count();
+            std::process::exit(0);
+        }
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap();
+        !child.status.success() && child.status.code().is_none_or(|code| code < 0)
+    }
+
+    #[test]
+    fn a_weak_context_cannot_take_more_counts_than_there_are() {
+        let name = "chain::counts::tests::a_weak_context_cannot_take_more_counts_than_there_are";
+        assert!(is_aborted(name, || assert!(!take_if_alive(&AtomicU32::new(MANY + 1)))));
+    }
+
+    #[test]
+    fn nobody_takes_more_counts_than_there_are() {
+        let name = "chain::counts::tests::nobody_takes_more_counts_than_there_are";
+        assert!(is_aborted(name, || take(&AtomicU32::new(MANY + 1))));
+    }
+
+    #[test]
+    fn counts_up_to_the_bound_are_taken() {
+        let count = AtomicU32::new(MANY);
+        assert!(take_if_alive(&count));
+        assert_eq!(count.into_inner(), MANY + 1);
+        assert!(!take_if_alive(&AtomicU32::new(0)));
     }
 }

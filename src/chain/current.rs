@@ -9,7 +9,7 @@ use super::leave::Leaving;
 use super::link::Link;
 use super::own::Own;
 use super::parting::{Borrows, Parting};
-use super::serial::Serials;
+use super::serial::{Serial, Serials};
 use super::sight::{Seen, Sight};
 use super::spine::{Closed, Spine, Unread};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
@@ -24,19 +24,21 @@ pub(crate) struct Current {
 }
 
 thread_slot! {
-    static CURRENT: Current = Current {
-        spine: Spine::new(),
-        borrows: Borrows::new(),
-        serials: Serials::new(),
-        armed: Cell::new(false),
-    };
+    static CURRENT: Current = Current::new();
 }
 
 at_thread_end! { fn arm(CURRENT) => end_of_thread }
 
 /// Leaves what the thread has not left itself. Values that bind others as they go are followed a few times.
+///
+/// While another stack is current nothing ends. The process is then ending in the middle of that stack's turn, by a call
+/// of `std::process::exit`, and other threads may still be reading what it shows.
 fn end_of_thread(current: &Current) {
+    current.armed.set(false);
     for _ in 0..8 {
+        if current.spine.is_lent() {
+            return;
+        }
         if kept(Site::ThreadEnds) {
             let floor = current.spine.clear(&Parting::under(&current.borrows));
             drop(floor);
@@ -47,16 +49,30 @@ fn end_of_thread(current: &Current) {
     }
 }
 
-/// `None` when the thread is so far gone that its slot is, which only happens under loom.
+/// `None` when the thread is so far gone that its slot is: see [`without_slot`].
 #[inline]
 fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
     CURRENT.try_with(f).ok()
 }
 
-/// As [`with`], for what has no sensible answer without the slot.
+/// As [`with`], for what needs a stack. A thread whose slot is gone gets an empty one, which ends as `f` returns.
 #[inline]
 fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
-    with(f).expect("the thread's slot needs no destructor")
+    let mut f = Some(f);
+    let mut call = |current: &Current| (f.take().expect("is called once"))(current);
+    match CURRENT.try_with(&mut call) {
+        Ok(result) => result,
+        Err(_) => without_slot(call),
+    }
+}
+
+/// A target whose thread-locals are made by keys takes the slot away late in the thread, and so does loom.
+#[cold]
+fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
+    let current = Current { armed: Cell::new(true), ..Current::new() };
+    let result = f(&current);
+    drop(current.spine.clear(&Parting::free()));
+    result
 }
 
 /// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
@@ -100,6 +116,10 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
 }
 
 impl Current {
+    const fn new() -> Current {
+        Current { spine: Spine::new(), borrows: Borrows::new(), serials: Serials::new(), armed: Cell::new(false) }
+    }
+
     #[inline]
     fn arm(&self) {
         if !self.armed.get() {
@@ -109,7 +129,7 @@ impl Current {
     }
 
     #[inline]
-    fn begins(&self, sealed: bool) -> (Begins, u64) {
+    fn begins(&self, sealed: bool) -> (Begins, Serial) {
         self.arm();
         let serial = self.serials.next();
         (if sealed { Begins::Sealed(serial) } else { Begins::Open(serial) }, serial)
@@ -129,7 +149,9 @@ pub(crate) fn see<T>(key: &Key<T>) -> Seen {
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
-    with(|current| current.spine.history(key.peek())).unwrap_or_default()
+    let history =
+        |current: &Current| current.borrows.during(current.spine.top.get(), || current.spine.history(key.peek()));
+    with(history).unwrap_or_default()
 }
 
 /// Whether what is visible here began with a context that was handed over, an empty one included.
@@ -139,17 +161,17 @@ pub(crate) fn is_received() -> bool {
 
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
 #[inline]
-pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> u64 {
+pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Serial {
     must(|current| current.spine.scope(key, value, || current.begins(true).1, place))
 }
 
 /// Runs `f` with the spine of this thread and a way to begin on it. `f` must not run foreign code.
-pub(crate) fn on_spine<R>(f: impl FnOnce(&Spine, &dyn Fn(bool) -> (Begins, u64)) -> R) -> R {
+pub(crate) fn on_spine<R>(f: impl FnOnce(&Spine, &dyn Fn(bool) -> (Begins, Serial)) -> R) -> R {
     must(|current| f(&current.spine, &|sealed| current.begins(sealed)))
 }
 
 /// Begins an open checkpoint in which `context` takes the place of all that was visible.
-pub(crate) fn adopt(context: Option<Link>, place: &'static Location<'static>) -> u64 {
+pub(crate) fn adopt(context: Option<Link>, place: &'static Location<'static>) -> Serial {
     must(|current| {
         let (_, serial) = current.begins(false);
         current.spine.adopt(context, serial, place);
@@ -172,13 +194,13 @@ pub(crate) fn is_open() -> Result<(), Closed> {
 }
 
 /// A number for a frame on a stack that is not current.
-pub(crate) fn serial() -> u64 {
+pub(crate) fn serial() -> Serial {
     with(|current| current.serials.next()).unwrap_or_else(|| Serials::new().next())
 }
 
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
 #[inline(never)]
-pub(crate) fn leave(serial: u64) -> Leaving {
+pub(crate) fn leave(serial: Serial) -> Leaving {
     if with(|current| current.borrows.is_empty() && current.spine.leave_alone(serial)) == Some(true) {
         return Leaving::InOrder;
     }
@@ -186,7 +208,7 @@ pub(crate) fn leave(serial: u64) -> Leaving {
 }
 
 #[inline(never)]
-fn leave_among_others(serial: u64) -> Leaving {
+fn leave_among_others(serial: Serial) -> Leaving {
     if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial)) == Some(true) {
         return Leaving::InOrder;
     }

@@ -125,33 +125,3 @@ unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Optio
         }
     }
 }
-
-/// Whether nothing differs.
-///
-/// # Safety
-/// 1. Both are null or alive with everything their index leads to.
-pub(super) unsafe fn same(a: *const Node, b: *const Node) -> bool {
-    // SAFETY: #1; shapes depend on the content alone (I3), so different shapes are different contents.
-    unsafe {
-        if a == b {
-            return true;
-        }
-        let (bits_a, bits_b) = (bits(a), bits(b));
-        bits_a == bits_b
-            && (0..bits_a.count_ones() as usize).all(|i| {
-                let (x, y) = (get(a, i), get(b, i));
-                match (x.is_node(), y.is_node()) {
-                    (true, true) => same(x.as_node(), y.as_node()),
-                    (false, false) => same_leaf(x, y),
-                    _ => false,
-                }
-            })
-    }
-}
-
-/// # Safety
-/// 1. `node` is null or alive.
-unsafe fn bits(node: *const Node) -> u32 {
-    // SAFETY: #1.
-    if node.is_null() { 0 } else { unsafe { (*node).bitmap } }
-}

@@ -8,6 +8,7 @@ use super::frame::*;
 use super::key::{Head, Key};
 use super::link::Link;
 use super::pool;
+use super::serial::Serial;
 use super::slot::INHERITED;
 use super::spine::Spine;
 use super::trie::Edit;
@@ -18,9 +19,9 @@ use std::ptr;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begins {
     /// A checkpoint that may be changed from inside.
-    Open(u64),
+    Open(Serial),
     /// A checkpoint that may not.
-    Sealed(u64),
+    Sealed(Serial),
     /// Nothing: the frame belongs to the checkpoint that is there.
     Nothing,
 }
@@ -81,9 +82,9 @@ impl Spine {
         &self,
         key: &Key<T>,
         value: T,
-        serial: impl FnOnce() -> u64,
+        serial: impl FnOnce() -> Serial,
         place: &'static Location<'static>,
-    ) -> u64 {
+    ) -> Serial {
         key.bound_at(place);
         // SAFETY: as in `bind`.
         unsafe {
@@ -100,7 +101,7 @@ impl Spine {
 
     /// The frame of a scope that ended here and is entered again, if there is one, without its value.
     #[inline]
-    fn scope_again(&self, head: &Head, place: &'static Location<'static>) -> Option<(*mut Frame, u64)> {
+    fn scope_again(&self, head: &Head, place: &'static Location<'static>) -> Option<(*mut Frame, Serial)> {
         let top = self.top.get();
         // What is taken from the floor is tagged, and the index of what ended above it as a frame of a stack is not.
         if self.is_bare() && !top.is_null() {
@@ -171,7 +172,7 @@ impl Spine {
     }
 
     /// Begins an open checkpoint in which `context` takes the place of all that was visible.
-    pub(crate) fn adopt(&self, context: Option<Link>, serial: u64, place: &'static Location<'static>) {
+    pub(crate) fn adopt(&self, context: Option<Link>, serial: Serial, place: &'static Location<'static>) {
         let from = context.as_ref().map_or(ptr::null(), Link::as_raw);
         let draft = Draft {
             role: Role::Adopt,

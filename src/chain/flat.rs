@@ -6,7 +6,8 @@
 use super::build;
 use super::frame::*;
 use super::key::Head;
-use super::pool::{self, NO_FRAME, UNKNOWN};
+use super::pool;
+use super::serial::Serial;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use super::trie::slots_bytes;
 use std::panic::Location;
@@ -87,10 +88,11 @@ pub(super) unsafe fn again(
     head: &Head,
     from: *const Frame,
     place: &'static Location<'static>,
-) -> Option<(*mut Frame, u64)> {
+) -> Option<(*mut Frame, Serial)> {
     // SAFETY: #1; what ended last is kept as it was.
     unsafe {
         let (frame, serial) = pool::take_again(head.peek(), from, number_below(from))?;
+        debug_assert_eq!((*frame).bits & (STACK | CHECKPOINT), head.reach, "one id has one reach");
         (*frame).body.writes();
         (&raw mut (*frame).place).write(place);
         Some((frame, serial))
@@ -102,26 +104,27 @@ pub(super) unsafe fn again(
 /// # Safety
 /// 1. `frame` is alive or null.
 #[inline(always)]
-pub(super) unsafe fn number_below(frame: *const Frame) -> u64 {
+pub(super) unsafe fn number_below(frame: *const Frame) -> Serial {
     if frame.is_null() {
-        return NO_FRAME;
+        return Serial::NO_FRAME;
     }
     // SAFETY: #1; a frame that begins a checkpoint has a serial number.
-    unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { UNKNOWN } }
+    unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { Serial::UNKNOWN } }
 }
 
 /// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or needs no end.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state and counts are as if
-///    new.   2. `below` is the number of its parent, or [`UNKNOWN`].
+///    new.   2. `below` is the number of its parent, or [`Serial::UNKNOWN`].
 #[inline]
-pub(super) unsafe fn free(frame: *const Frame, serial: u64, below: u64) {
+pub(super) unsafe fn free(frame: *const Frame, serial: Serial, below: Serial) {
     // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
         let this = &*frame;
         let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
-        let class = if is_scope && below != UNKNOWN { pool::class(this.before as usize, this.kind) } else { None };
+        let class =
+            if is_scope && below != Serial::UNKNOWN { pool::class(this.before as usize, this.kind) } else { None };
         match class {
             Some(class) => pool::remember(frame.cast_mut(), class, serial, below),
             None => build::free(frame),

@@ -9,6 +9,7 @@
 //! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
 //! the stack that owns the frame; another thread looks at them only after the last count reached it.
 
+use super::serial::Serial;
 use super::slot::Node;
 use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
 use std::fmt;
@@ -136,7 +137,7 @@ pub(super) const ALL: u8 = 128;
 #[derive(Clone, Copy)]
 pub(super) union Origin {
     /// Of a frame that begins a checkpoint: its serial number.
-    pub(super) serial: u64,
+    pub(super) serial: Serial,
     /// Of the others on a stack: the frame that begins their checkpoint; null below the first one.
     pub(super) marker: *const Frame,
     /// Of a frame that is being released: the next one.

@@ -40,17 +40,21 @@ impl<T> Key<T> {
         Key { head, last: LastPlace::new(), of: PhantomData }
     }
 
+    /// Declares the reach. What was bound before was bound by another variable: the id is a fresh one.
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
+        self.head.id = StaticAtomicUsize::new(0);
         self.head.reach = match reach {
             Reach::Stack => STACK,
             Reach::Checkpoint => CHECKPOINT,
         };
     }
 
+    /// Allows values to be shown. What was bound before was bound by another variable, as for the reach.
     pub(crate) const fn set_shown(&mut self)
     where
         T: fmt::Debug,
     {
+        self.head.id = StaticAtomicUsize::new(0);
         self.head.kind = Kind::shown::<T>();
     }
 

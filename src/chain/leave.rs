@@ -6,7 +6,8 @@ use super::flat;
 use super::frame::*;
 use super::link::Link;
 use super::parting::{Parting, retire};
-use super::pool::{self, UNKNOWN};
+use super::pool;
+use super::serial::Serial;
 use super::spine::Spine;
 use crate::sync::{Ordering::Relaxed, Site, kept, order};
 
@@ -38,7 +39,7 @@ impl Spine {
             }
             if counts_parent {
                 // The count of the parent passes to the stack if the frame ends here, else the stack takes its own.
-                if give_if_sole(&*frame) {
+                if give_if_sole(&(*frame).strong) {
                     (*frame).set_state(DEAD);
                 } else if kept(Site::LeaveTakesParent) {
                     take(&(*parent).strong);
@@ -61,7 +62,7 @@ impl Spine {
     /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else keeps it. Says whether
     /// that was so. No read may be out. Runs foreign code.
     #[inline]
-    pub(super) fn leave_alone(&self, serial: u64) -> bool {
+    pub(super) fn leave_alone(&self, serial: Serial) -> bool {
         let top = self.top.get();
         if self.is_bare() {
             return false;
@@ -77,7 +78,7 @@ impl Spine {
             if state != 0 {
                 // The count of the parent passes to the stack, as in `pop`.
                 let simple = state == SHARED && is_plain && !this.is(CUT | STACK | CHECKPOINT);
-                if !simple || !give_if_sole(this) {
+                if !simple || !give_if_sole(&this.strong) {
                     return false;
                 }
                 if !is_sole(this) {
@@ -106,7 +107,7 @@ impl Spine {
     /// # Safety
     /// 1. As for `free_scope`, but its value is still there.
     #[inline(never)]
-    unsafe fn end_scope(&self, frame: *const Frame, serial: u64) {
+    unsafe fn end_scope(&self, frame: *const Frame, serial: Serial) {
         /// Frees a frame whose value's drop panics.
         struct Block(*const Frame);
         impl Drop for Block {
@@ -133,17 +134,17 @@ impl Spine {
     /// # Safety
     /// 1. As for `flat::free`; its parent is the top.
     #[inline(never)]
-    unsafe fn free_scope(&self, frame: *const Frame, serial: u64) {
+    unsafe fn free_scope(&self, frame: *const Frame, serial: Serial) {
         // SAFETY: #1.
         unsafe { flat::free(frame, serial, self.number_here()) };
     }
 
     /// The number of the top, if a scope that is entered on it may be entered there again.
-    fn number_here(&self) -> u64 {
+    fn number_here(&self) -> Serial {
         // On the floor everything is tagged as inherited; on another stack the same frame would not be.
         let is_floor = self.is_bare() && !self.top.get().is_null();
         // SAFETY: S1.
-        if is_floor { UNKNOWN } else { unsafe { flat::number_below(self.top.get()) } }
+        if is_floor { Serial::UNKNOWN } else { unsafe { flat::number_below(self.top.get()) } }
     }
 
     /// Ends a shared frame that has left the stack and is dead, but whose value or memory others keep.
@@ -155,7 +156,7 @@ impl Spine {
     }
 
     /// Leaves the checkpoint with that serial number and all inside it.
-    pub(crate) fn leave(&self, serial: u64, parting: &Parting<'_>) -> Leaving {
+    pub(crate) fn leave(&self, serial: Serial, parting: &Parting<'_>) -> Leaving {
         // SAFETY: markers of frames on this stack are on it too (S1).
         unsafe {
             let mut marker = self.marker();
@@ -196,7 +197,7 @@ impl Spine {
                 }
                 frame = if (*frame).is_far() { (*Frame::marker(frame)).parent } else { (*frame).parent };
             }
-            if !give_to_others(&*self.top.get()) {
+            if !give_to_others(&(*self.top.get()).strong) {
                 return false;
             }
         }

@@ -182,11 +182,11 @@ impl Link {
         }
     }
 
-    /// Whether both show the same bindings, masks included.
+    /// Whether both show the same bindings: whether there is no difference.
     pub(crate) fn same(a: Option<&Link>, b: Option<&Link>) -> bool {
-        let root = |link: Option<&Link>| link.map_or(ptr::null(), |link| link.root());
-        // SAFETY: both links keep what their indices lead to (L1).
-        unsafe { diff::same(root(a), root(b)) }
+        let mut same = true;
+        Link::differences(a, b, &mut |before, after| same &= before.is_none() && after.is_none());
+        same
     }
 
     pub(crate) fn downgrade(&self) -> WeakLink {
@@ -204,7 +204,7 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
     match frame.role {
         Role::Mask => Err(Seen::Masked(frame.place)),
         _ if frame.is(STACK | CHECKPOINT) => Err(Seen::NotCarried(frame.place)),
-        _ => Ok(Sight(frame)),
+        _ => Ok(Sight(slot.as_frame())),
     }
 }
 
@@ -288,7 +288,7 @@ unsafe impl Sync for WeakLink {}
 impl WeakLink {
     pub(crate) fn upgrade(&self) -> Option<Link> {
         // SAFETY: L2 keeps the memory.
-        take_if_alive(unsafe { self.0.as_ref() }).then(|| Link(self.0))
+        take_if_alive(unsafe { &self.0.as_ref().strong }).then(|| Link(self.0))
     }
 }
 

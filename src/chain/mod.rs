@@ -1,9 +1,9 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
-//! code. A file uses what stands before it: `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
+//! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
 //! `counts`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
-//! `serial`, `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
+//! `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod build;
@@ -38,5 +38,6 @@ pub(crate) use key::{Key, Reach};
 pub(crate) use leave::Leaving;
 pub(crate) use link::{Entry, Link, WeakLink, hold_value};
 pub(crate) use own::Own;
+pub(crate) use serial::Serial;
 pub(crate) use sight::Seen;
 pub(crate) use spine::{Closed, Spine, Unread};

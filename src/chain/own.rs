@@ -2,14 +2,12 @@
 
 use super::key::Key;
 use super::parting::Parting;
-use super::serial::Serials;
 use super::sight::Seen;
 use super::spine::{Closed, Spine};
 
 /// A spine that is owned as a value. What can be done with a shared reference only reads.
 pub(crate) struct Own {
     spine: Spine,
-    serials: Serials,
 }
 
 // SAFETY: `&Own` gives nothing but reads of what is immutable while it is borrowed.
@@ -21,7 +19,7 @@ impl Own {
     }
 
     pub(crate) fn new(spine: Spine) -> Self {
-        Own { spine, serials: Serials::new() }
+        Own { spine }
     }
 
     pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Seen> {
@@ -35,11 +33,6 @@ impl Own {
 
     pub(crate) fn is_open(&self) -> Result<(), Closed> {
         self.spine.is_open()
-    }
-
-    /// A number for what begins on this stack.
-    pub(crate) fn serial(&mut self) -> u64 {
-        self.serials.next()
     }
 
     /// Works on the spine. `f` must not run foreign code; what it lets go ends afterwards.

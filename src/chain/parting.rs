@@ -57,7 +57,7 @@ impl Drop for Parting<'_> {
 pub(crate) struct Borrows(Cell<*const Borrow>);
 
 struct Borrow {
-    outer: *const Borrow,
+    outer: Cell<*const Borrow>,
     /// The innermost of the frames that were there when the read began and are still on the stack.
     top: Cell<*const Frame>,
     /// Those that have been left since, from the first one outwards.
@@ -92,7 +92,7 @@ impl Borrows {
                 borrow.top.set(parent);
                 keeper = Some(borrow);
             }
-            next = borrow.outer;
+            next = borrow.outer.get();
         }
         // The outermost of them ends last.
         let Some(keeper) = keeper else { return false };
@@ -110,9 +110,36 @@ struct EndOfRead<'a>(&'a Borrow, &'a Borrows);
 impl Drop for EndOfRead<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.1.0.set(self.0.outer);
+        if ptr::eq(self.1.0.get(), self.0) {
+            self.1.0.set(self.0.outer.get());
+        } else {
+            self.1.take_out(self.0);
+        }
         if self.0.number.get() != 0 {
             end_kept(self.0);
+        }
+    }
+}
+
+impl Borrows {
+    /// Takes a read off the list that is not the innermost one: reads on stackful coroutines end in any order. The read
+    /// inside it goes on and may still need the frames that this one keeps, so it gets them.
+    #[cold]
+    fn take_out(&self, ended: &Borrow) {
+        let mut next = self.0.get();
+        while !next.is_null() {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            let inner = unsafe { &*next };
+            if ptr::eq(inner.outer.get(), ended) {
+                inner.outer.set(ended.outer.get());
+                let number = ended.number.replace(0);
+                if number != 0 && inner.number.get() == 0 {
+                    inner.kept.set(ended.kept.get());
+                }
+                inner.number.set(inner.number.get() + number);
+                return;
+            }
+            next = inner.outer.get();
         }
     }
 }
@@ -136,8 +163,12 @@ impl Borrows {
     /// Calls `f` while what can be seen from `top` is kept.
     #[inline]
     pub(super) fn during<R>(&self, top: *const Frame, f: impl FnOnce() -> R) -> R {
-        let borrow =
-            Borrow { outer: self.0.get(), top: Cell::new(top), kept: Cell::new(ptr::null()), number: Cell::new(0) };
+        let borrow = Borrow {
+            outer: Cell::new(self.0.get()),
+            top: Cell::new(top),
+            kept: Cell::new(ptr::null()),
+            number: Cell::new(0),
+        };
         self.0.set(&raw const borrow);
         let _end = EndOfRead(&borrow, self);
         f()

@@ -8,6 +8,7 @@
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
+use super::serial::Serial;
 use crate::sync::{self, MODELLED, Site, at_thread_end, kept, reuse, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -52,9 +53,9 @@ pub(super) struct Last {
     /// Null while it is entered.
     frame: Cell<*mut Frame>,
     /// Its own serial number, which its guard knew; no other frame ever has it.
-    serial: Cell<u64>,
-    /// The serial number of the frame that its index was taken from, or [`NO_FRAME`].
-    below: Cell<u64>,
+    serial: Cell<Serial>,
+    /// The serial number of the frame that its index was taken from, or [`Serial::NO_FRAME`].
+    below: Cell<Serial>,
     /// The bytes of its block before it, and the class of that.
     before: Cell<u32>,
     class: Cell<u32>,
@@ -67,11 +68,6 @@ struct Class {
     number: Cell<usize>,
     others: [Cell<*mut u8>; MOST - 1],
 }
-
-/// No frame has this serial number.
-pub(super) const UNKNOWN: u64 = 0;
-/// No frame has this serial number either.
-pub(super) const NO_FRAME: u64 = u64::MAX;
 
 thread_slot! {
     static POOL: Pool = Pool {
@@ -120,7 +116,7 @@ fn place_of(id: usize, parent: *const Frame) -> usize {
 /// Takes the scope of that id that ended last on this thread on `parent`, which has the number `below`, if it is kept:
 /// with its own number, which is its guard's once more.
 #[inline(always)]
-pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<(*mut Frame, u64)> {
+pub(super) fn take_again(id: usize, parent: *const Frame, below: Serial) -> Option<(*mut Frame, Serial)> {
     if !reuse() {
         return None;
     }
@@ -146,7 +142,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<
 /// # Safety
 /// 1. `frame` has that serial number; nobody uses it any more, and it is as it was.
 #[inline(always)]
-pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
+pub(super) unsafe fn keep_again(frame: *const Frame, serial: Serial) -> bool {
     // SAFETY: #1.
     let place = unsafe { place_of((*frame).id, (*frame).parent) };
     let keep = |pool: &Pool| {
@@ -221,12 +217,12 @@ fn layout(before: usize, kind: &Kind) -> Layout {
 }
 
 /// Keeps a scope that ended as it is, for it may be entered again, in a block of that class. `below` is the serial number
-/// of the frame that its index was taken from, [`NO_FRAME`] if there was none.
+/// of the frame that its index was taken from, [`Serial::NO_FRAME`] if there was none.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and all its counts are one.
 #[inline]
-pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: u64, below: u64) {
+pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: Serial, below: Serial) {
     // SAFETY: #1; what was kept is ours.
     unsafe {
         let place = place_of((*frame).id, (*frame).parent);
@@ -292,8 +288,8 @@ impl Last {
     const fn new() -> Last {
         Last {
             frame: Cell::new(ptr::null_mut()),
-            serial: Cell::new(UNKNOWN),
-            below: Cell::new(UNKNOWN),
+            serial: Cell::new(Serial::UNKNOWN),
+            below: Cell::new(Serial::UNKNOWN),
             before: Cell::new(0),
             class: Cell::new(0),
         }
@@ -364,7 +360,7 @@ unsafe fn unwatch(frame: *mut Frame) {
 fn end(pool: &Pool) {
     pool.armed.set(Some(false));
     for last in &pool.last {
-        last.serial.set(UNKNOWN);
+        last.serial.set(Serial::UNKNOWN);
         let frame = last.frame.replace(ptr::null_mut());
         if !frame.is_null() {
             // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.

@@ -162,6 +162,11 @@ impl Spine {
         self.top.get() == self.floor()
     }
 
+    /// Whether this is the spine of a stack that was handed a context, if only an empty one; that of a thread never is.
+    pub(super) fn is_lent(&self) -> bool {
+        !self.floor.get().is_null()
+    }
+
     /// Whether what is visible here began with a context that was handed over, an empty one included.
     pub(crate) fn is_received(&self) -> bool {
         let mut frame = self.top.get();
@@ -265,7 +270,7 @@ impl Spine {
                 Role::Mask => Err(Seen::Masked(frame.place)),
                 _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
                 _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
-                _ => Ok(Sight(frame)),
+                _ => Ok(Sight(slot.as_frame())),
             }
         }
     }

@@ -9,7 +9,7 @@
 //! meant, and the lint configuration in `docs/clippy.toml` finds those that were forgotten. Values of short reach never
 //! travel.
 
-use crate::chain::current;
+use crate::chain::{Serial, current};
 use crate::context::Context;
 use crate::sync::{Arc, Mutex};
 use ::tokio::runtime::Builder;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 
 /// What the tasks of one runtime were spawned in, and the number by which a poll leaves it.
-type Spawned = Mutex<HashMap<Id, (Context, u64)>>;
+type Spawned = Mutex<HashMap<Id, (Context, Option<Serial>)>>;
 
 /// Makes a runtime each of whose tasks is polled in the context of where it was spawned. Takes the place of hooks that
 /// were set before.
@@ -33,30 +33,30 @@ pub fn carry_into_tasks(builder: &mut Builder) -> &mut Builder {
         .on_task_spawn(move |task| {
             let context = Context::current();
             if !context.is_empty() {
-                with(&spawned, |all| all.insert(task.id(), (context, 0)));
+                with(&spawned, |all| all.insert(task.id(), (context, None)));
             }
         })
         .on_before_task_poll(move |task| {
             let context = with(&before, |all| all.get(&task.id()).map(|(context, _)| context.clone()));
             if let Some(context) = context {
                 let serial = current::adopt(context.into_link(), Location::caller());
-                with(&before, |all| all.get_mut(&task.id()).map(|(_, number)| *number = serial));
+                with(&before, |all| all.get_mut(&task.id()).map(|(_, number)| *number = Some(serial)));
             }
         })
         .on_after_task_poll(move |task| {
-            if let Some(serial) = with(&after, |all| all.get(&task.id()).map(|(_, serial)| *serial)) {
+            if let Some(serial) = with(&after, |all| all.get(&task.id()).and_then(|(_, serial)| *serial)) {
                 let _ = current::leave(serial);
             }
         })
         .on_task_terminate(move |task| {
             // It comes within the last poll, which then finds nothing to leave.
-            if let Some((_context, serial)) = with(&end, |all| all.remove(&task.id())) {
+            if let Some((_context, Some(serial))) = with(&end, |all| all.remove(&task.id())) {
                 let _ = current::leave(serial);
             }
         })
 }
 
 /// Works on the map; what comes back is dropped when it is let go. `f` must not run foreign code.
-fn with<R>(spawned: &Spawned, f: impl FnOnce(&mut HashMap<Id, (Context, u64)>) -> R) -> R {
+fn with<R>(spawned: &Spawned, f: impl FnOnce(&mut HashMap<Id, (Context, Option<Serial>)>) -> R) -> R {
     f(&mut spawned.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }

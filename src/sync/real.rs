@@ -4,6 +4,10 @@ use super::Site;
 pub(crate) use super::swap::SwapCell;
 use std::alloc::Layout;
 pub(crate) use std::cell::Cell as WatchedCell;
+#[cfg(target_has_atomic = "64")]
+pub(crate) use std::sync::atomic::AtomicU64 as StaticCounter;
+#[cfg(not(target_has_atomic = "64"))]
+pub(crate) use std::sync::atomic::AtomicUsize as StaticCounter;
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
 
 /// The ordering of a site.
@@ -70,6 +74,9 @@ macro_rules! thread_slot {
 pub(crate) use thread_slot;
 
 /// A function that makes a thread call another one when it ends, with a slot of the thread if one is named.
+///
+/// What is armed while the thread is ending, by a destructor that runs after the first call, makes it call once more: a
+/// few times, each by a thread-local of its own, since one that was destroyed is not made again.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         // The slot needs no destructor, so it is there.
@@ -84,9 +91,13 @@ macro_rules! at_thread_end {
                     ($end)();
                 }
             }
-            ::std::thread_local! { static AT_END: AtEnd = const { AtEnd }; }
-            // A thread that is ending already has run this once; it is too late for a second time.
-            let _ = AT_END.try_with(|_| ());
+            ::std::thread_local! {
+                static FIRST: AtEnd = const { AtEnd };
+                static SECOND: AtEnd = const { AtEnd };
+                static THIRD: AtEnd = const { AtEnd };
+                static FOURTH: AtEnd = const { AtEnd };
+            }
+            let _ = [&FIRST, &SECOND, &THIRD, &FOURTH].into_iter().find(|slot| slot.try_with(|_| ()).is_ok());
         }
     };
 }

@@ -49,6 +49,9 @@ fn name(token: &Token) -> usize {
     }
 }
 
+/// A counter of 64 bits, where there are such; models run where there are.
+pub(crate) type StaticCounter = StaticAtomicUsize;
+
 /// An atomic that may live in a `static`: each execution begins with a new one, at 0.
 pub(crate) struct StaticAtomicUsize(Token);
 
