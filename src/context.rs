@@ -61,6 +61,14 @@ impl Context {
         Context(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
     }
 
+    /// This context, keeping exactly what it shows: no value that a later binding or a mask hides. O(n), one allocation.
+    ///
+    /// Contexts keep hardly anything else as it is, see [what a context keeps](crate#what-a-context-keeps). This is for one
+    /// that is kept for long and whose every value counts.
+    pub fn trimmed(&self) -> Context {
+        Context(self.0.as_ref().map(Link::trimmed))
+    }
+
     /// The value bound to a variable in this context. Process-wide values and defaults are not part of it.
     pub fn get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<&T> {
         self.0.as_ref()?.get(var.key())

@@ -102,8 +102,6 @@ sites! {
     FirstCapture,
     /// A frame that ended on this thread is entered again.
     AgainStrong,
-    /// Whose turn it is to write a large index anew.
-    NextTurn,
     /// The id of a variable is read.
     PeekId,
     /// The next id is taken.
@@ -148,6 +146,12 @@ sites! {
     DowngradeTakes,
     /// Step: a frame with a whole index counts the values it shows.
     WholeHolds,
+    /// Step: a frame that hides something counts the values that it shows and its base does not.
+    HiderHolds,
+    /// Step: it counts its base.
+    HiderCounts,
+    /// Step: it gives those values back as it ends.
+    HiderGives,
     /// Step: the frame that takes the place of a checkpoint counts the values it shows.
     DigestHolds,
     /// Step: it leaves the stack a count of the frame below.

@@ -1,10 +1,10 @@
 //! Frames are made and freed here, whatever they say.
 
 use super::frame::*;
+use super::policy::is_time;
 use super::pool;
 use super::slot::{Node, SPECIAL, Slot};
 use super::trie::{self, Edit, Extent, Writer};
-use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticAtomicUsize, order};
 use std::panic::Location;
 use std::ptr;
 
@@ -27,9 +27,17 @@ pub(super) struct Draft<'a> {
     pub(super) edit: Edit,
     /// Where `id` leads then; `None`: to the new frame.
     pub(super) to: Option<Slot>,
+    /// What is hidden is let go of, whatever the size of the index.
+    pub(super) lets_go: bool,
 }
 
 static NOTHING: Node = Node::EMPTY;
+
+/// Up to so many entries a mask of a context counts all that it shows, so as to let go of what it hides.
+const MANY: u32 = 1024;
+
+/// Up to so many entries are copied as soon as one of them is hidden.
+const FEW: u32 = 64;
 
 impl Draft<'_> {
     /// Where the index is taken from, and whether it is one node alone.
@@ -57,28 +65,36 @@ impl Draft<'_> {
     /// As [`build`](Self::build), also while `allocate` runs.
     pub(super) unsafe fn build_with(&self, allocate: impl FnOnce(usize, &Kind) -> *mut u8) -> *mut Frame {
         let (root, is_flat) = self.root();
-        let (segment, extent) = self.segment();
+        let (segment, is_time) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
-        let flat = if is_flat { unsafe { trie::flat(root, self.id, self.edit) } } else { None };
+        let (flat, hides, entries) = unsafe {
+            let flat = if is_flat { trie::flat(root, self.id, self.edit) } else { None };
+            let hides = flat.as_ref().map_or_else(|| self.hides(root), trie::Flat::hides);
+            (flat, hides, (*root).entries)
+        };
+        let is_time = is_time || hides && flat.is_none() && self.lets_go && entries <= MANY;
+        // What leads to a node of a frame further out keeps that frame, and so cannot let go of what it hides.
+        let hides = hides && !is_time && (flat.is_some() || entries <= FEW);
+        let extent = if is_time || hides { Extent::Whole } else { Extent::Path };
         let bytes = match &flat {
             Some(flat) => flat.bytes(),
             // SAFETY: as above.
             None => unsafe { trie::measure(root, self.id, self.edit, extent) },
         };
+        let bytes = if hides { bytes + size_of::<Slot>() } else { bytes };
         let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
         let block = allocate(before, self.kind);
         // SAFETY: the layout has the frame after that many bytes.
         let frame = unsafe { block.add(before) }.cast::<Frame>();
         let (name, owned) = self.name.into_raw();
-        let cut = match (extent, self.role) {
-            (Extent::Whole, _) => CUT | WHOLE,
-            (Extent::Path, Role::Adopt) => CUT,
-            (Extent::Path, _) => 0,
+        let cut = match (is_time, self.role) {
+            (true, _) => CUT | WHOLE,
+            (false, Role::Adopt) => CUT,
+            (false, _) => 0,
         };
         // SAFETY: the block is ours, aligned and large enough.
         unsafe {
-            let before =
-                u32::try_from(before).ok().filter(|before| *before < FAR).expect("an index of less than 512 MiB");
+            let before = Frame::lead_of(before) | if hides { HIDES } else { 0 };
             frame.write(Frame {
                 segment,
                 run: self.run,
@@ -112,45 +128,31 @@ impl Draft<'_> {
         self.role != Role::Binding || self.bits & (STACK | CHECKPOINT) != 0
     }
 
-    /// How many frames lie since the last whole index, and whether it is time for another one.
-    fn segment(&self) -> (u16, Extent) {
+    /// How many frames lie since the chain was shortened, and whether it is time to do so again. What enters a context
+    /// does not: what is captured above it may.
+    fn segment(&self) -> (u16, bool) {
         if self.from.is_null() {
-            return (1, Extent::Path);
+            return (1, false);
         }
         // SAFETY: #1 of `build`.
         let from = unsafe { &*self.from };
-        if self.role == Role::Digest || is_time(from) {
-            (0, Extent::Whole)
-        } else {
-            (from.segment.saturating_add(1), Extent::Path)
+        match self.role {
+            Role::Digest => (0, true),
+            Role::Adopt => (from.segment.saturating_add(1), false),
+            _ if is_time(from) => (0, true),
+            _ => (from.segment.saturating_add(1), false),
         }
     }
-}
 
-/// Whether the frame above `from` is to have a whole index.
-///
-/// From a frame where the chain has outgrown its variables, many may be entered one after the other, each of which
-/// could write the whole index in vain. So where that costs more than an ordinary frame, it is done by the way: by one
-/// frame in so many that each pays for 16 slots in the mean, whatever the pattern.
-fn is_time(from: &Frame) -> bool {
-    static TURNS: StaticAtomicUsize = StaticAtomicUsize::new(0);
-    let entries = from.root.entries as usize;
-    // Relaxed: any number will do.
-    outgrown(from.segment, from.root.entries)
-        && (entries <= 32 || TURNS.fetch_add(1, order(Site::NextTurn, Relaxed)) % (entries / 16) == 0)
+    /// Whether the id leads somewhere that it does not any more in the new index.
+    ///
+    /// # Safety
+    /// 1. `root` is alive, with everything its index leads to.
+    unsafe fn hides(&self, root: *const Node) -> bool {
+        // SAFETY: #1.
+        self.edit != Edit::Keep && unsafe { trie::find(root, self.id) }.is_some()
+    }
 }
-
-/// Whether so many frames are well beyond the variables they show, so that it is time to shorten the chain.
-///
-/// A new index of `entries` variables is written at most once for twice as many frames and 32 more: a constant
-/// for each frame. The cap keeps the numbers in 16 bits; beyond it each frame pays `entries` / 32 768 words.
-pub(super) fn outgrown(frames: u16, entries: u32) -> bool {
-    u32::from(frames) >= (SLOPE * entries.min(u32::MAX / 4) + SLACK).min(1 << 15)
-}
-
-/// In a model the third binding of one variable already makes a whole index.
-const SLOPE: u32 = if MODELLED { 1 } else { 2 };
-const SLACK: u32 = if MODELLED { 1 } else { 32 };
 
 /// Gives the block of a frame back; its value has ended before.
 ///
@@ -165,7 +167,7 @@ pub(super) unsafe fn free(frame: *const Frame) {
         }
         ptr::drop_in_place(frame.cast_mut());
         // The pool asks how many bytes lie before it, and nothing else.
-        (*frame.cast_mut()).before &= !(CROWN | FAR);
+        (*frame.cast_mut()).before = Frame::lead_of((*frame).lead());
         pool::free(frame.cast_mut());
     }
 }

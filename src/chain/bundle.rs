@@ -6,7 +6,7 @@
 //! They come onto a stack together and leave it together, and no context is ever at one of the outer ones: so only the
 //! innermost, the crown, needs an index. The others count its memory (I6), and the last of them all frees the block.
 
-use super::build::outgrown;
+use super::base::counts_parent;
 use super::counts::take;
 use super::ends::{end_block, give_strong};
 use super::enter::Begins;
@@ -14,6 +14,7 @@ use super::flat::{copy, mark};
 use super::frame::*;
 use super::key::{Head, Key};
 use super::parting::Parting;
+use super::policy::outgrown;
 use super::pool;
 use super::serial::Serial;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
@@ -145,7 +146,8 @@ impl Spine {
     fn begin_bundle(&self, begins: Begins, shape: Shape, plan: &Plan) -> Bundle {
         let (&Plan { from, old, new, last, .. }, Shape { number, outer, .. }) = (plan, shape);
         let bitmap = old | new;
-        let before = outer + slots_bytes(bitmap.count_ones() as usize);
+        let hides = if old & new == 0 { 0 } else { HIDES };
+        let before = outer + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != 0));
         let block = self.aside(|| pool::allocate(before, last));
         // SAFETY: the block has the crown after that many bytes, with room for its slots below. What was visible stays
         // below the new frames (S1).
@@ -154,7 +156,7 @@ impl Spine {
             let segment = if from.is_null() { 0 } else { (*from).segment };
             take_over(from, old, crown, new, self.crossing());
             let (bits, origin, run) = self.place_in(begins);
-            let (next, before, left) = (block.cast(), before as u32, number);
+            let (next, before, left) = (block.cast(), Frame::lead_of(before) | hides, number);
             Bundle { next, crown, before, number, left, bitmap, segment, far: FAR, bits, origin, run }
         }
     }
@@ -218,7 +220,7 @@ impl Spine {
         unsafe {
             let is_shared = (*marker).state.get() & SHARED != 0;
             let below = (*marker).parent;
-            if is_shared && !below.is_null() && kept(Site::LeaveTakesBelow) {
+            if is_shared && counts_parent(marker) && kept(Site::LeaveTakesBelow) {
                 take(&(*below).strong);
             }
             self.top.set(below);

@@ -1,12 +1,15 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
+use super::base::counts_parent;
 use super::build::*;
 use super::counts::{hold, hold_all, take};
 use super::ends::Held;
-use super::enter::{Begins, NAMELESS};
+use super::enter::Begins;
 use super::frame::*;
 use super::key::Key;
+use super::link::NAMELESS;
 use super::parting::{Parting, end_unless_seen};
+use super::policy::outgrown;
 use super::pool;
 use super::queue::Ending;
 use super::sight::Seen;
@@ -18,8 +21,8 @@ use std::panic::Location;
 use std::ptr;
 
 impl Spine {
-    /// Makes room for a change of `id` in the innermost checkpoint, which is open: a frame on top that this change
-    /// replaces is left, and the frames of a checkpoint that has changed too often give way to a digest.
+    /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change replaces ends, or is
+    /// left to the contexts that show it, and the frames of a checkpoint that has changed too often give way to a digest.
     pub(crate) fn clear_way(&self, id: usize, parting: &Parting<'_>) {
         if self.is_bare() {
             return;
@@ -27,9 +30,34 @@ impl Spine {
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };
         if top.id == id && !top.is(MARKER) {
-            self.pop(parting);
-        } else if outgrown(top.run, top.root.entries) && parting.is_unwatched() {
-            self.digest(parting.ending());
+            return self.pop(parting);
+        }
+        let replaced = self.replaced(id);
+        let is_due = match replaced {
+            // SAFETY: it was found on this stack.
+            Some(frame) if parting.is_unwatched() && unsafe { (*frame).state.get() } == 0 => {
+                // SAFETY: nobody else knows the frame, no read is out, and the stack will not show it any more.
+                unsafe { parting.end_value(frame) };
+                false
+            }
+            // Contexts may show it, and the stack has a count of it with which it keeps the frame: a digest has none.
+            Some(_) => u32::from(top.run) > 1 + top.root.entries / 8,
+            None => false,
+        };
+        if (is_due || outgrown(top.run, top.root.entries)) && parting.is_unwatched() {
+            self.digest(replaced.map(|_| id), parting.ending());
+        }
+    }
+
+    /// The binding of the innermost checkpoint that a change of `id` replaces, if its value needs a drop. Once it is
+    /// replaced the stack does not show it again: what comes to light later was bound further out.
+    fn replaced(&self, id: usize) -> Option<*const Frame> {
+        // SAFETY: S1; what was not inherited is on this stack, or was until a digest took its place.
+        unsafe {
+            let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
+            let frame = slot.as_frame();
+            let is_here = Frame::marker(frame) == self.marker() && !(*frame).is(MARKER);
+            (is_here && !(*frame).kind.is_plain() && !(*frame).gone.get()).then_some(frame)
         }
     }
 
@@ -143,20 +171,25 @@ impl Spine {
             .collect()
     }
 
-    /// Puts one frame in the place of all others of the innermost checkpoint.
-    fn digest(&self, ending: &Ending) {
+    /// Puts one frame in the place of all others of the innermost checkpoint. It does not show the variable that is about
+    /// to be bound anew, if there is one.
+    fn digest(&self, without: Option<usize>, ending: &Ending) {
         let (top, marker) = (self.top.get(), self.marker());
         let below = if marker.is_null() { self.floor() } else { marker };
         let draft = Draft {
             role: Role::Digest,
             parent: below,
             run: 1,
+            id: without.unwrap_or(0),
+            edit: if without.is_some() { Edit::Remove } else { Edit::Keep },
             ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
         };
         // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. A count that
         // keeps frames is given back when all of them have been passed: from then on another thread may end them.
         unsafe {
             let digest = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            // It binds no variable.
+            (*digest).id = 0;
             if kept(Site::DigestHolds) {
                 hold_all(digest, 0);
             }
@@ -172,7 +205,7 @@ impl Spine {
                     }
                     passed = frame;
                 }
-                counted = shared && !(*frame).is(CUT);
+                counted = shared && counts_parent(frame);
                 end_unless_seen(frame, digest, ending);
                 frame = (*frame).parent;
             }

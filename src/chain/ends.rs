@@ -5,9 +5,10 @@
 //! the machine's stack, what lies deeper is worked off by the deepest of them. A value whose drop panics does
 //! not keep the rest of its list: the guard goes on with it while the panic travels.
 
+use super::base::{base, counted_besides};
 use super::build;
 use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, LEFT, MARKER, ONLY, SHARED, WHOLE};
+use super::frame::{ALL, CROWN, DEAD, ENDED, Frame, HELD, LEFT, MARKER, ONLY, SHARED, WHOLE};
 use super::queue::{self, Ending};
 use super::trie;
 use crate::sync::{MODELLED, Site, kept};
@@ -81,7 +82,7 @@ impl Ending {
         }
     }
 
-    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its parents.
+    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its base.
     ///
     /// # Safety
     /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from it.
@@ -92,7 +93,7 @@ impl Ending {
             loop {
                 let this = &*frame;
                 let outermost = if alone { None } else { ends_as_one(frame) };
-                let parent = if alone || this.is(CUT) { ptr::null() } else { (*outermost.unwrap_or(frame)).parent };
+                let base = if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
                 // A shared frame with a whole index always counts what it shows. The bit is immutable; `state` is not, and
                 // its stack may be writing it as the last context goes on another thread.
                 if this.is(WHOLE) && kept(Site::EndGivesValues) {
@@ -102,15 +103,18 @@ impl Ending {
                         }
                     });
                 }
+                if !this.is(WHOLE) && this.hides() && kept(Site::HiderGives) {
+                    counted_besides(frame, &mut |shown| self.give_value(shown));
+                }
                 if outermost.is_some() {
                     self.push_block(frame);
                 } else {
                     self.give_value(frame);
                 }
-                if parent.is_null() || !kept(Site::EndGivesParent) || !give(&(*parent).strong) {
+                if base.is_null() || !kept(Site::EndGivesParent) || !give(&(*base).strong) {
                     return;
                 }
-                (frame, alone) = (parent, false);
+                (frame, alone) = (base, false);
             }
         }
     }

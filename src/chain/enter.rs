@@ -6,7 +6,7 @@ use super::ends::Held;
 use super::flat;
 use super::frame::*;
 use super::key::{Head, Key};
-use super::link::Link;
+use super::link::{Link, NAMELESS};
 use super::pool;
 use super::serial::Serial;
 use super::slot::INHERITED;
@@ -25,8 +25,6 @@ pub(crate) enum Begins {
     /// Nothing: the frame belongs to the checkpoint that is there.
     Nothing,
 }
-
-pub(super) static NAMELESS: Name = Name::Static("");
 
 impl Spine {
     /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
@@ -61,6 +59,7 @@ impl Spine {
             tag: self.crossing(),
             edit: Edit::Keep,
             to: None,
+            lets_go: false,
         }
     }
 

@@ -6,6 +6,7 @@
 use super::build;
 use super::frame::*;
 use super::key::Head;
+use super::policy::outgrown;
 use super::pool;
 use super::serial::Serial;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
@@ -36,17 +37,17 @@ pub(super) unsafe fn build(
     } else {
         // SAFETY: #1.
         let from = unsafe { &*from };
-        // With so few entries the cap of `outgrown` plays no part.
-        if !from.is(FLAT) || u32::from(from.segment) >= 2 * from.root.entries + 32 {
+        if !from.is(FLAT) || outgrown(from.segment, from.root.entries) {
             return None;
         }
         (from.root, from.segment)
     };
     let taken = below.bitmap & bit != 0;
     let slots = below.entries as usize + usize::from(!taken);
-    let before = slots_bytes(slots);
+    let before = slots_bytes(slots + usize::from(taken));
     let class = pool::class(before, head.kind)?;
     let bits = bits | head.reach | FLAT;
+    let hides = if taken { HIDES } else { 0 };
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
         let kept = pool::take_for(id, from, class);
@@ -57,7 +58,7 @@ pub(super) unsafe fn build(
             segment: segment + 1,
             run,
             bits,
-            ..Frame::new(id, from, head.kind, name, place, origin, before as u32)
+            ..Frame::new(id, from, head.kind, name, place, origin, before as u32 | hides)
         });
         let at = rank(below.bitmap, bit);
         // The bit says that there is a slot, flatness that it leads to a frame.
@@ -123,8 +124,7 @@ pub(super) unsafe fn free(frame: *const Frame, serial: Serial, below: Serial) {
     unsafe {
         let this = &*frame;
         let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
-        let class =
-            if is_scope && below != Serial::UNKNOWN { pool::class(this.before as usize, this.kind) } else { None };
+        let class = if is_scope && below != Serial::UNKNOWN { pool::class(this.lead(), this.kind) } else { None };
         match class {
             Some(class) => pool::remember(frame.cast_mut(), class, serial, below),
             None => build::free(frame),

@@ -115,6 +115,11 @@ pub(super) const INNER: u32 = 1 << 31;
 pub(super) const CROWN: u32 = 1 << 30;
 /// In `before` of a crown: none of the frames in its block is of short reach.
 pub(super) const FAR: u32 = 1 << 29;
+/// In `before`: the frame, or one in its block, hides what was visible. One more slot lies below those of its index, for
+/// its base.
+pub(super) const HIDES: u32 = 1 << 28;
+/// In `before`: the bytes.
+const LEAD: u32 = HIDES - 1;
 
 /// Others may hold this frame with its parents: `strong` counts.
 pub(super) const SHARED: u8 = 1;
@@ -145,10 +150,11 @@ pub(super) union Origin {
 }
 
 /// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been shared and are
-/// not cut, and one for the stack if this frame is shared and the frame above it on the stack does not count it.
+/// have it as their base, and one for the stack if this frame is shared and the frame above it on the stack does not count
+/// it.
 /// I5 — `values` counts the frames that keep this value without its parents, and one for all of `strong`.
 /// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in the same block.
-/// I7 — below a shared frame that is not cut its parent is shared.
+/// I7 — the base of a shared frame is shared (see `base`).
 /// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one, but for what
 /// `weak` counts in the same block.
 #[repr(C, align(8))]
@@ -296,8 +302,29 @@ impl Frame {
         // SAFETY: #1; the crown lies so many bytes further on in the same block.
         unsafe {
             let before = (*frame).before;
-            (before & INNER != 0).then(|| frame.cast::<u8>().add((before & !INNER) as usize).cast())
+            (before & INNER != 0).then(|| frame.cast::<u8>().add((before & LEAD) as usize).cast())
         }
+    }
+
+    /// The bytes of its block before it; of a frame that lies in the block of another, those to that.
+    #[inline]
+    pub(super) fn lead(&self) -> usize {
+        (self.before & LEAD) as usize
+    }
+
+    /// Such a number of bytes as it is noted in a frame.
+    pub(super) fn lead_of(bytes: usize) -> u32 {
+        match u32::try_from(bytes) {
+            Ok(before) if before <= LEAD => before,
+            // A panic would unwind in the middle of a change.
+            _ => std::process::abort(),
+        }
+    }
+
+    /// Whether it has a slot for its base.
+    #[inline]
+    pub(super) fn hides(&self) -> bool {
+        self.before & HIDES != 0
     }
 
     /// Whether it is a crown, and all frames in its block reach everywhere.

@@ -1,5 +1,6 @@
 //! Frames that leave a stack: in order, with all inside them, or all at once.
 
+use super::base::{Base, base, counts_parent};
 use super::build;
 use super::counts::{give_if_sole, give_to_others, is_sole, take};
 use super::flat;
@@ -29,8 +30,7 @@ impl Spine {
             let frame = self.top.get();
             let parent = (*frame).parent;
             self.top.set(parent);
-            let counts_parent = (*frame).state.get() & SHARED != 0 && !(*frame).is(CUT);
-            let counts_parent = counts_parent && !parent.is_null();
+            let counts_parent = (*frame).state.get() & SHARED != 0 && counts_parent(frame);
             if parting.keep(frame, parent) {
                 if counts_parent {
                     take(&(*parent).strong);
@@ -78,6 +78,7 @@ impl Spine {
             if state != 0 {
                 // The count of the parent passes to the stack, as in `pop`.
                 let simple = state == SHARED && is_plain && !this.is(CUT | STACK | CHECKPOINT);
+                let simple = simple && (!this.hides() || counts_parent(top));
                 if !simple || !give_if_sole(&this.strong) {
                     return false;
                 }
@@ -195,7 +196,9 @@ impl Spine {
                 if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {
                     return false;
                 }
-                frame = if (*frame).is_far() { (*Frame::marker(frame)).parent } else { (*frame).parent };
+                let outer = if (*frame).is_far() { Frame::marker(frame) } else { frame };
+                let Base::Parent(parent) = base(outer) else { return false };
+                frame = parent;
             }
             if !give_to_others(&(*self.top.get()).strong) {
                 return false;

@@ -3,6 +3,7 @@
 //! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are not carried.
 //! Everything reached through a link is immutable but for the counts, so links go to other threads freely.
 
+use super::base::{Base, FAR_OUT, base, settle, take_base};
 use super::build::*;
 use super::counts::{hold_all, take, take_if_alive};
 use super::diff;
@@ -20,6 +21,7 @@ use std::panic::Location;
 use std::ptr::{self, NonNull};
 
 /// Invariant: L1 — the frame is shared, and one of its `strong` counts is this link's.
+#[repr(transparent)]
 pub(crate) struct Link(NonNull<Frame>);
 
 // SAFETY: what is reached through a link is immutable or atomic, and values are `Send + Sync`.
@@ -121,8 +123,25 @@ impl Link {
 
     /// A chain that shows what `from` does, but a variable as if never bound.
     pub(crate) fn without<T>(from: Option<Link>, key: &Key<T>, place: &'static Location<'static>) -> Link {
-        let draft = Draft { role: Role::Mask, id: key.head().id(), edit: Edit::Put, ..draft(&from, key.name(), place) };
+        let draft = Draft {
+            role: Role::Mask,
+            id: key.head().id(),
+            edit: Edit::Put,
+            lets_go: true,
+            ..draft(&from, key.name(), place)
+        };
         // SAFETY: as in `with`; a mask has no value.
+        unsafe { Link::publish(draft.build(), from) }
+    }
+
+    /// A chain of one frame, which shows what this one does and keeps nothing else.
+    pub(crate) fn trimmed(&self) -> Link {
+        if self.frame().is(WHOLE) {
+            return self.clone();
+        }
+        let from = Some(self.clone());
+        let draft = Draft { role: Role::Digest, parent: ptr::null(), ..draft(&from, &NAMELESS, Location::caller()) };
+        // SAFETY: as in `with`; what takes the place of all that is visible has no value.
         unsafe { Link::publish(draft.build(), from) }
     }
 
@@ -131,14 +150,24 @@ impl Link {
     unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
+            let mut from = from;
             if (*frame).is(WHOLE) && kept(Site::WholeHolds) {
                 hold_all(frame, INHERITED);
-            } else if let Some(from) = from {
+            } else if (*frame).hides() {
+                // A mask is there to let something go, however far out that was bound.
+                settle(frame, (*frame).parent, if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT });
+                match base(frame) {
+                    Base::Parent(_) => _ = from.take().map(Link::into_raw),
+                    Base::Apart(base) => take_base(base.as_frame()),
+                }
+            } else {
                 // The frame counts its parent with the count of the link.
-                from.into_raw();
+                _ = from.take().map(Link::into_raw);
             }
             (*frame).set_state(SHARED);
-            Link(NonNull::new_unchecked(frame))
+            let link = Link(NonNull::new_unchecked(frame));
+            drop(from);
+            link
         }
     }
 
@@ -208,6 +237,9 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
     }
 }
 
+/// The name of a frame that binds no variable.
+pub(super) static NAMELESS: Name = Name::Static("");
+
 fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
     let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
     Draft {
@@ -224,6 +256,7 @@ fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'stat
         tag: 0,
         edit: Edit::Keep,
         to: None,
+        lets_go: false,
     }
 }
 

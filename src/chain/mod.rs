@@ -1,11 +1,12 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
-//! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
-//! `counts`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
+//! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `policy`, `pool`, `build`, `key`, `flat`, `queue`,
+//! `counts`, `base`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
 //! `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
+mod base;
 mod build;
 mod bundle;
 mod change;
@@ -21,6 +22,7 @@ mod leave;
 mod link;
 mod own;
 mod parting;
+mod policy;
 mod pool;
 mod queue;
 mod serial;

@@ -16,18 +16,20 @@ use std::ptr;
 pub(crate) struct Parting<'a> {
     borrows: Option<&'a Borrows>,
     ending: Ending,
+    /// A frame that stays on the stack without its value, which is still to be dropped; null if there is none.
+    emptied: Cell<*const Frame>,
 }
 
 impl<'a> Parting<'a> {
     /// For the current stack of this thread, whose reads may keep frames.
     #[inline]
     pub(super) fn under(borrows: &'a Borrows) -> Self {
-        Parting { borrows: Some(borrows), ending: Ending::new() }
+        Parting { borrows: Some(borrows), ending: Ending::new(), emptied: Cell::new(ptr::null()) }
     }
 
     /// For a stack that no read can be out from.
     pub(super) fn free() -> Self {
-        Parting { borrows: None, ending: Ending::new() }
+        Parting { borrows: None, ending: Ending::new(), emptied: Cell::new(ptr::null()) }
     }
 
     /// Whether no read is out.
@@ -44,12 +46,49 @@ impl<'a> Parting<'a> {
     pub(super) fn ending(&self) -> &Ending {
         &self.ending
     }
+
+    /// Ends the value of a frame that stays on the stack, when the stack is as it is to stay.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, no read is out, and nothing shows its
+    ///    value any more.
+    /// 2. This is called once.
+    pub(super) unsafe fn end_value(&self, frame: *const Frame) {
+        debug_assert!(self.emptied.get().is_null());
+        // SAFETY: #1.
+        unsafe { (*frame).gone.set(true) };
+        self.emptied.set(frame);
+    }
 }
 
 impl Drop for Parting<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.ending.finish();
+        /// Goes on if the drop of the first value panics.
+        struct Rest<'a>(&'a Ending);
+        impl Drop for Rest<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                self.0.finish();
+            }
+        }
+        let _rest = Rest(&self.ending);
+        if !self.emptied.get().is_null() {
+            drop_emptied(self.borrows, self.emptied.get());
+        }
+    }
+}
+
+/// Drops a value whose frame stays. The drop may leave that frame, which a read's record then keeps as long as it runs; a
+/// stack without reads cannot be reached meanwhile.
+#[cold]
+#[inline(never)]
+fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
+    // SAFETY: #1 and #2 of `end_value`.
+    let value = || unsafe { Frame::drop_value(frame) };
+    match borrows {
+        Some(borrows) => borrows.during(frame, value),
+        None => value(),
     }
 }
 

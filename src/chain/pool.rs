@@ -207,7 +207,7 @@ pub(super) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
 #[inline]
 unsafe fn start(frame: *mut Frame) -> *mut u8 {
     // SAFETY: #1.
-    unsafe { frame.cast::<u8>().sub((*frame).before as usize) }
+    unsafe { frame.cast::<u8>().sub((*frame).lead()) }
 }
 
 fn layout(before: usize, kind: &Kind) -> Layout {
@@ -233,7 +233,7 @@ pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: Serial, b
             let last = &pool.last[place];
             last.serial.set(serial);
             last.below.set(below);
-            let (at, of) = (last.before.replace((*frame).before), last.class.replace(class as u32));
+            let (at, of) = (last.before.replace((*frame).lead() as u32), last.class.replace(class as u32));
             let before = last.frame.replace(frame);
             if !before.is_null() {
                 unwatch(before);
@@ -255,7 +255,7 @@ pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: Serial, b
 pub(super) unsafe fn free(frame: *mut Frame) {
     // SAFETY: #1.
     unsafe {
-        let (before, kind) = ((*frame).before as usize, (*frame).kind);
+        let (before, kind) = ((*frame).lead(), (*frame).kind);
         let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
             return sync::free(start(frame), layout(before, kind));
         };

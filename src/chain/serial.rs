@@ -60,7 +60,7 @@ fn first_of_block(block: u64) -> Option<u64> {
     (block < BLOCKS).then(|| (block + 1) << BITS | 1)
 }
 
-#[cfg(all(test, not(any(stackholm_loom, stackholm_shuttle))))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,10 +1,11 @@
 //! Snapshots: marking what was private as shared, once for each frame.
 
-use super::counts::{hold_all, take};
+use super::base::{Base, FAR_OUT, base, settle, take_base};
+use super::counts::{hold_all, share_with_stack, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
-use crate::sync::{Ordering::Relaxed, Site, kept, order};
+use crate::sync::{Site, kept};
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -21,42 +22,61 @@ impl Spine {
                 if kept(Site::CaptureTakes) {
                     take(&this.strong);
                 }
+                Link::from_raw(top)
             } else {
-                self.share_first();
+                self.share_first()
             }
-            Link::from_raw(top)
         }
     }
 
     /// Marks what is visible here, of which the innermost frame was this stack's alone, for its first context.
     #[inline(never)]
-    fn share_first(&self) {
-        self.share();
-        // Nobody else knows the frame yet: one count is the stack's, one the context's.
-        // Relaxed: whoever gets the context does so by an edge that comes after.
-        // SAFETY: S1.
-        unsafe { (*self.top.get()).strong.store(2, order(Site::FirstCapture, Relaxed)) };
+    fn share_first(&self) -> Option<Link> {
+        let top = self.top.get();
+        // SAFETY: S1; the value of a frame that adopts a context is that, unless it counts what it shows.
+        unsafe {
+            if (*top).role == Role::Adopt && !(*top).is(WHOLE) {
+                (*top).watch.reads();
+                return (*Frame::value::<Option<Link>>(top)).clone();
+            }
+            self.share();
+            share_with_stack(&(*top).strong);
+            Link::from_raw(top)
+        }
     }
 
-    /// Marks the frames from the top down to the first one that is shared already, or does not count its parent.
+    /// Marks the frames from the top outwards, each base after the frame that counts it, down to the first one that is
+    /// shared already.
     fn share(&self) {
         let mut frame = self.top.get();
-        // The count of a parent that is shared already passes from the stack to the frame above it (I4).
         while frame != self.floor() {
-            // SAFETY: frames above the floor are on this stack (S1).
-            let this = unsafe { &*frame };
-            if this.state.get() & SHARED != 0 {
-                return;
+            // SAFETY: frames above the floor are on this stack (S1); this one is only now shared, and what it shows is on
+            // this stack or was inherited.
+            unsafe {
+                if (*frame).state.get() & SHARED != 0 {
+                    return;
+                }
+                (*frame).set_state(SHARED);
+                if (*frame).is(WHOLE) && (*frame).state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
+                    hold_all(frame, 0);
+                }
+                if (*frame).hides() {
+                    settle(frame, self.floor(), FAR_OUT);
+                }
+                match base(frame) {
+                    // The count of a parent that is shared already passes from the stack to this frame (I4).
+                    Base::Parent(parent) => frame = parent,
+                    Base::Apart(next) => {
+                        let base = next.as_frame();
+                        if base.is_null() || next.is_inherited() || (*base).state.get() & SHARED != 0 {
+                            return take_base(base);
+                        }
+                        // The frame above it on the stack does not count it, so the stack does.
+                        share_with_stack(&(*base).strong);
+                        frame = base;
+                    }
+                }
             }
-            this.set_state(SHARED);
-            if this.is(WHOLE) && this.state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
-                // SAFETY: the frame is only now shared; what it shows is on this stack or was inherited.
-                unsafe { hold_all(frame, 0) };
-            }
-            if this.is(CUT) {
-                return;
-            }
-            frame = this.parent;
         }
     }
 }

@@ -75,6 +75,11 @@ impl Slot {
         self.0.addr() & INHERITED != 0
     }
 
+    #[inline]
+    pub(super) fn is_special(self) -> bool {
+        self.0.addr() & SPECIAL != 0
+    }
+
     /// [`INHERITED`] or nothing.
     #[inline]
     pub(super) fn inheritance(self) -> usize {

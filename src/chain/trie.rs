@@ -142,6 +142,12 @@ impl Flat {
         slots_bytes(self.slots())
     }
 
+    /// Whether the id leads somewhere in the old index.
+    #[inline]
+    pub(super) fn hides(&self) -> bool {
+        self.left_out
+    }
+
     /// Writes the new index below `new`; `slot` is where the id leads, `tag` is for all others.
     ///
     /// # Safety
