@@ -61,10 +61,10 @@ pub(super) fn give_if_sole(frame: &Frame) -> bool {
 /// Gives a `strong` count back unless it is the last; says whether it was given.
 #[inline]
 #[must_use]
-pub(super) fn give_to_others(frame: &Frame) -> bool {
+pub(super) fn give_to_others(strong: &AtomicU32) -> bool {
     let is_last = |n| n == 1 && kept(Site::LeftToLooks);
     // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the end.
-    frame.strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
+    strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
@@ -94,7 +94,12 @@ pub(super) fn is_only_value(frame: &Frame) -> bool {
 /// Takes a `strong` count for a weak context, unless the last one is gone.
 pub(super) fn take_if_alive(frame: &Frame) -> bool {
     // Relaxed: the frame's fields were visible to whoever made the weak context; the count says only "not gone".
-    let is_alive = |n| n != 0 || !kept(Site::UpgradeLooks);
+    let is_alive = |n| {
+        if n > MANY {
+            std::process::abort();
+        }
+        n != 0 || !kept(Site::UpgradeLooks)
+    };
     frame.strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, |n| is_alive(n).then(|| n + 1)).is_ok()
 }
 

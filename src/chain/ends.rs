@@ -7,7 +7,7 @@
 
 use super::build;
 use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED};
+use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, LEFT, MARKER, ONLY, SHARED, WHOLE};
 use super::queue::{self, Ending};
 use super::trie;
 use crate::sync::{MODELLED, Site, kept};
@@ -93,7 +93,8 @@ impl Ending {
                 let this = &*frame;
                 let outermost = if alone { None } else { ends_as_one(frame) };
                 let parent = if alone || this.is(CUT) { ptr::null() } else { (*outermost.unwrap_or(frame)).parent };
-                if this.state.get() & HOLDING != 0 && kept(Site::EndGivesValues) {
+                // A shared frame with a whole index holds its values; its state may be another thread's to change still.
+                if this.is(WHOLE) && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.give_value(slot.as_frame());

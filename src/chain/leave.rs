@@ -196,7 +196,7 @@ impl Spine {
                 }
                 frame = if (*frame).is_far() { (*Frame::marker(frame)).parent } else { (*frame).parent };
             }
-            if !give_to_others(&*self.top.get()) {
+            if !give_to_others(&(*self.top.get()).strong) {
                 return false;
             }
         }

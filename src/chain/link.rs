@@ -204,7 +204,7 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
     match frame.role {
         Role::Mask => Err(Seen::Masked(frame.place)),
         _ if frame.is(STACK | CHECKPOINT) => Err(Seen::NotCarried(frame.place)),
-        _ => Ok(Sight(frame)),
+        _ => Ok(Sight(slot.as_frame())),
     }
 }
 

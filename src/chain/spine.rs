@@ -265,7 +265,7 @@ impl Spine {
                 Role::Mask => Err(Seen::Masked(frame.place)),
                 _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
                 _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
-                _ => Ok(Sight(frame)),
+                _ => Ok(Sight(slot.as_frame())),
             }
         }
     }
