@@ -15,24 +15,29 @@ static M: Var<u32> = Var::new("m");
 
 models! {
     values_against_structure {
-        control_whole_counts_values: WholeHolds,
-        control_whole_gives_values: EndGivesValues,
-        control_whole_sole: SoleCount,
-        control_whole_release: GiveCount,
+        control_whole_counts_values: WholeHolds => "used after its end",
+        control_whole_gives_values: EndGivesValues => "wrong number alive",
+        control_whole_sole: SoleCount => "race",
+        control_whole_release: GiveCount => "race",
     }
     shortened_while_others_hold_the_old_chain {
-        control_digest_counts_values: DigestHolds,
-        control_digest_release: GiveCount,
+        control_digest_counts_values: DigestHolds => "used after its end",
+        control_digest_release: GiveCount => "race",
     }
     digest_above_a_shared_frame {
-        control_digest_counts_below: DigestTakesBelow,
+        control_digest_counts_below: DigestTakesBelow => "used after its end",
     }
     whole_on_a_stack {
-        control_whole_on_a_stack: WholeHolds,
+        control_whole_on_a_stack: WholeHolds => "used after its end",
+    }
+    outgrown_context_entered {
+        control_outgrown_holds: WholeHolds => "used after its end",
+        control_outgrown_shares: AdoptShares => "wrong number alive",
+        control_outgrown_gives: EndGivesValues => "wrong number alive",
     }
     plain_value_held_beside_its_stack {
-        control_plain_value_sole: SoleValue,
-        control_plain_value_looks: SoleLooks,
+        control_plain_value_sole: SoleValue => "race",
+        control_plain_value_looks: SoleLooks => "race",
     }
 }
 
@@ -50,7 +55,7 @@ pub(crate) fn values_against_structure() {
     assert_eq!(new.get(&B).map(Value::number), Some(1));
     drop(new);
     other.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// One checkpoint is changed so often that a digest takes the place of its frames; others hold them.
@@ -72,7 +77,7 @@ pub(crate) fn shortened_while_others_hold_the_old_chain() {
     assert_eq!(B.with(Value::number), 4);
     drop(checkpoint);
     holder.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// As before, over a frame that the frames which went had counted.
@@ -97,7 +102,7 @@ pub(crate) fn digest_above_a_shared_frame() {
     assert_eq!(base.get(&A).map(Value::number), Some(5));
     drop(base);
     holder.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// Nested scopes make a frame with a whole index; its context outlives the stack, which leaves meanwhile.
@@ -114,7 +119,31 @@ pub(crate) fn whole_on_a_stack() {
     assert_eq!(B.with(Value::number), 1);
     drop(outer);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
+}
+
+/// A context that has outgrown its variables is entered, and ends while it is entered: what it showed is counted there,
+/// and travels on, while another thread lets go of the context too.
+pub(crate) fn outgrown_context_entered() {
+    let alive = Alive::default();
+    let short = Context::empty().with(&B, alive.value(1)).with(&A, alive.value(2));
+    let outgrown = short.with(&A, alive.value(3));
+    drop(short);
+    let theirs = outgrown.clone();
+    let entered = outgrown.enter();
+    drop(outgrown);
+    let other = spawn(move || {
+        theirs.run(|| assert_eq!((A.with(Value::number), B.with(Value::number)), (3, 1)));
+        drop(theirs);
+    });
+    assert_eq!((A.with(Value::number), B.with(Value::number)), (3, 1));
+    let captured = Context::current();
+    drop(entered);
+    assert!(!A.is_bound() && !B.is_bound());
+    assert_eq!(captured.get(&B).map(Value::number), Some(1));
+    drop(captured);
+    other.join().unwrap();
+    alive.all_ended();
 }
 
 /// A stack leaves a shared frame by the short way, which is for plain values, while a context that was shortened

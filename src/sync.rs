@@ -148,6 +148,10 @@ sites! {
     DowngradeTakes,
     /// Step: a frame with a whole index counts the values it shows.
     WholeHolds,
+    /// Step: a context with a whole index that is entered is ended by its count.
+    AdoptShares,
+    /// Step: a value that was inherited is counted without a look at the cells of its frame.
+    HoldLooks,
     /// Step: the frame that takes the place of a checkpoint counts the values it shows.
     DigestHolds,
     /// Step: it leaves the stack a count of the frame below.
@@ -160,6 +164,10 @@ sites! {
     EndGivesParent,
     /// Step: a frame that ends gives back the values it counts.
     EndGivesValues,
+    /// Step: whether it counts values is asked of what never changes.
+    EndAsksShape,
+    /// Step: a value whose drop panics does not keep the rest of its list from their ends.
+    RestIsDone,
     /// Step: of two first uses of a variable both go on with one id.
     FirstUseAgrees,
     /// Step: a stack is swapped out after the poll.

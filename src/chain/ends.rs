@@ -7,7 +7,7 @@
 
 use super::build;
 use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, LEFT, MARKER, ONLY, SHARED, WHOLE};
+use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE};
 use super::queue::{self, Ending};
 use super::trie;
 use crate::sync::{MODELLED, Site, kept};
@@ -29,7 +29,9 @@ impl Ending {
         struct Rest<'a>(&'a dyn Fn());
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
-                (self.0)();
+                if kept(Site::RestIsDone) {
+                    (self.0)();
+                }
             }
         }
         let work = || {
@@ -94,7 +96,8 @@ impl Ending {
                 let outermost = if alone { None } else { ends_as_one(frame) };
                 let parent = if alone || this.is(CUT) { ptr::null() } else { (*outermost.unwrap_or(frame)).parent };
                 // A shared frame with a whole index holds its values; its state may be another thread's to change still.
-                if this.is(WHOLE) && kept(Site::EndGivesValues) {
+                let holds = if kept(Site::EndAsksShape) { this.is(WHOLE) } else { this.state.get() & HOLDING != 0 };
+                if holds && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.give_value(slot.as_frame());

@@ -11,6 +11,7 @@ use super::pool;
 use super::slot::INHERITED;
 use super::spine::Spine;
 use super::trie::Edit;
+use crate::sync::{Site, kept};
 use std::panic::Location;
 use std::ptr;
 
@@ -184,9 +185,13 @@ impl Spine {
         unsafe {
             let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             if (*frame).is(WHOLE) {
-                hold_all(frame, INHERITED);
-                // What counts values is ended by its `strong` count.
-                (*frame).set_state(SHARED);
+                if kept(Site::WholeHolds) {
+                    hold_all(frame, INHERITED);
+                }
+                if kept(Site::AdoptShares) {
+                    // What counts values is ended by its `strong` count.
+                    (*frame).set_state(SHARED);
+                }
                 Frame::init::<Option<Link>>(frame, None);
             } else {
                 Frame::init(frame, context);
