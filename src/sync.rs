@@ -211,7 +211,7 @@ impl<T: 'static> ArcCell<T> {
 }
 
 /// What the models of this crate need to show that they would notice. Empty outside models; no promise.
-pub mod proof {
+pub(crate) mod proof {
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,

@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "stack",
     "future",
     "checkpoint",
+    "proof",
     "cell",
     "testing",
     "envelope",

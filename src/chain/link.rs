@@ -286,6 +286,11 @@ unsafe impl Send for WeakLink {}
 unsafe impl Sync for WeakLink {}
 
 impl WeakLink {
+    #[cfg(debug_assertions)]
+    pub(super) fn as_raw(&self) -> *const Frame {
+        self.0.as_ptr()
+    }
+
     pub(crate) fn upgrade(&self) -> Option<Link> {
         // SAFETY: L2 keeps the memory.
         take_if_alive(unsafe { self.0.as_ref() }).then(|| Link(self.0))

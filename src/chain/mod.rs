@@ -3,7 +3,7 @@
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
 //! code. A file uses what stands before it: `slot`, `frame`, `trie`, `pool`, `build`, `key`, `flat`, `queue`,
 //! `counts`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
-//! `serial`, `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
+//! `serial`, `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod build;
@@ -29,6 +29,8 @@ mod sight;
 mod slot;
 mod spine;
 mod trie;
+#[cfg(debug_assertions)]
+mod walk;
 
 pub(crate) use bundle::{Binder, Plan, Shape};
 pub(crate) use ends::Held;
@@ -40,3 +42,5 @@ pub(crate) use link::{Entry, Link, WeakLink, hold_value};
 pub(crate) use own::Own;
 pub(crate) use sight::Seen;
 pub(crate) use spine::{Closed, Spine, Unread};
+#[cfg(debug_assertions)]
+pub use walk::Roots;

@@ -144,6 +144,20 @@ impl Borrows {
     }
 }
 
+#[cfg(debug_assertions)]
+impl Borrows {
+    /// What the reads of this stack keep, for a walk.
+    pub(super) fn each_kept(&self, f: &mut dyn FnMut(*const Frame, usize)) {
+        let mut next = self.0.get();
+        while !next.is_null() {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            let borrow = unsafe { &*next };
+            f(borrow.kept.get(), borrow.number.get());
+            next = borrow.outer;
+        }
+    }
+}
+
 impl Borrows {
     /// Calls `f`, for which another stack is current: what leaves that one, be it a frame that this one was handed,
     /// is nothing to the reads of this one.

@@ -2,6 +2,7 @@
 
 pub(crate) mod op;
 mod oracle;
+mod roots;
 mod run;
 mod value;
 mod world;

@@ -2,6 +2,7 @@
 
 use super::op::{Block, Change, Op, Start, Wrapping};
 use super::oracle::{Reach, Seen, Snapshot, Stack, State};
+use super::roots::Roots;
 use super::value::Value;
 use super::world::*;
 use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Var, embed};
@@ -109,9 +110,10 @@ impl World {
 
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
-        let (current, depth, reads) = (self.current, self.depth, self.reads.len());
+        let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
+        self.waiting.truncate(waiting);
         (self.current, self.depth) = (current, depth);
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
@@ -306,6 +308,9 @@ impl World {
             });
             (time, sights)
         });
+        let mut values = Roots::default();
+        values.prepared(&prepared);
+        self.waiting.push(values);
         for (time, sights) in times {
             if self.has_room() {
                 let (guard, uid) = (prepared.enter(), self.uid());
@@ -320,6 +325,7 @@ impl World {
                 self.steps(usize::from(inside % 8));
             }
         }
+        self.waiting.pop();
     }
 
     fn leave(&mut self, at: usize) {
@@ -400,6 +406,10 @@ impl World {
         let (uid, plan) = (self.uid(), (usize::from(inside % 16), panics));
         let token = Cell::new(None);
         self.caught(|world| {
+            // What is wrapped to be called once is nobody's but the stack's.
+            if !matches!(block, Block::WrapFn) || inside % 2 != 0 {
+                world.lend(&context);
+            }
             let inner = |world: &mut World, enter: &dyn Fn(&mut World)| {
                 enter(world);
                 world.plan = plan;
@@ -429,6 +439,7 @@ impl World {
                 Block::WrapFn => {
                     world.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
                     let outer = std::mem::replace(&mut world.current, uid);
+                    world.wait();
                     let mut call = || inner(world, &|_| {});
                     if inside % 2 == 0 {
                         context.wrap(call)()
@@ -582,6 +593,7 @@ impl World {
 
     fn poll(&mut self, uid: u64, task: &mut Task) {
         let outer = std::mem::replace(&mut self.current, uid);
+        self.wait();
         match task {
             Task::Stack(stack) => stack.run(|| self.planned()),
             Task::Future(future, mailbox) => {
@@ -592,6 +604,7 @@ impl World {
                 });
             }
         }
+        self.waiting.pop();
         self.current = outer;
     }
 
@@ -609,10 +622,12 @@ impl World {
         let (uid, task) = &mut self.tasks[at];
         let (uid, task) = (*uid, task.take());
         let outer = std::mem::replace(&mut self.current, uid);
+        self.wait();
         match task {
             Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
             other => drop(other),
         }
+        self.waiting.pop();
         self.current = outer;
         self.tasks.retain(|task| task.0 != uid);
         self.stacks.remove(&uid);
@@ -738,6 +753,7 @@ impl World {
 
     /// Goes on on another thread, whose own stack is empty, and waits for it.
     fn on_thread(&mut self, f: impl FnOnce(&mut World)) {
+        self.wait();
         let ferry = Ferry((&mut *self, f));
         let joined = std::thread::scope(|scope| {
             let job = move || {
@@ -749,6 +765,7 @@ impl World {
         if let Err(panic) = joined {
             resume_unwind(panic);
         }
+        self.waiting.pop();
     }
 
     fn abroad(&mut self, f: impl FnOnce(&mut World)) {
@@ -780,6 +797,7 @@ impl World {
     }
 
     fn on_our_thread(&mut self, carrying: bool) {
+        self.wait();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
             let job = move || ferry.land().abroad(World::planned);
@@ -788,6 +806,7 @@ impl World {
         if let Err(panic) = joined {
             resume_unwind(panic);
         }
+        self.waiting.pop();
     }
 
     fn new_var(&mut self, reach: u8, gap: u8) {

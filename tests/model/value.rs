@@ -16,7 +16,7 @@ pub(crate) struct Value {
     drops: Option<Arc<AtomicU8>>,
     /// Where it was bound first, if that is a static.
     var: Option<&'static Var<Value>>,
-    _holds: Option<Context>,
+    _holds: Option<Arc<Context>>,
     /// Is written over by the drop, so that a read after it is noticed.
     alive: bool,
 }
@@ -26,7 +26,7 @@ impl Value {
         number: u64,
         drops: Arc<AtomicU8>,
         var: Option<&'static Var<Value>>,
-        holds: Option<Context>,
+        holds: Option<Arc<Context>>,
     ) -> Self {
         Value { number, drops: Some(drops), var, _holds: holds, alive: true }
     }

@@ -2,6 +2,7 @@
 
 use super::op::Op;
 use super::oracle::{Bound, Kept, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
+use super::roots::Roots;
 use super::value::{DEFAULT, Value};
 use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
 use std::cell::{Cell, RefCell};
@@ -87,6 +88,8 @@ pub(crate) struct Made {
     drops: Arc<AtomicU8>,
     must: Weak<Must>,
     may: Weak<May>,
+    /// The context that it owns while it is alive.
+    holds: std::sync::Weak<Context>,
 }
 
 pub(crate) struct WeakSnapshot {
@@ -156,6 +159,8 @@ pub(crate) struct World {
     pub(crate) stacks: BTreeMap<u64, Stack>,
     pub(crate) current: u64,
     pub(crate) reads: Vec<(Kept, Option<Rc<Must>>)>,
+    /// Stacks that wait while another one is current, and what operations that are being done have.
+    pub(crate) waiting: Vec<Roots>,
     pub(crate) misuses: (u64, u64),
     pub(crate) done: u64,
     pub(crate) traced: bool,
@@ -198,8 +203,10 @@ impl World {
         let drops = Arc::new(AtomicU8::new(0));
         let (context, snapshot) = holds.unzip();
         let chain = snapshot.as_ref().and_then(|snapshot: &Rc<Snapshot>| snapshot.chain.clone());
+        let context = context.map(Arc::new);
+        let holds = context.as_ref().map_or_else(std::sync::Weak::new, Arc::downgrade);
         let (must, may) = (Rc::new(Must { _context: snapshot }), Rc::new(May { _chain: chain }));
-        let made = Made { number, drops: drops.clone(), must: Rc::downgrade(&must), may: Rc::downgrade(&may) };
+        let made = Made { number, drops: drops.clone(), must: Rc::downgrade(&must), may: Rc::downgrade(&may), holds };
         self.live.push(made);
         let of = match self.vars[var].handle {
             Handle::Static(var) => Some(var),
@@ -255,6 +262,49 @@ impl World {
             let (context, snapshot) = &self.contexts[at % self.contexts.len()];
             self.check_context(context, snapshot);
         }
+        self.walk();
+    }
+
+    /// Compares the counts of all frames with what is kept.
+    fn walk(&mut self) {
+        let mut roots = self.here();
+        self.waiting.iter().for_each(|waiting| roots.add(waiting));
+        self.contexts.iter().for_each(|(context, _)| roots.context(context));
+        self.live.iter().filter_map(|made| made.holds.upgrade()).for_each(|context| roots.context(&context));
+        self.weak.iter().for_each(|weak| roots.weak(&weak.real));
+        for (_, task) in &mut self.tasks {
+            match task {
+                Some(Task::Stack(stack)) => roots.stack(stack),
+                Some(Task::Future(future, _)) => roots.future(future.as_mut()),
+                None => {}
+            }
+        }
+        #[expect(unsafe_code, reason = "it follows what was named")]
+        // SAFETY: all that has counts of what this program made was named, just now or where it began to wait, and each
+        // program has one thread at a time.
+        unsafe {
+            roots.check();
+        }
+    }
+
+    /// The stack that is current here.
+    fn here(&self) -> Roots {
+        let mut roots = Roots::default();
+        roots.current();
+        roots
+    }
+
+    /// What is current here waits until as many have gone on as there are now.
+    pub(crate) fn wait(&mut self) {
+        let here = self.here();
+        self.waiting.push(here);
+    }
+
+    /// An operation has a context that nobody else knows of.
+    pub(crate) fn lend(&mut self, context: &Context) {
+        let mut roots = Roots::default();
+        roots.context(context);
+        self.waiting.push(roots);
     }
 
     pub(crate) fn check_drops(&mut self) {
