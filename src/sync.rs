@@ -22,6 +22,7 @@ mod last;
 #[cfg(stackholm_loom)]
 mod model;
 mod ones;
+mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
 #[cfg(stackholm_shuttle)]
@@ -42,6 +43,7 @@ pub(crate) use last::{LastPlace, Notes};
 pub(crate) use ones::{ask_processor, ones};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
+pub(crate) use reached::{Way, reached};
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
@@ -212,6 +214,8 @@ impl<T: 'static> ArcCell<T> {
 
 /// What the models of this crate need to show that they would notice. Empty outside models; no promise.
 pub(crate) mod proof {
+    #[cfg(debug_assertions)]
+    pub use super::reached::take_ways;
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,

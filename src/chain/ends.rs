@@ -10,7 +10,7 @@ use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, tak
 use super::frame::{ALL, CROWN, CUT, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE};
 use super::queue::{self, Ending};
 use super::trie;
-use crate::sync::{MODELLED, Site, kept};
+use crate::sync::{MODELLED, Site, Way, kept, reached};
 use std::cell::Cell;
 use std::ptr;
 
@@ -105,6 +105,7 @@ impl Ending {
                     });
                 }
                 if outermost.is_some() {
+                    reached(Way::BlockEndsAsOne);
                     self.push_block(frame);
                 } else {
                     self.give_value(frame);

@@ -11,7 +11,7 @@ use super::pool;
 use super::slot::INHERITED;
 use super::spine::Spine;
 use super::trie::Edit;
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 use std::panic::Location;
 use std::ptr;
 
@@ -185,6 +185,7 @@ impl Spine {
         unsafe {
             let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             if (*frame).is(WHOLE) {
+                reached(Way::WholeAdopted);
                 if kept(Site::WholeHolds) {
                     hold_all(frame, INHERITED);
                 }

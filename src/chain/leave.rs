@@ -8,7 +8,7 @@ use super::link::Link;
 use super::parting::{Parting, retire};
 use super::pool::{self, UNKNOWN};
 use super::spine::Spine;
-use crate::sync::{Ordering::Relaxed, Site, kept, order};
+use crate::sync::{Ordering::Relaxed, Site, Way, kept, order, reached};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -201,6 +201,7 @@ impl Spine {
             }
         }
         self.take_floor();
+        reached(Way::LeftToContexts);
         true
     }
 

@@ -12,7 +12,7 @@ use super::key::Key;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
 use super::trie::{self, Edit};
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -293,7 +293,9 @@ impl WeakLink {
 
     pub(crate) fn upgrade(&self) -> Option<Link> {
         // SAFETY: L2 keeps the memory.
-        take_if_alive(unsafe { self.0.as_ref() }).then(|| Link(self.0))
+        let rises = take_if_alive(unsafe { self.0.as_ref() });
+        reached(if rises { Way::Rises } else { Way::StaysDown });
+        rises.then(|| Link(self.0))
     }
 }
 

@@ -8,6 +8,7 @@ use super::frame::*;
 use super::queue::Ending;
 use super::slot::Slot;
 use super::trie;
+use crate::sync::{Way, reached};
 use std::cell::Cell;
 use std::ptr;
 
@@ -100,6 +101,7 @@ impl Borrows {
             keeper.kept.set(frame);
         }
         keeper.number.set(keeper.number.get() + 1);
+        reached(if keeper.number.get() == 1 { Way::ReadKeeps } else { Way::ReadKeepsSeveral });
         true
     }
 }
@@ -241,6 +243,7 @@ unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
     // SAFETY: #1; a count of its own keeps the frame until the list has come to it.
     unsafe {
         if ends_here(frame) {
+            reached(Way::ShortEndsApart);
             take(&(*frame).values);
             (*frame).set_state(ONLY);
             ending.push(frame);

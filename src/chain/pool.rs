@@ -8,7 +8,7 @@
 //! nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, MODELLED, Site, at_thread_end, kept, reuse, thread_slot};
+use crate::sync::{self, MODELLED, Site, Way, at_thread_end, kept, reached, reuse, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -129,6 +129,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<
         let frame = last.frame.get();
         // A number is of one frame alone, from when it is built until it is built anew.
         if frame.is_null() || last.below.get() != below && kept(Site::AgainLooks) {
+            reached(if frame.is_null() { Way::NoneAgain } else { Way::AgainElsewhere });
             return None;
         }
         // SAFETY: what is kept is ours.
@@ -136,6 +137,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: u64) -> Option<
             return None;
         }
         last.frame.set(ptr::null_mut());
+        reached(Way::Again);
         Some((frame, last.serial.get()))
     };
     POOL.try_with(take).ok().flatten()
@@ -158,6 +160,17 @@ pub(super) unsafe fn keep_again(frame: *const Frame, serial: u64) -> bool {
         is_it
     };
     reuse() && POOL.try_with(keep) == Ok(true)
+}
+
+/// Whether the scope that has that number was kept before it was entered, for a walk.
+///
+/// # Safety
+/// 1. `frame` is alive.
+#[cfg(debug_assertions)]
+pub(super) unsafe fn was_kept(frame: *const Frame, serial: u64) -> bool {
+    // SAFETY: #1.
+    let place = unsafe { place_of((*frame).id, (*frame).parent) };
+    POOL.try_with(|pool| pool.last[place].serial.get() == serial) == Ok(true)
 }
 
 /// A block of that class that ended on this thread; null if there is none.

@@ -4,7 +4,7 @@ use super::counts::{hold_all, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
-use crate::sync::{Ordering::Relaxed, Site, kept, order};
+use crate::sync::{Ordering::Relaxed, Site, Way, kept, order, reached};
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -50,6 +50,7 @@ impl Spine {
             }
             this.set_state(SHARED);
             if this.is(WHOLE) && this.state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
+                reached(Way::WholeShared);
                 // SAFETY: the frame is only now shared; what it shows is on this stack or was inherited.
                 unsafe { hold_all(frame, 0) };
             }

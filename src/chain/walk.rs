@@ -8,6 +8,7 @@ use super::ends::Held;
 use super::frame::*;
 use super::link::{Link, WeakLink};
 use super::parting::Borrows;
+use super::pool;
 use super::spine::Spine;
 use super::trie;
 use crate::sync::{AtomicU32, Ordering::SeqCst};
@@ -64,6 +65,48 @@ impl Roots {
         self.values.extend(&others.values);
         self.stacks.extend(&others.stacks);
         self.kept.extend(&others.kept);
+    }
+
+    /// What the first stack that was named is made of, with what it inherited.
+    ///
+    /// # Safety
+    /// As [`check`](Self::check).
+    pub unsafe fn shapes(&self) -> Vec<&'static str> {
+        let mut shapes = Vec::new();
+        let Some(&(top, floor)) = self.stacks.first() else { return shapes };
+        let (mut frame, mut is_own) = (top, true);
+        if !top.is_null() {
+            let mut short = false;
+            // SAFETY: #1.
+            unsafe { trie::each(top.cast(), 0, &mut |slot| short |= (*slot.as_frame()).is(STACK | CHECKPOINT)) };
+            shapes.extend(short.then_some("short reach"));
+        }
+        while !frame.is_null() {
+            // SAFETY: #1; what is not cut keeps its parent.
+            let this = unsafe { &*frame };
+            is_own &= frame != floor;
+            let serial = if is_own && this.is(MARKER) { Some(unsafe { this.origin.get().serial }) } else { None };
+            let all = [
+                ("digest", this.role == Role::Digest),
+                ("batch", this.before & CROWN != 0),
+                ("prepared", this.role == Role::Alias),
+                ("whole", this.is(WHOLE)),
+                // SAFETY: #1.
+                ("entered again", serial.is_some_and(|serial| unsafe { pool::was_kept(frame, serial) })),
+                ("inherited", !is_own || this.role == Role::Adopt),
+                ("known weakly", self.weak.contains(&frame)),
+            ];
+            shapes.extend(all.into_iter().filter(|(_, is_there)| *is_there).map(|(shape, _)| shape));
+            let next = match this.role {
+                // SAFETY: #1; the value of such a frame is there.
+                Role::Adopt => unsafe { &*Frame::value::<Option<Link>>(frame) }.as_ref().map(Link::as_raw),
+                _ if is_own || !this.is(CUT) => Some(this.parent),
+                _ => None,
+            };
+            is_own &= this.role != Role::Adopt;
+            frame = next.unwrap_or(std::ptr::null());
+        }
+        shapes
     }
 
     /// Compares the counts of all that is kept; says how many frames that are.

@@ -205,6 +205,10 @@ impl Stack {
         self.layers.len()
     }
 
+    pub(crate) fn has(&self, uid: u64) -> bool {
+        self.layers.iter().skip(1).any(|layer| layer.uid == uid)
+    }
+
     pub(crate) fn state(&self) -> State {
         self.top().state
     }

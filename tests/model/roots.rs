@@ -2,15 +2,19 @@
 //! there is none.
 
 #[cfg(debug_assertions)]
-pub(crate) use stackholm::proof::Roots;
+pub(crate) use stackholm::proof::{Roots, take_ways};
 
 #[cfg(not(debug_assertions))]
-pub(crate) use nothing::Roots;
+pub(crate) use nothing::{Roots, take_ways};
 
 #[cfg(not(debug_assertions))]
 mod nothing {
     use stackholm::{Context, InContext, Prepared, WeakContext, embed::Stack};
     use std::pin::Pin;
+
+    pub(crate) fn take_ways() -> Vec<(&'static str, usize)> {
+        Vec::new()
+    }
 
     #[derive(Clone, Default)]
     pub(crate) struct Roots;
@@ -26,6 +30,10 @@ mod nothing {
         #[expect(unsafe_code, reason = "as the one that does something")]
         pub(crate) unsafe fn check(&self) -> usize {
             0
+        }
+        #[expect(unsafe_code, reason = "as the one that does something")]
+        pub(crate) unsafe fn shapes(&self) -> Vec<&'static str> {
+            Vec::new()
         }
     }
 }

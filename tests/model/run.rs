@@ -1,9 +1,10 @@
 //! What each operation does, to the library and to the oracle.
 
+use super::met::{self, FEATURES};
 use super::op::{Block, Change, Op, Start, Wrapping};
 use super::oracle::{Reach, Seen, Snapshot, Stack, State};
 use super::roots::Roots;
-use super::value::Value;
+use super::value::{Value, current_is, current_was, currents, leaves, while_busy};
 use super::world::*;
 use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Var, embed};
 use std::cell::Cell;
@@ -91,6 +92,9 @@ impl World {
     pub(crate) fn planned(&mut self) {
         let (inside, panics) = std::mem::take(&mut self.plan);
         self.check();
+        for feature in std::mem::take(&mut self.to_meet) {
+            self.meet_one(feature);
+        }
         self.steps(inside);
         if panics {
             resume_unwind(Box::new(Planned));
@@ -111,9 +115,11 @@ impl World {
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
         let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
+        let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
         self.waiting.truncate(waiting);
+        current_was(here);
         (self.current, self.depth) = (current, depth);
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
@@ -239,6 +245,12 @@ impl World {
             Op::SetGlobal { var } => self.set_global(var),
             Op::ClearGlobal { var } => self.clear_global(var),
             Op::CheckAll => self.check_all(),
+            Op::EnterLeaving { var } => self.enter_leaving(var),
+            Op::EnterOutgrown { var, more } => self.enter_outgrown(var, more),
+            Op::Generations { var, times } => self.generations(var, times),
+            Op::Collide { change } => self.collide(change),
+            Op::EndBusy { var } => self.end_busy(var),
+            Op::Meet { one, other } => self.meet(one, other),
         }
     }
 
@@ -440,12 +452,14 @@ impl World {
                     world.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
                     let outer = std::mem::replace(&mut world.current, uid);
                     world.wait();
+                    let before = current_is(uid);
                     let mut call = || inner(world, &|_| {});
                     if inside % 2 == 0 {
                         context.wrap(call)()
                     } else {
                         context.wrap_mut(&mut call)()
                     }
+                    current_was(before);
                     world.current = outer;
                 }
             }
@@ -583,6 +597,7 @@ impl World {
         let Some((uid, mut task)) = self.take_task(number) else { return };
         self.caught(|world| {
             if on_thread {
+                world.moved.insert(uid);
                 world.on_thread(|world| world.poll(uid, &mut task));
             } else {
                 world.poll(uid, &mut task);
@@ -594,6 +609,7 @@ impl World {
     fn poll(&mut self, uid: u64, task: &mut Task) {
         let outer = std::mem::replace(&mut self.current, uid);
         self.wait();
+        let before = current_is(uid);
         match task {
             Task::Stack(stack) => stack.run(|| self.planned()),
             Task::Future(future, mailbox) => {
@@ -604,6 +620,7 @@ impl World {
                 });
             }
         }
+        current_was(before);
         self.waiting.pop();
         self.current = outer;
     }
@@ -623,10 +640,12 @@ impl World {
         let (uid, task) = (*uid, task.take());
         let outer = std::mem::replace(&mut self.current, uid);
         self.wait();
+        let before = current_is(uid);
         match task {
             Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
             other => drop(other),
         }
+        current_was(before);
         self.waiting.pop();
         self.current = outer;
         self.tasks.retain(|task| task.0 != uid);
@@ -770,8 +789,14 @@ impl World {
 
     fn abroad(&mut self, f: impl FnOnce(&mut World)) {
         let home = std::mem::replace(&mut self.misuses, misuses());
+        let before = current_is(self.current);
+        self.abroad += 1;
         f(self);
+        self.settle();
+        self.abroad -= 1;
+        current_was(before);
         self.misuses = home;
+        met::collect();
     }
 
     fn thread(&mut self, start: Start, context: u8, inside: u8) {
@@ -849,6 +874,165 @@ impl World {
             drop(handle.clear_global());
             drop(handle);
             self.vars.swap_remove(at);
+        }
+    }
+
+    fn enter_leaving(&mut self, var: u8) {
+        if !self.has_room() {
+            return;
+        }
+        let Some((uid, guard)) = self.guards.pop() else { return };
+        self.enter(var, None);
+        let number = self.last_value;
+        leaves(number, uid, guard);
+    }
+
+    fn enter_outgrown(&mut self, var: u8, more: u8) {
+        let (context, snapshot) = self.context(more);
+        // One of so many in turn is the one that is entered with a whole index.
+        let times = 2 * snapshot.shown.len() + 30 + usize::from(more % 8);
+        let (mut context, mut snapshot) = (context, snapshot);
+        for time in 0..times {
+            let (at, handle, uid) = self.var(if time == 0 { var } else { var.wrapping_add(1) });
+            let (value, token) = self.value(at, None);
+            let (line, changed) = (line!(), context.with(&handle, value));
+            let sight = self.sight(at, line, Some(&token));
+            snapshot = Rc::new(snapshot.with(uid, sight, Some(token.may)));
+            context = changed;
+        }
+        if self.has_room() {
+            let (guard, uid) = (context.enter(), self.uid());
+            self.stack().adopt(uid, &snapshot);
+            self.entered(uid, guard);
+        }
+    }
+
+    fn generations(&mut self, var: u8, times: u8) {
+        let (mut context, mut snapshot) = self.context(var);
+        for _ in 0..times % 48 {
+            let ((a, one, _), (b, two, _)) = (self.var(var), self.var(var.wrapping_add(1)));
+            let ((x, tx), (y, ty)) = (self.value(a, None), self.value(b, None));
+            let (uid, scope) = (self.uid(), self.uid());
+            let mut stack = embed::Stack::on(context);
+            self.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
+            let outer = std::mem::replace(&mut self.current, uid);
+            let before = current_is(uid);
+            context = stack.run(|| {
+                let (line, guard) = (line!(), Scope::new().set(&one, x).set(&two, y).enter());
+                self.stack().enter(scope, State::Sealed(line));
+                self.bind(a, line, Some(&tx));
+                self.bind(b, line, Some(&ty));
+                snapshot = Rc::new(self.stack().capture());
+                let context = Context::current();
+                drop(guard);
+                self.left(scope);
+                context
+            });
+            drop(stack);
+            current_was(before);
+            self.current = outer;
+            self.stacks.remove(&uid);
+        }
+        self.keep(context, snapshot);
+    }
+
+    /// Ids that differ by the number of ways meet in the index.
+    fn collide(&mut self, change: Change) {
+        let first = self.vars.len();
+        self.new_var(7, 2);
+        self.new_var(7, 2);
+        if !self.has_room() || self.vars.len() < first + 2 {
+            return;
+        }
+        self.enter_checkpoint();
+        let [one, other] = [first, first + 1].map(|at| u8::try_from(at).expect("few variables"));
+        self.change(Change::Set, one);
+        self.change(Change::Set, other);
+        self.change(change, one);
+        self.check();
+        self.change(Change::Pop, other);
+    }
+
+    fn end_busy(&mut self, var: u8) {
+        let (at, handle, _) = self.var(var);
+        let (value, token) = self.value(at, None);
+        let uid = self.uid();
+        let mut stack = embed::Stack::inherit();
+        let own = Stack::new(uid, State::Open, &self.stack().capture());
+        self.stacks.insert(uid, own);
+        let outer = std::mem::replace(&mut self.current, uid);
+        let line = line!() + 1;
+        stack.set(&handle, value).expect("it is open");
+        self.bind(at, line, Some(&token));
+        drop(token);
+        let before = current_is(uid);
+        while_busy(|| drop(stack));
+        current_was(before);
+        self.current = outer;
+        self.stacks.remove(&uid);
+    }
+
+    /// Lets a feature be there on the current stack.
+    fn meet_one(&mut self, feature: u8) {
+        match FEATURES[usize::from(feature)] {
+            "short reach" if self.stack().state() == State::Open => self.change(Change::Set, 2),
+            "short reach" => self.enter(2, None),
+            "digest" => {
+                self.enter_checkpoint();
+                self.change(Change::Set, 3);
+                for time in 0..2 * self.vars.len() + 40 {
+                    self.change(Change::Set, (time % 2) as u8);
+                }
+            }
+            "batch" => self.enter_scope(5, 0),
+            "known weakly" => {
+                let (context, snapshot) = self.capture();
+                self.keep(context, snapshot);
+                let last = u8::try_from(self.contexts.len() - 1).expect("few contexts");
+                self.downgrade(last);
+            }
+            "prepared" => self.enter_prepared(0, 1, 0),
+            "entered again" => {
+                self.enter(1, None);
+                self.enter(0, None);
+                self.leave(self.guards.len().saturating_sub(1));
+                self.enter(0, None);
+            }
+            _ => {}
+        }
+        self.check();
+    }
+
+    /// Lets two features meet.
+    fn meet(&mut self, one: u8, other: u8) {
+        let [one, other] = [one, other].map(|number| pick(number, FEATURES.len()) as u8);
+        let (first, second) = (one.min(other), one.max(other));
+        match FEATURES[usize::from(second)] {
+            "moved" => self.meet_elsewhere(&[first]),
+            "several threads" if FEATURES[usize::from(first)] == "moved" => {
+                self.meet_one(2);
+                self.meet_elsewhere(&[]);
+            }
+            "several threads" => {
+                self.meet_one(first);
+                self.to_meet = vec![first];
+                self.thread(Start::Carrying, 0, 0);
+            }
+            _ => {
+                self.meet_one(first);
+                self.meet_one(second);
+            }
+        }
+    }
+
+    /// On another thread, on a stack that inherits from this one.
+    fn meet_elsewhere(&mut self, features: &[u8]) {
+        let tasks = self.tasks.len();
+        self.new_stack(1);
+        if self.tasks.len() > tasks {
+            self.to_meet = features.to_vec();
+            self.plan(0, false);
+            self.run_task(tasks as u8, true);
         }
     }
 

@@ -1,12 +1,13 @@
 //! The world of one program: the real things beside what the oracle says of them, and their comparison.
 
+use super::met;
 use super::op::Op;
-use super::oracle::{Bound, Kept, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
+use super::oracle::{Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
 use super::roots::Roots;
-use super::value::{DEFAULT, Value};
+use super::value::{DEFAULT, Left, Value, left_by_values};
 use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -149,6 +150,7 @@ pub(crate) struct World {
     pub(crate) depth: u32,
     pub(crate) plan: (usize, bool),
     pub(crate) last_uid: u64,
+    pub(crate) last_value: u64,
     pub(crate) last_rank: u32,
     pub(crate) vars: Vec<Variable>,
     pub(crate) live: Vec<Made>,
@@ -161,6 +163,12 @@ pub(crate) struct World {
     pub(crate) reads: Vec<(Kept, Option<Rc<Must>>)>,
     /// Stacks that wait while another one is current, and what operations that are being done have.
     pub(crate) waiting: Vec<Roots>,
+    /// The stacks that were run on another thread.
+    pub(crate) moved: BTreeSet<u64>,
+    /// How many threads wait for this one.
+    pub(crate) abroad: usize,
+    /// Features that are to meet where the next stack is run.
+    pub(crate) to_meet: Vec<u8>,
     pub(crate) misuses: (u64, u64),
     pub(crate) done: u64,
     pub(crate) traced: bool,
@@ -200,6 +208,7 @@ impl World {
     /// A value that nobody has yet.
     pub(crate) fn value(&mut self, var: usize, holds: Option<(Context, Rc<Snapshot>)>) -> (Value, Token) {
         let number = self.uid();
+        self.last_value = number;
         let drops = Arc::new(AtomicU8::new(0));
         let (context, snapshot) = holds.unzip();
         let chain = snapshot.as_ref().and_then(|snapshot: &Rc<Snapshot>| snapshot.chain.clone());
@@ -242,11 +251,26 @@ impl World {
             WithInner => self.misuses.0 += 1,
             NotHere => self.misuses.1 += 1,
         }
+        self.settle();
+    }
+
+    /// Tells the oracle what values have left as they ended.
+    pub(crate) fn settle(&mut self) {
+        for Left { uid, stacks, found } in left_by_values() {
+            if !found {
+                self.misuses.1 += 1;
+                continue;
+            }
+            let stack = stacks.into_iter().find(|uids| self.stacks.get(uids).is_some_and(|stack| stack.has(uid)));
+            let stack = self.stacks.get_mut(&stack.expect("what was found is there")).expect("it was found");
+            self.misuses.0 += u64::from(stack.leave(uid) == Leaving::WithInner);
+        }
     }
 
     /// Compares everything that can be seen from here, and the drops of all values.
     pub(crate) fn check(&mut self) {
         self.done += 1;
+        self.settle();
         self.check_drops();
         assert_eq!(MISUSES.get(), self.misuses, "misuses: left with inner, not here");
         let stack = &self.stacks[&self.current];
@@ -284,6 +308,14 @@ impl World {
         // program has one thread at a time.
         unsafe {
             roots.check();
+            let mut features = roots.shapes();
+            if self.moved.contains(&self.current) {
+                features.push("moved");
+            }
+            if self.abroad > 0 && features.contains(&"inherited") {
+                features.push("several threads");
+            }
+            met::together(&features);
         }
     }
 
