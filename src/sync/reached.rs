@@ -5,7 +5,6 @@
 macro_rules! ways {
     ($($(#[doc = $says:literal])+ $name:ident,)+) => {
         #[derive(Clone, Copy)]
-        #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "nothing is noted"))]
         pub(crate) enum Way {
             $($(#[doc = $says])+ $name,)+
         }
