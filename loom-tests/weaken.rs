@@ -13,6 +13,8 @@ const README: &str = include_str!("README.md");
 fn verdict(site: Site, model: &str) -> String {
     let mut child = Command::new(std::env::current_exe().expect("the test is a program"));
     child.args(["--exact", "weaken::one_site_in_one_model", "--nocapture"]).env(PAIR, format!("{site:?} {model}"));
+    // It would be most of the work.
+    child.env("RUST_BACKTRACE", "0");
     let output = child.output().expect("the test can be run once more");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let verdict = said.lines().find_map(|line| line.split_once(VERDICT)).map(|(_, verdict)| verdict.to_owned());
