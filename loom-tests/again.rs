@@ -13,26 +13,26 @@ static L: Var<u32> = Var::new("l");
 
 models! {
     entered_again_while_read {
-        control_entered_again_leave_looks: LeaveLooks,
-        control_entered_again_sole: SoleStrong,
-        control_entered_again_release: GiveCount,
+        control_entered_again_leave_looks: LeaveLooks => "race",
+        control_entered_again_sole: SoleStrong => "race",
+        control_entered_again_release: GiveCount => "race",
     }
     entered_again_while_known_weakly {
-        control_entered_again_sole_looks: SoleLooks,
-        control_entered_again_weak: SoleWeak,
+        control_entered_again_sole_looks: SoleLooks => "used after its end",
+        control_entered_again_weak: SoleWeak => "race",
     }
     entered_again_while_held {
-        control_entered_again_held_looks: SoleLooks,
-        control_entered_again_value: SoleValue,
+        control_entered_again_held_looks: SoleLooks => "race",
+        control_entered_again_value: SoleValue => "race",
     }
     handed_over_once_more {
-        control_handed_over_leave_looks: LeaveLooks,
+        control_handed_over_leave_looks: LeaveLooks => "race",
     }
     entered_on_what_lies_there_now {
-        control_again_looks: AgainLooks,
+        control_again_looks: AgainLooks => "assertion",
     }
     entered_on_two_stacks {
-        control_keep_looks: KeepLooks,
+        control_keep_looks: KeepLooks => "leak",
     }
 }
 

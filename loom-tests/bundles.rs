@@ -18,44 +18,44 @@ static B: Var<Value> = Var::new("b");
 
 models! {
     several_left_while_read {
-        control_several_left_takes_below: LeaveTakesBelow,
-        control_several_left_gives_block: InnerGivesBlock,
-        control_several_left_release: GiveCount,
+        control_several_left_takes_below: LeaveTakesBelow => "used after its end",
+        control_several_left_gives_block: InnerGivesBlock => "leak",
+        control_several_left_release: GiveCount => "race",
     }
     several_left_on_what_was_inherited {
-        control_several_inherited_takes_below: LeaveTakesBelow,
+        control_several_inherited_takes_below: LeaveTakesBelow => "used after its end",
     }
     several_left_in_a_read {
-        control_several_read_strong: AboveStrong,
-        control_several_read_looks: TogetherLooks,
+        control_several_read_strong: AboveStrong => "race",
+        control_several_read_looks: TogetherLooks => "race",
     }
     several_shortened_while_left {
-        control_several_shortened_gives_block: InnerGivesBlock,
-        control_several_shortened_value: OnlyValue,
-        control_several_shortened_looks: TogetherLooks,
-        control_several_shortened_release: GiveCount,
-        control_several_shortened_sole: SoleCount,
+        control_several_shortened_gives_block: InnerGivesBlock => "leak",
+        control_several_shortened_value: OnlyValue => "race",
+        control_several_shortened_looks: TogetherLooks => "used after its end",
+        control_several_shortened_release: GiveCount => "race",
+        control_several_shortened_sole: SoleCount => "race",
     }
     several_kept_one_by_one {
-        control_several_kept_gives_block: InnerGivesBlock,
-        control_several_kept_release: GiveCount,
+        control_several_kept_gives_block: InnerGivesBlock => "leak",
+        control_several_kept_release: GiveCount => "race",
     }
     several_below_a_whole_index {
-        control_several_below_gives_block: InnerGivesBlock,
-        control_several_below_release: GiveCount,
-        control_several_below_sole: SoleCount,
+        control_several_below_gives_block: InnerGivesBlock => "leak",
+        control_several_below_release: GiveCount => "race",
+        control_several_below_sole: SoleCount => "race",
     }
     several_known_weakly_while_left {
-        control_several_weakly_looks: UpgradeLooks,
-        control_several_weakly_takes: DowngradeTakes,
+        control_several_weakly_looks: UpgradeLooks => "used after its end",
+        control_several_weakly_takes: DowngradeTakes => "used after its end",
     }
     stack_dropped_while_read {
-        control_stack_dropped_release: GiveToOthers,
-        control_stack_dropped_looks: LeftToLooks,
+        control_stack_dropped_release: GiveToOthers => "race",
+        control_stack_dropped_looks: LeftToLooks => "wrong number alive",
     }
     future_dropped_while_read {
-        control_future_dropped_release: GiveToOthers,
-        control_future_dropped_looks: LeftToLooks,
+        control_future_dropped_release: GiveToOthers => "race",
+        control_future_dropped_looks: LeftToLooks => "wrong number alive",
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn several_left_while_read() {
     assert!(!B.is_bound());
     drop(outer);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// As before, on a stack that owns the last count of what it inherited.
@@ -102,7 +102,7 @@ pub(crate) fn several_left_on_what_was_inherited() {
     assert_eq!(stack.get(&A).map(Value::number), Some(1));
     drop(stack);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A read keeps the frames while their scope is left: the stack gives back each by itself, while the last context of all
@@ -117,7 +117,7 @@ pub(crate) fn several_left_in_a_read() {
         assert_eq!(one.number(), 1);
     });
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A shortened context keeps the value of the outer frame alone, and gives it back while the stack, the last to know
@@ -139,7 +139,7 @@ pub(crate) fn several_shortened_while_left() {
     seen.load(Relaxed);
     drop(entered);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// Two shortened contexts keep one value each, of one block, and give it back at once.
@@ -154,7 +154,7 @@ pub(crate) fn several_kept_one_by_one() {
     shows(&ours, 4, 2);
     drop(ours);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// The frames are the stack's alone: only the value of the outer one is counted, by a scope with a whole index that was
@@ -169,7 +169,7 @@ pub(crate) fn several_below_a_whole_index() {
     assert_eq!(B.with(Value::number), 2);
     drop(entered);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A weak context rises, or keeps no more than the block, while the stack leaves the scope.
@@ -184,7 +184,7 @@ pub(crate) fn several_known_weakly_while_left() {
     });
     drop(entered);
     upgrader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A stack is dropped with what it entered, all of it captured, while another thread drops the only context.
@@ -199,7 +199,7 @@ pub(crate) fn stack_dropped_while_read() {
     assert_eq!(stack.get(&A).map(Value::number), Some(1));
     drop(stack);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A future is dropped in the middle of its scope, which is on a scope of others, while another thread drops the context
@@ -222,5 +222,5 @@ pub(crate) fn future_dropped_while_read() {
     assert_eq!(A.with(Value::number), 1);
     drop(outer);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }

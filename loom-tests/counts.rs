@@ -11,35 +11,35 @@ static N: Var<u32> = Var::new("n");
 
 models! {
     capture_against_leave {
-        control_capture_against_leave_release: GiveCount,
+        control_capture_against_leave_release: GiveCount => "race",
     }
     last_counts_at_once {
-        control_last_counts_release: GiveCount,
-        control_last_counts_acquire: LastCount,
-        control_last_counts_only_one_ends: LastEnds,
-        control_last_counts_clone: CloneTakes,
+        control_last_counts_release: GiveCount => "race",
+        control_last_counts_acquire: LastCount => "race",
+        control_last_counts_only_one_ends: LastEnds => "used after its end",
+        control_last_counts_clone: CloneTakes => "used after its end",
     }
     last_counts_of_a_chain {
-        control_chain_parent: EndGivesParent,
-        control_chain_stack_keeps_parent: LeaveTakesParent,
+        control_chain_parent: EndGivesParent => "wrong number alive",
+        control_chain_stack_keeps_parent: LeaveTakesParent => "used after its end",
     }
     cloned_on_two_threads {
-        control_clone_is_one_step: TakeCount,
+        control_clone_is_one_step: TakeCount => "used after its end",
     }
     captured_twice {
-        control_captured_twice: CaptureTakes,
+        control_captured_twice: CaptureTakes => "used after its end",
     }
     plain_value_left_while_known_weakly {
-        control_plain_value_weak: SoleWeak,
+        control_plain_value_weak: SoleWeak => "race",
     }
     upgrade_against_last_drop {
-        control_upgrade_looks: UpgradeLooks,
-        control_upgrade_is_one_step: Upgrade,
-        control_downgrade_takes: DowngradeTakes,
+        control_upgrade_looks: UpgradeLooks => "race",
+        control_upgrade_is_one_step: Upgrade => "race",
+        control_downgrade_takes: DowngradeTakes => "used after its end",
     }
     upgrade_against_leave {
-        control_upgrade_against_leave_looks: UpgradeLooks,
-        control_leave_looks: LeaveLooks,
+        control_upgrade_against_leave_looks: UpgradeLooks => "race",
+        control_leave_looks: LeaveLooks => "race",
     }
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn capture_against_leave() {
     });
     drop(entered);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// Two threads have the last two contexts, read, and let go at once.
@@ -65,7 +65,7 @@ pub(crate) fn last_counts_at_once() {
     assert_eq!(ours.get(&A).map(Value::number), Some(1));
     drop(ours);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// As before, but of two frames, one above the other, the upper left while it is shared.
@@ -82,7 +82,7 @@ pub(crate) fn last_counts_of_a_chain() {
     assert_eq!(B.with(Value::number), 1);
     drop(outer);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// Two threads take one more count of one frame each, and give all back.
@@ -99,7 +99,7 @@ pub(crate) fn cloned_on_two_threads() {
     drop(context);
     other.join().unwrap();
     drop(ours);
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// One frame is captured by two contexts, which end on two threads while the stack goes on.
@@ -113,7 +113,7 @@ pub(crate) fn captured_twice() {
     assert_eq!(A.with(Value::number), 1);
     drop(entered);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A weak context is upgraded while the last strong one goes.
@@ -128,7 +128,7 @@ pub(crate) fn upgrade_against_last_drop() {
     });
     drop(context);
     upgrader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A weak context is upgraded while the stack leaves what it shows, and its parent stays.
@@ -147,7 +147,7 @@ pub(crate) fn upgrade_against_leave() {
     assert_eq!(B.with(Value::number), 1);
     drop(outer);
     upgrader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A stack leaves a shared frame by the short way, which is for plain values, while a weak context goes.

@@ -10,12 +10,12 @@ static C: Var<Value> = Var::new("c");
 
 models! {
     thread_ends_with_frames_entered {
-        control_thread_end: ThreadEnds,
-        control_thread_end_sole: SoleStrong,
+        control_thread_end: ThreadEnds => "leak",
+        control_thread_end_sole: SoleStrong => "race",
     }
     value_releases_a_context {
-        control_value_releases_release: GiveCount,
-        control_queue: QueueIsDone,
+        control_value_releases_release: GiveCount => "race",
+        control_queue: QueueIsDone => "wrong number alive",
     }
 }
 
@@ -51,5 +51,5 @@ pub(crate) fn value_releases_a_context() {
     assert_eq!(innermost.get(&A).map(Value::number), Some(1));
     drop(innermost);
     other.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }

@@ -9,13 +9,15 @@ static B: Var<Value> = Var::new("b");
 
 models! {
     source_goes_on {
-        control_source_goes_on_release: GiveCount,
+        control_source_goes_on_release: GiveCount => "race",
     }
     receiver_changes_its_own {
+        control_receiver_release: GiveCount => "race",
+        control_receiver_gives_values: EndGivesValues => "wrong number alive",
     }
     prepared_for_two {
-        control_prepared_counts: HeldTakes,
-        control_prepared_sole: SoleCount,
+        control_prepared_counts: HeldTakes => "used after its end",
+        control_prepared_sole: SoleCount => "race",
     }
 }
 
@@ -35,7 +37,7 @@ pub(crate) fn source_goes_on() {
     assert_eq!(second.get(&A).map(Value::number), Some(2));
     drop(second);
     receiver.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// The receiver enters the context, sets, captures and leaves, while the source leaves too.
@@ -57,7 +59,7 @@ pub(crate) fn receiver_changes_its_own() {
     assert!(!A.is_bound());
     drop(entered);
     receiver.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A checkpoint is prepared once and entered on two threads; its values end with the last of all.
@@ -73,5 +75,5 @@ pub(crate) fn prepared_for_two() {
     prepared.run(|| assert_eq!(A.with(Value::number), 1));
     drop(prepared);
     other.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }

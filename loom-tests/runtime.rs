@@ -10,15 +10,15 @@ static B: Var<Value> = Var::new("b");
 
 models! {
     tasks_migrate_and_see_their_own {
-        control_worker_is_left_as_it_was: SwapsBack,
+        control_worker_is_left_as_it_was: SwapsBack => "used after its end",
     }
     a_task_is_cancelled_while_it_is_polled {
-        control_cancelled_task_gives_its_context: GiveCount,
-        control_cancelled_task_takes_its_context: CloneTakes,
+        control_cancelled_task_gives_its_context: GiveCount => "race",
+        control_cancelled_task_takes_its_context: CloneTakes => "used after its end",
     }
     a_task_that_panics_leaves_the_worker_and_the_task_it_spawned_as_they_were {
-        control_spawned_task_takes_its_context: CaptureTakes,
-        control_worker_is_left_as_it_was_by_a_panic: SwapsBack,
+        control_spawned_task_takes_its_context: CaptureTakes => "used after its end",
+        control_worker_is_left_as_it_was_by_a_panic: SwapsBack => "used after its end",
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn tasks_migrate_and_see_their_own() {
         assert_eq!(captured.get(&B).map(Value::number), Some(2));
     });
     work(&pool);
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A task is cancelled before, in or after its only poll, by a thread that has its context too.
@@ -67,7 +67,7 @@ pub(crate) fn a_task_is_cancelled_while_it_is_polled() {
     assert!(!A.is_bound());
     canceller.join().unwrap();
     drop(pool);
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A task spawns another, which inherits, and panics.
@@ -80,5 +80,5 @@ pub(crate) fn a_task_that_panics_leaves_the_worker_and_the_task_it_spawned_as_th
         std::panic::resume_unwind(Box::new("on purpose"));
     });
     work(&pool);
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }

@@ -15,24 +15,24 @@ static M: Var<u32> = Var::new("m");
 
 models! {
     values_against_structure {
-        control_whole_counts_values: WholeHolds,
-        control_whole_gives_values: EndGivesValues,
-        control_whole_sole: SoleCount,
-        control_whole_release: GiveCount,
+        control_whole_counts_values: WholeHolds => "used after its end",
+        control_whole_gives_values: EndGivesValues => "wrong number alive",
+        control_whole_sole: SoleCount => "race",
+        control_whole_release: GiveCount => "race",
     }
     shortened_while_others_hold_the_old_chain {
-        control_digest_counts_values: DigestHolds,
-        control_digest_release: GiveCount,
+        control_digest_counts_values: DigestHolds => "used after its end",
+        control_digest_release: GiveCount => "race",
     }
     digest_above_a_shared_frame {
-        control_digest_counts_below: DigestTakesBelow,
+        control_digest_counts_below: DigestTakesBelow => "used after its end",
     }
     whole_on_a_stack {
-        control_whole_on_a_stack: WholeHolds,
+        control_whole_on_a_stack: WholeHolds => "used after its end",
     }
     plain_value_held_beside_its_stack {
-        control_plain_value_sole: SoleValue,
-        control_plain_value_looks: SoleLooks,
+        control_plain_value_sole: SoleValue => "race",
+        control_plain_value_looks: SoleLooks => "race",
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn values_against_structure() {
     assert_eq!(new.get(&B).map(Value::number), Some(1));
     drop(new);
     other.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// One checkpoint is changed so often that a digest takes the place of its frames; others hold them.
@@ -72,7 +72,7 @@ pub(crate) fn shortened_while_others_hold_the_old_chain() {
     assert_eq!(B.with(Value::number), 4);
     drop(checkpoint);
     holder.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// As before, over a frame that the frames which went had counted.
@@ -97,7 +97,7 @@ pub(crate) fn digest_above_a_shared_frame() {
     assert_eq!(base.get(&A).map(Value::number), Some(5));
     drop(base);
     holder.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// Nested scopes make a frame with a whole index; its context outlives the stack, which leaves meanwhile.
@@ -114,7 +114,7 @@ pub(crate) fn whole_on_a_stack() {
     assert_eq!(B.with(Value::number), 1);
     drop(outer);
     reader.join().unwrap();
-    assert_eq!(alive.now(), 0);
+    alive.all_ended();
 }
 
 /// A stack leaves a shared frame by the short way, which is for plain values, while a context that was shortened

@@ -1,31 +1,90 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{again, bundles, cells, counts, ends, handover, runtime, shorten, tasks};
+use crate::{again, bundles, cells, counts, drops, ends, handover, reach, runtime, shorten, tasks};
 
 macro_rules! table {
-    ($($file:ident: $($model:ident)+;)+) => {
-        /// Every model there is.
-        pub(crate) const MODELS: &[Model] = &[$($(Model::all(stringify!($model), $file::$model),)+)+];
+    ($($file:ident { $($model:ident $orders:literal,)+ })+) => {
+        /// Every model there is, with the least number of orders that it must run in.
+        pub(crate) const MODELS: &[Model] = &[$($(Model::new(stringify!($model), $orders, $file::$model),)+)+];
     };
 }
 
 table! {
-    counts: capture_against_leave last_counts_at_once last_counts_of_a_chain cloned_on_two_threads captured_twice
-        plain_value_left_while_known_weakly upgrade_against_last_drop upgrade_against_leave;
-    handover: source_goes_on receiver_changes_its_own prepared_for_two;
-    shorten: values_against_structure shortened_while_others_hold_the_old_chain digest_above_a_shared_frame
-        whole_on_a_stack plain_value_held_beside_its_stack;
-    again: entered_again_while_read entered_again_while_known_weakly entered_again_while_held handed_over_once_more
-        entered_on_what_lies_there_now entered_on_two_stacks;
-    bundles: several_left_while_read several_left_on_what_was_inherited several_left_in_a_read several_shortened_while_left
-        several_kept_one_by_one several_below_a_whole_index several_known_weakly_while_left stack_dropped_while_read
-        future_dropped_while_read;
-    cells: first_use_on_two_threads first_uses_of_two_variables guards_of_two_threads global_swapped_while_read base_swapped_while_read;
-    ends: thread_ends_with_frames_entered value_releases_a_context;
-    tasks: polled_here_then_there woken_before_swapped_out cancelled_while_polled;
-    runtime: tasks_migrate_and_see_their_own a_task_is_cancelled_while_it_is_polled
-        a_task_that_panics_leaves_the_worker_and_the_task_it_spawned_as_they_were;
+    counts {
+        capture_against_leave 2,
+        last_counts_at_once 2,
+        last_counts_of_a_chain 9,
+        cloned_on_two_threads 7,
+        captured_twice 5,
+        plain_value_left_while_known_weakly 76,
+        upgrade_against_last_drop 39,
+        upgrade_against_leave 41,
+    }
+    handover {
+        source_goes_on 2,
+        receiver_changes_its_own 8,
+        prepared_for_two 228,
+    }
+    shorten {
+        values_against_structure 4,
+        shortened_while_others_hold_the_old_chain 8,
+        digest_above_a_shared_frame 59,
+        whole_on_a_stack 8,
+        plain_value_held_beside_its_stack 5,
+    }
+    again {
+        entered_again_while_read 5,
+        entered_again_while_known_weakly 44,
+        entered_again_while_held 5,
+        handed_over_once_more 342,
+        entered_on_what_lies_there_now 8,
+        entered_on_two_stacks 5,
+    }
+    bundles {
+        several_left_while_read 5,
+        several_left_on_what_was_inherited 5,
+        several_left_in_a_read 16,
+        several_shortened_while_left 48,
+        several_kept_one_by_one 6,
+        several_below_a_whole_index 4,
+        several_known_weakly_while_left 39,
+        stack_dropped_while_read 6,
+        future_dropped_while_read 10,
+    }
+    cells {
+        first_use_on_two_threads 129,
+        first_uses_of_two_variables 13,
+        guards_of_two_threads 129,
+        global_swapped_while_read 89,
+        base_swapped_while_read 31,
+    }
+    ends {
+        thread_ends_with_frames_entered 6,
+        value_releases_a_context 5,
+    }
+    tasks {
+        polled_here_then_there 1579,
+        woken_before_swapped_out 3,
+        cancelled_while_polled 5,
+    }
+    runtime {
+        tasks_migrate_and_see_their_own 43,
+        a_task_is_cancelled_while_it_is_polled 49,
+        a_task_that_panics_leaves_the_worker_and_the_task_it_spawned_as_they_were 2585,
+    }
+    reach {
+        short_reach_left_while_captured 9,
+        short_reach_below_a_digest 95,
+        whole_context_over_what_others_leave 220,
+        whole_stack_over_what_others_leave 220,
+    }
+    drops {
+        value_enters_as_it_ends 2,
+        value_leaves_as_it_ends 9,
+        value_sets_as_it_ends 2,
+        value_panics_as_it_ends 2,
+    }
 }
 
 pub(crate) fn model(name: &str) -> Model {

@@ -159,12 +159,6 @@ pub(crate) fn large_contexts_that_grow() {
     assert_eq!(alive.now(), 0);
 }
 
-/// Whose turn it is decides what is written when, and nothing else: a control that must not fail.
-#[test]
-fn nothing_rests_on_the_turns() {
-    assert!(!crate::table::fails(stackholm::proof::Site::NextTurn, "large_contexts_that_grow"));
-}
-
 /// One checkpoint is prepared and entered by all, at once; its values end with the last of all.
 pub(crate) fn prepared_for_many() {
     let (alive, pile) = (Alive::default(), Pile::default());

@@ -304,6 +304,34 @@ impl Program {
         (view, context)
     }
 
+    /// Enters a context that has just outgrown its variables, or is about to.
+    fn take_over_outgrown(&mut self, ways: &Ways) {
+        let Some((mut view, mut context)) = ways.contexts.take() else { return };
+        let (i, var) = any_common();
+        for _ in 0..2 * context.len() + 28 + any(10) {
+            let number = self.hand.number();
+            context = context.with(var, value(number, &ways.alive));
+            view.bind(i, Some(number));
+        }
+        ways.contexts.put((view.clone(), context.clone()));
+        self.push(true, Some(view), context.enter());
+    }
+
+    /// Scopes of several, each on a stack that begins with what the last one showed.
+    fn generations(&mut self, ways: &Ways) {
+        let Some((mut view, mut context)) = ways.contexts.take() else { return };
+        for _ in 0..any(48) {
+            let ((i, one), (j, two)) = (any_common(), any_common());
+            let (first, second) = (self.hand.number(), self.hand.number());
+            let scope = Scope::new().set(one, value(first, &ways.alive)).set(two, value(second, &ways.alive));
+            context = Stack::on(context).run(|| scope.run(Context::current));
+            view.bind(i, Some(first));
+            view.bind(j, Some(second));
+        }
+        check_context(&view, &context);
+        ways.contexts.put((view, context));
+    }
+
     /// Goes on with the program of another stack for a while. A guard of this one finds nothing there.
     fn run_another(&mut self, ways: &Ways) {
         let Some((oracle, mut stack)) = ways.stacks.take() else { return };
@@ -346,7 +374,7 @@ impl Program {
     }
 
     fn step(&mut self, ways: &Ways, outermost: bool) {
-        match any(28) {
+        match any(30) {
             0..=2 => self.enter(any_variable(), &ways.alive),
             23..=26 => self.enter_several(&ways.alive),
             3 => self.go_round(ways),
@@ -364,6 +392,8 @@ impl Program {
             18 if outermost => self.run_another(ways),
             19 if any(2) == 0 => forget(self.stray()),
             20 => self.hand.change_global(&ways.alive),
+            28 if any(3) == 0 => self.take_over_outgrown(ways),
+            29 if any(3) == 0 => self.generations(ways),
             _ => self.prepared(ways),
         }
         self.check(any_variable());

@@ -127,6 +127,11 @@ impl<'v> Prepared<'v> {
         entered
     }
 
+    #[cfg(debug_assertions)]
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Held> {
+        self.bindings.iter().map(|(_, _, value)| value)
+    }
+
     fn bind(&self, spine: &Spine) {
         for (place, var, value) in &self.bindings {
             var.bind(value, place, spine);

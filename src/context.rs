@@ -43,6 +43,11 @@ impl Context {
         Context(link)
     }
 
+    #[cfg(debug_assertions)]
+    pub(crate) fn link(&self) -> Option<&Link> {
+        self.0.as_ref()
+    }
+
     pub(crate) fn into_link(self) -> Option<Link> {
         self.0
     }
@@ -263,6 +268,11 @@ pub struct Change<'a> {
 pub struct WeakContext(Option<WeakLink>);
 
 impl WeakContext {
+    #[cfg(debug_assertions)]
+    pub(crate) fn link(&self) -> Option<&WeakLink> {
+        self.0.as_ref()
+    }
+
     /// The context, if a stack or another context still keeps it.
     pub fn upgrade(&self) -> Option<Context> {
         match &self.0 {

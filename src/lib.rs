@@ -211,4 +211,4 @@ pub mod embed {
 }
 
 #[doc(hidden)]
-pub use sync::proof;
+pub mod proof;

@@ -3,6 +3,7 @@
 use crate::chain::{Begins, Own, Seen, Serial, Spine, current};
 use crate::context::Context;
 use crate::error::{Missing, NotOpen, SetError};
+use crate::sync::{Way, reached};
 use crate::var::Var;
 use std::fmt;
 use std::panic::Location;
@@ -177,8 +178,11 @@ impl Drop for Within<'_> {
 impl Drop for Stack {
     fn drop(&mut self) {
         // What they bind in turn is followed a few times; the rest ends with `own`.
-        for _ in 0..8 {
+        for round in 0..8 {
             let Some(parting) = self.own.leave_all() else { return };
+            if round > 0 {
+                reached(Way::StackEndsTwice);
+            }
             current::run_on(&mut self.own, || drop(parting));
         }
     }

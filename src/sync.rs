@@ -22,6 +22,7 @@ mod last;
 #[cfg(stackholm_loom)]
 mod model;
 mod ones;
+mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
 #[cfg(stackholm_shuttle)]
@@ -42,6 +43,7 @@ pub(crate) use last::{LastPlace, Notes};
 pub(crate) use ones::{ask_processor, ones};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
+pub(crate) use reached::{Way, reached};
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
@@ -152,6 +154,8 @@ sites! {
     HiderCounts,
     /// Step: it gives those values back as it ends.
     HiderGives,
+    /// Step: a value that was inherited is counted without a look at the cells of its frame.
+    HoldLooks,
     /// Step: the frame that takes the place of a checkpoint counts the values it shows.
     DigestHolds,
     /// Step: it leaves the stack a count of the frame below.
@@ -164,6 +168,10 @@ sites! {
     EndGivesParent,
     /// Step: a frame that ends gives back the values it counts.
     EndGivesValues,
+    /// Step: whether it counts values is asked of what never changes.
+    EndAsksShape,
+    /// Step: a value whose drop panics does not keep the rest of its list from their ends.
+    RestIsDone,
     /// Step: of two first uses of a variable both go on with one id.
     FirstUseAgrees,
     /// Step: a stack is swapped out after the poll.
@@ -207,7 +215,9 @@ impl<T: 'static> ArcCell<T> {
 }
 
 /// What the models of this crate need to show that they would notice. Empty outside models; no promise.
-pub mod proof {
+pub(crate) mod proof {
+    #[cfg(debug_assertions)]
+    pub use super::reached::take_ways;
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,

@@ -48,6 +48,84 @@ proptest! {
     }
 }
 
+/// What must have been met, beside the pairs of features: ways of the engine, and what values do as they end.
+#[cfg(debug_assertions)]
+const MUST: &[&str] = &[
+    "Again",
+    "AgainElsewhere",
+    "HidesNothingKept",
+    "BaseOnTheStack",
+    "BaseInherited",
+    "NoBase",
+    "EndsWhenSetAnew",
+    "DigestWhenSetAnew",
+    "WholeShared",
+    "ShortEndsApart",
+    "BundleShared",
+    "BundleOutgrown",
+    "BlockEndsAsOne",
+    "ReadKeeps",
+    "ReadKeepsSeveral",
+    "StackEndsTwice",
+    "RemovedBelow",
+    "Rises",
+    "StaysDown",
+    "LeftToContexts",
+    "a value enters as it ends",
+    "a value sets as it ends",
+    "a value leaves as it ends",
+];
+
+/// Beginnings of programs that lead there.
+#[cfg(debug_assertions)]
+fn beginnings() -> Vec<Vec<Op>> {
+    use model::op::{Change, Op::*};
+    let number = u8::try_from(model::met::FEATURES.len()).expect("few features");
+    let mut all: Vec<Vec<Op>> =
+        (0..number).flat_map(|one| (one + 1..number).map(move |other| vec![Meet { one, other }])).collect();
+    all.extend((0..8).map(|more| vec![EnterOutgrown { var: 0, more }, Capture, LeaveLast]));
+    all.extend((0..4).map(|var| vec![EnterMany { var, times: 10 }, EnterLeaving { var }, Capture, LeaveLast]));
+    let inside = |op| vec![NewStack { context: 1 }, RunStack { task: 0, inside: 2, panics: false }, op, Capture];
+    all.extend([
+        vec![Generations { var: 0, times: 47 }, Generations { var: 1, times: 47 }],
+        vec![Collide { change: Change::Pop }, Collide { change: Change::Reset }],
+        vec![EndBusy { var: 0 }],
+        vec![Enter { var: 0 }, EnterMany { var: 1, times: 6 }, Read { var: 0, inside: 1 }, Leave { guard: 0 }],
+        vec![Scope { bindings: 5, var: 0 }, Capture, LeaveLast, DropContext { context: 0 }],
+        vec![With { context: 0, var: 0 }, Downgrade { context: 0 }, DropContext { context: 0 }, Upgrade { weak: 0 }],
+        vec![Enter { var: 0 }, Capture, Downgrade { context: 0 }, Upgrade { weak: 0 }, LeaveLast],
+        [inside(Scope { bindings: 5, var: 0 }), vec![DropTask { task: 0 }]].concat(),
+    ]);
+    all
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn every_pair_of_features_meets_and_every_way_is_gone() {
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+    let config = ProptestConfig { failure_persistence: None, ..cases(3) };
+    let done = Cell::new(0);
+    for (seed, beginning) in (0..).zip(beginnings()) {
+        let mut runner =
+            TestRunner::new_with_rng(config.clone(), TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+        let strategy = vec(made::<Op>(), 0..60).prop_map(|rest| [beginning.clone(), rest].concat());
+        let result = runner.run(&strategy, |program| {
+            done.set(done.get() + run_all_ways(&program));
+            Ok(())
+        });
+        if let Err(error) = result {
+            panic!("{error}");
+        }
+    }
+    let (table, missing) = model::met::pairs();
+    println!("{} operations\n{table}", done.get());
+    for name in MUST {
+        println!("{name}: {} times", model::met::times(name));
+    }
+    let never: Vec<&str> = MUST.iter().copied().filter(|name| model::met::times(name) == 0).collect();
+    assert!(missing.is_empty() && never.is_empty(), "not met: {missing:?} {never:?}");
+}
+
 proptest! {
     #![proptest_config(cases(12))]
 

@@ -12,7 +12,7 @@ use super::counts::{hold, take};
 use super::frame::*;
 use super::slot::{INHERITED, SPECIAL, Slot, get, put};
 use super::trie;
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 use std::ptr;
 
 /// How many frames further out a base is looked for as a rule. What is hidden beyond may be kept.
@@ -113,6 +113,12 @@ pub(super) unsafe fn settle(frame: *const Frame, floor: *const Frame, most: usiz
         let nearest = Slot::frame(parent, if parent == floor { INHERITED } else { 0 });
         let base = look_for(frame, nearest, floor, most);
         let is_apart = base.as_frame() != parent;
+        reached(match base.as_frame().is_null() {
+            _ if !is_apart => Way::HidesNothingKept,
+            true => Way::NoBase,
+            false if base.is_inherited() => Way::BaseInherited,
+            false => Way::BaseOnTheStack,
+        });
         (*frame).body.writes();
         let noted = base.with(if is_apart { SPECIAL } else { 0 });
         put(frame.cast_mut().cast(), (*frame).root.bitmap.count_ones() as usize, noted);
@@ -175,7 +181,7 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
     // SAFETY: #1; the state of a frame that was inherited is not ours to look at, but it is shared.
     unsafe {
         let frame = at.as_frame();
-        if (*frame).role == Role::Adopt && !(*frame).is(WHOLE) {
+        if (*frame).role == Role::Adopt {
             // Its value is the link to a context, or nothing.
             (*frame).watch.reads();
             return Slot::frame(*Frame::value::<*const Frame>(frame), INHERITED);

@@ -20,7 +20,7 @@ use super::serial::Serial;
 use super::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
 use super::spine::Spine;
 use super::trie::{self, slots_bytes};
-use crate::sync::{AtomicU32, Site, kept};
+use crate::sync::{AtomicU32, Site, Way, kept, reached};
 use std::panic::Location;
 
 /// What a scope binds, as far as its type says.
@@ -132,7 +132,11 @@ impl Spine {
         if !from.is_null() {
             // SAFETY: the top is alive (S1).
             let from = unsafe { &*from };
-            if !from.is(FLAT) || outgrown(from.segment, from.root.entries) {
+            let is_long = outgrown(from.segment, from.root.entries);
+            if !from.is(FLAT) || is_long {
+                if is_long {
+                    reached(Way::BundleOutgrown);
+                }
                 return None;
             }
             old = from.root.bitmap;
@@ -224,6 +228,9 @@ impl Spine {
                 take(&(*below).strong);
             }
             self.top.set(below);
+            if is_shared {
+                reached(Way::BundleShared);
+            }
             is_shared
         }
     }

@@ -16,7 +16,7 @@ use super::sight::Seen;
 use super::slot::Slot;
 use super::spine::Spine;
 use super::trie::{self, Edit};
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 use std::panic::Location;
 use std::ptr;
 
@@ -38,6 +38,7 @@ impl Spine {
             Some(frame) if parting.is_unwatched() && unsafe { (*frame).state.get() } == 0 => {
                 // SAFETY: nobody else knows the frame, no read is out, and the stack will not show it any more.
                 unsafe { parting.end_value(frame) };
+                reached(Way::EndsWhenSetAnew);
                 false
             }
             // Contexts may show it, and the stack has a count of it with which it keeps the frame: a digest has none.
@@ -45,6 +46,9 @@ impl Spine {
             None => false,
         };
         if (is_due || outgrown(top.run, top.root.entries)) && parting.is_unwatched() {
+            if is_due {
+                reached(Way::DigestWhenSetAnew);
+            }
             self.digest(replaced.map(|_| id), parting.ending());
         }
     }

@@ -121,7 +121,7 @@ pub(super) unsafe fn hold(slot: Slot) {
     // SAFETY: #1.
     let frame = unsafe { &*slot.as_frame() };
     // What was inherited is shared or held, its counts are in use, and its cells are not ours to look at.
-    if slot.is_inherited() || frame.state.get() & (SHARED | HELD) != 0 {
+    if slot.is_inherited() && kept(Site::HoldLooks) || frame.state.get() & (SHARED | HELD) != 0 {
         take(&frame.values);
     } else {
         frame.set_state(HELD);

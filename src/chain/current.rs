@@ -220,6 +220,12 @@ pub(crate) fn capture() -> Option<Link> {
     with(|current| current.spine.capture()).flatten()
 }
 
+/// Names the stack that is current here, for a walk.
+#[cfg(debug_assertions)]
+pub(crate) fn name(roots: &mut super::walk::Roots) {
+    with(|current| roots.name_stack(&current.spine, &current.borrows));
+}
+
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f` panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {

@@ -8,10 +8,10 @@
 use super::base::{base, counted_besides};
 use super::build;
 use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::frame::{ALL, CROWN, DEAD, ENDED, Frame, HELD, LEFT, MARKER, ONLY, SHARED, WHOLE};
+use super::frame::{ALL, CROWN, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE};
 use super::queue::{self, Ending};
 use super::trie;
-use crate::sync::{MODELLED, Site, kept};
+use crate::sync::{MODELLED, Site, Way, kept, reached};
 use std::cell::Cell;
 use std::ptr;
 
@@ -30,7 +30,9 @@ impl Ending {
         struct Rest<'a>(&'a dyn Fn());
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
-                (self.0)();
+                if kept(Site::RestIsDone) {
+                    (self.0)();
+                }
             }
         }
         let work = || {
@@ -96,7 +98,8 @@ impl Ending {
                 let base = if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
                 // A shared frame with a whole index always counts what it shows. The bit is immutable; `state` is not, and
                 // its stack may be writing it as the last context goes on another thread.
-                if this.is(WHOLE) && kept(Site::EndGivesValues) {
+                let holds = if kept(Site::EndAsksShape) { this.is(WHOLE) } else { this.state.get() & HOLDING != 0 };
+                if holds && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.give_value(slot.as_frame());
@@ -107,6 +110,7 @@ impl Ending {
                     counted_besides(frame, &mut |shown| self.give_value(shown));
                 }
                 if outermost.is_some() {
+                    reached(Way::BlockEndsAsOne);
                     self.push_block(frame);
                 } else {
                     self.give_value(frame);

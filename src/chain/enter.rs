@@ -1,7 +1,6 @@
 //! Frames that come onto a stack.
 
 use super::build::*;
-use super::counts::hold_all;
 use super::ends::Held;
 use super::flat;
 use super::frame::*;
@@ -180,17 +179,10 @@ impl Spine {
             tag: INHERITED,
             ..self.draft(Begins::Open(serial), &NAMELESS, place)
         };
-        // SAFETY: the link keeps what the index is taken from, in the frame or until its values are counted.
+        // SAFETY: the link, which is the value of the frame, keeps what the index is taken from.
         unsafe {
             let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
-            if (*frame).is(WHOLE) {
-                hold_all(frame, INHERITED);
-                // What counts values is ended by its `strong` count.
-                (*frame).set_state(SHARED);
-                Frame::init::<Option<Link>>(frame, None);
-            } else {
-                Frame::init(frame, context);
-            }
+            Frame::init(frame, context);
             self.top.set(frame);
         }
     }

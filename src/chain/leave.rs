@@ -10,7 +10,7 @@ use super::parting::{Parting, retire};
 use super::pool;
 use super::serial::Serial;
 use super::spine::Spine;
-use crate::sync::{Ordering::Relaxed, Site, kept, order};
+use crate::sync::{Ordering::Relaxed, Site, Way, kept, order, reached};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -205,6 +205,7 @@ impl Spine {
             }
         }
         self.take_floor();
+        reached(Way::LeftToContexts);
         true
     }
 

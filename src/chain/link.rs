@@ -13,7 +13,7 @@ use super::key::Key;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
 use super::trie::{self, Edit};
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -319,9 +319,16 @@ unsafe impl Send for WeakLink {}
 unsafe impl Sync for WeakLink {}
 
 impl WeakLink {
+    #[cfg(debug_assertions)]
+    pub(super) fn as_raw(&self) -> *const Frame {
+        self.0.as_ptr()
+    }
+
     pub(crate) fn upgrade(&self) -> Option<Link> {
         // SAFETY: L2 keeps the memory.
-        take_if_alive(unsafe { &self.0.as_ref().strong }).then(|| Link(self.0))
+        let rises = take_if_alive(unsafe { &self.0.as_ref().strong });
+        reached(if rises { Way::Rises } else { Way::StaysDown });
+        rises.then(|| Link(self.0))
     }
 }
 

@@ -3,7 +3,7 @@
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
 //! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `policy`, `pool`, `build`, `key`, `flat`, `queue`,
 //! `counts`, `base`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
-//! `own`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
+//! `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod base;
@@ -31,6 +31,8 @@ mod sight;
 mod slot;
 mod spine;
 mod trie;
+#[cfg(debug_assertions)]
+mod walk;
 
 pub(crate) use bundle::{Binder, Plan, Shape};
 pub(crate) use ends::Held;
@@ -43,3 +45,5 @@ pub(crate) use own::Own;
 pub(crate) use serial::Serial;
 pub(crate) use sight::Seen;
 pub(crate) use spine::{Closed, Spine, Unread};
+#[cfg(debug_assertions)]
+pub use walk::Roots;

@@ -8,6 +8,7 @@ use super::frame::*;
 use super::queue::Ending;
 use super::slot::Slot;
 use super::trie;
+use crate::sync::{Way, reached};
 use std::cell::Cell;
 use std::ptr;
 
@@ -139,6 +140,7 @@ impl Borrows {
             keeper.kept.set(frame);
         }
         keeper.number.set(keeper.number.get() + 1);
+        reached(if keeper.number.get() == 1 { Way::ReadKeeps } else { Way::ReadKeepsSeveral });
         true
     }
 }
@@ -211,6 +213,20 @@ impl Borrows {
         self.0.set(&raw const borrow);
         let _end = EndOfRead(&borrow, self);
         f()
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Borrows {
+    /// What the reads of this stack keep, for a walk.
+    pub(super) fn each_kept(&self, f: &mut dyn FnMut(*const Frame, usize)) {
+        let mut next = self.0.get();
+        while !next.is_null() {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            let borrow = unsafe { &*next };
+            f(borrow.kept.get(), borrow.number.get());
+            next = borrow.outer.get();
+        }
     }
 }
 
@@ -297,6 +313,7 @@ unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
     // SAFETY: #1; a count of its own keeps the frame until the list has come to it.
     unsafe {
         if ends_here(frame) {
+            reached(Way::ShortEndsApart);
             take(&(*frame).values);
             (*frame).set_state(ONLY);
             ending.push(frame);

@@ -9,7 +9,7 @@
 
 use super::frame::{Frame, Kind};
 use super::serial::Serial;
-use crate::sync::{self, MODELLED, Site, at_thread_end, kept, reuse, thread_slot};
+use crate::sync::{self, MODELLED, Site, Way, at_thread_end, kept, reached, reuse, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -125,6 +125,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: Serial) -> Opti
         let frame = last.frame.get();
         // A number is of one frame alone, from when it is built until it is built anew.
         if frame.is_null() || last.below.get() != below && kept(Site::AgainLooks) {
+            reached(if frame.is_null() { Way::NoneAgain } else { Way::AgainElsewhere });
             return None;
         }
         // SAFETY: what is kept is ours.
@@ -132,6 +133,7 @@ pub(super) fn take_again(id: usize, parent: *const Frame, below: Serial) -> Opti
             return None;
         }
         last.frame.set(ptr::null_mut());
+        reached(Way::Again);
         Some((frame, last.serial.get()))
     };
     POOL.try_with(take).ok().flatten()
@@ -154,6 +156,17 @@ pub(super) unsafe fn keep_again(frame: *const Frame, serial: Serial) -> bool {
         is_it
     };
     reuse() && POOL.try_with(keep) == Ok(true)
+}
+
+/// Whether the scope that has that number was kept before it was entered, for a walk.
+///
+/// # Safety
+/// 1. `frame` is alive.
+#[cfg(debug_assertions)]
+pub(super) unsafe fn was_kept(frame: *const Frame, serial: Serial) -> bool {
+    // SAFETY: #1.
+    let place = unsafe { place_of((*frame).id, (*frame).parent) };
+    POOL.try_with(|pool| pool.last[place].serial.get() == serial) == Ok(true)
 }
 
 /// A block of that class that ended on this thread; null if there is none.

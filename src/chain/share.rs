@@ -5,7 +5,7 @@ use super::counts::{hold_all, share_with_stack, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
-use crate::sync::{Site, kept};
+use crate::sync::{Site, Way, kept, reached};
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -33,9 +33,9 @@ impl Spine {
     #[inline(never)]
     fn share_first(&self) -> Option<Link> {
         let top = self.top.get();
-        // SAFETY: S1; the value of a frame that adopts a context is that, unless it counts what it shows.
+        // SAFETY: S1; the value of a frame that adopts a context is that.
         unsafe {
-            if (*top).role == Role::Adopt && !(*top).is(WHOLE) {
+            if (*top).role == Role::Adopt {
                 (*top).watch.reads();
                 return (*Frame::value::<Option<Link>>(top)).clone();
             }
@@ -58,6 +58,7 @@ impl Spine {
                 }
                 (*frame).set_state(SHARED);
                 if (*frame).is(WHOLE) && (*frame).state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
+                    reached(Way::WholeShared);
                     hold_all(frame, 0);
                 }
                 if (*frame).hides() {

@@ -6,6 +6,7 @@
 //! change of any depth is one allocation. Ids are unique, so there is no hasher and there are no collisions.
 
 use super::slot::{BITS, Node, Slot, bit, get, put, rank};
+use crate::sync::{Way, reached};
 
 /// What a new index changes of the old one, for one id.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -433,6 +434,7 @@ unsafe fn write_remove(node: *const Node, new: *mut Node, id: usize, shift: u32,
             writer.copy(node, new, at + 1, many, -1);
             return;
         }
+        reached(Way::RemovedBelow);
         new.write(Node { bitmap, entries: entries - 1 });
         writer.copy(node, new, at + 1, many, 0);
         let child = old.as_node();

@@ -117,10 +117,13 @@ pub(crate) struct Gone;
 
 impl<T> SlotKey<T> {
     pub(crate) fn try_with<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Gone> {
+        if over() {
+            return Err(Gone);
+        }
         self.0.try_with(|slot| f(&slot.value)).map_err(|_| Gone)
     }
     pub(crate) fn arm(&self, end: fn(&T)) {
-        let _ = self.0.try_with(|slot| slot.end.set(Some(end)));
+        let _ = if over() { Ok(()) } else { self.0.try_with(|slot| slot.end.set(Some(end))) };
     }
 }
 

@@ -1,7 +1,10 @@
 //! A program of random operations, run by the library and by an oracle of plain maps, compared after each one.
 
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only debug builds tell of their ways"))]
+pub(crate) mod met;
 pub(crate) mod op;
 mod oracle;
+mod roots;
 mod run;
 mod value;
 mod world;
@@ -21,6 +24,7 @@ pub(crate) fn run(program: &[Op], way: u8) -> u64 {
     let mut world = World::new(program);
     let uid = world.uid();
     world.current = uid;
+    value::current_is(uid);
     let state = if way == 0 { State::NoCheckpoint } else { State::Open };
     let chain = if way == 1 { Chain::on(&None, None) } else { None };
     let mut snapshot = Snapshot { chain, ..Snapshot::default() };
@@ -41,6 +45,8 @@ pub(crate) fn run(program: &[Op], way: u8) -> u64 {
         1 => Checkpoint::run(|| world.whole()),
         _ => embed::Stack::on(context).run(|| world.whole()),
     }
+    value::forget_guards();
+    met::collect();
     world.stacks.clear();
     world.check_end();
     assert!(before.ptr_eq(&Context::current()), "the stack is as before");

@@ -109,9 +109,10 @@ impl Snapshot {
         Snapshot { shown, chain: Chain::on(&self.chain, may) }
     }
 
-    /// What makes each thing shown the same as another one.
-    pub(crate) fn identities(&self) -> BTreeMap<usize, Option<u64>> {
-        self.shown.iter().map(|(var, sight)| (*var, sight.bound.identity)).collect()
+    /// Which binding of each variable it shows.
+    pub(crate) fn shows(&self) -> BTreeMap<usize, Option<u64>> {
+        let bound = self.shown.iter().filter(|(_, sight)| matches!(sight.carried(), Seen::Bound(..)));
+        bound.map(|(var, sight)| (*var, sight.bound.identity)).collect()
     }
 }
 
@@ -203,6 +204,10 @@ impl Stack {
 
     pub(crate) fn depth(&self) -> usize {
         self.layers.len()
+    }
+
+    pub(crate) fn has(&self, uid: u64) -> bool {
+        self.layers.iter().skip(1).any(|layer| layer.uid == uid)
     }
 
     pub(crate) fn state(&self) -> State {

@@ -1,8 +1,10 @@
 //! What each operation does, to the library and to the oracle.
 
+use super::met::{self, FEATURES};
 use super::op::{Block, Change, Op, Start, Wrapping};
 use super::oracle::{Reach, Seen, Snapshot, Stack, State};
-use super::value::Value;
+use super::roots::Roots;
+use super::value::{Value, current_is, current_was, currents, leaves, while_busy};
 use super::world::*;
 use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Var, embed};
 use std::cell::Cell;
@@ -90,6 +92,9 @@ impl World {
     pub(crate) fn planned(&mut self) {
         let (inside, panics) = std::mem::take(&mut self.plan);
         self.check();
+        for feature in std::mem::take(&mut self.to_meet) {
+            self.meet_one(feature);
+        }
         self.steps(inside);
         if panics {
             resume_unwind(Box::new(Planned));
@@ -109,9 +114,12 @@ impl World {
 
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
-        let (current, depth, reads) = (self.current, self.depth, self.reads.len());
+        let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
+        let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
+        self.waiting.truncate(waiting);
+        current_was(here);
         (self.current, self.depth) = (current, depth);
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
@@ -237,6 +245,12 @@ impl World {
             Op::SetGlobal { var } => self.set_global(var),
             Op::ClearGlobal { var } => self.clear_global(var),
             Op::CheckAll => self.check_all(),
+            Op::EnterLeaving { var } => self.enter_leaving(var),
+            Op::EnterOutgrown { var, more } => self.enter_outgrown(var, more),
+            Op::Generations { var, times } => self.generations(var, times),
+            Op::Collide { change } => self.collide(change),
+            Op::EndBusy { var } => self.end_busy(var),
+            Op::Meet { one, other } => self.meet(one, other),
         }
     }
 
@@ -306,6 +320,9 @@ impl World {
             });
             (time, sights)
         });
+        let mut values = Roots::default();
+        values.prepared(&prepared);
+        self.waiting.push(values);
         for (time, sights) in times {
             if self.has_room() {
                 let (guard, uid) = (prepared.enter(), self.uid());
@@ -320,6 +337,7 @@ impl World {
                 self.steps(usize::from(inside % 8));
             }
         }
+        self.waiting.pop();
     }
 
     fn leave(&mut self, at: usize) {
@@ -400,6 +418,10 @@ impl World {
         let (uid, plan) = (self.uid(), (usize::from(inside % 16), panics));
         let token = Cell::new(None);
         self.caught(|world| {
+            // What is wrapped to be called once is nobody's but the stack's.
+            if !matches!(block, Block::WrapFn) || inside % 2 != 0 {
+                world.lend(&context);
+            }
             let inner = |world: &mut World, enter: &dyn Fn(&mut World)| {
                 enter(world);
                 world.plan = plan;
@@ -429,12 +451,15 @@ impl World {
                 Block::WrapFn => {
                     world.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
                     let outer = std::mem::replace(&mut world.current, uid);
+                    world.wait();
+                    let before = current_is(uid);
                     let mut call = || inner(world, &|_| {});
                     if inside % 2 == 0 {
                         context.wrap(call)()
                     } else {
                         context.wrap_mut(&mut call)()
                     }
+                    current_was(before);
                     world.current = outer;
                 }
             }
@@ -477,9 +502,6 @@ impl World {
 
     fn compare(&mut self, one: u8, other: u8) {
         let ((one, a), (other, b)) = (self.context(one), self.context(other));
-        let same = a.identities() == b.identities();
-        assert_eq!(one == other, same, "equality");
-        assert!(same || !one.ptr_eq(&other), "one point");
         let seen = |snapshot: &Snapshot, var| match snapshot.see(var) {
             Seen::Bound(number, line) => Some((number, line)),
             _ => None,
@@ -500,6 +522,8 @@ impl World {
         expected.sort_unstable();
         changes.sort_unstable();
         assert_eq!(changes, expected, "changes");
+        assert_eq!(one == other, expected.is_empty(), "equality");
+        assert!(one == other || !one.ptr_eq(&other), "one point");
     }
 
     fn downgrade(&mut self, context: u8) {
@@ -572,6 +596,7 @@ impl World {
         let Some((uid, mut task)) = self.take_task(number) else { return };
         self.caught(|world| {
             if on_thread {
+                world.moved.insert(uid);
                 world.on_thread(|world| world.poll(uid, &mut task));
             } else {
                 world.poll(uid, &mut task);
@@ -582,6 +607,8 @@ impl World {
 
     fn poll(&mut self, uid: u64, task: &mut Task) {
         let outer = std::mem::replace(&mut self.current, uid);
+        self.wait();
+        let before = current_is(uid);
         match task {
             Task::Stack(stack) => stack.run(|| self.planned()),
             Task::Future(future, mailbox) => {
@@ -592,6 +619,8 @@ impl World {
                 });
             }
         }
+        current_was(before);
+        self.waiting.pop();
         self.current = outer;
     }
 
@@ -609,10 +638,14 @@ impl World {
         let (uid, task) = &mut self.tasks[at];
         let (uid, task) = (*uid, task.take());
         let outer = std::mem::replace(&mut self.current, uid);
+        self.wait();
+        let before = current_is(uid);
         match task {
             Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
             other => drop(other),
         }
+        current_was(before);
+        self.waiting.pop();
         self.current = outer;
         self.tasks.retain(|task| task.0 != uid);
         self.stacks.remove(&uid);
@@ -738,6 +771,7 @@ impl World {
 
     /// Goes on on another thread, whose own stack is empty, and waits for it.
     fn on_thread(&mut self, f: impl FnOnce(&mut World)) {
+        self.wait();
         let ferry = Ferry((&mut *self, f));
         let joined = std::thread::scope(|scope| {
             let job = move || {
@@ -749,12 +783,19 @@ impl World {
         if let Err(panic) = joined {
             resume_unwind(panic);
         }
+        self.waiting.pop();
     }
 
     fn abroad(&mut self, f: impl FnOnce(&mut World)) {
         let home = std::mem::replace(&mut self.misuses, misuses());
+        let before = current_is(self.current);
+        self.abroad += 1;
         f(self);
+        self.settle();
+        self.abroad -= 1;
+        current_was(before);
         self.misuses = home;
+        met::collect();
     }
 
     fn thread(&mut self, start: Start, context: u8, inside: u8) {
@@ -780,6 +821,7 @@ impl World {
     }
 
     fn on_our_thread(&mut self, carrying: bool) {
+        self.wait();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
             let job = move || ferry.land().abroad(World::planned);
@@ -788,6 +830,7 @@ impl World {
         if let Err(panic) = joined {
             resume_unwind(panic);
         }
+        self.waiting.pop();
     }
 
     fn new_var(&mut self, reach: u8, gap: u8) {
@@ -830,6 +873,165 @@ impl World {
             drop(handle.clear_global());
             drop(handle);
             self.vars.swap_remove(at);
+        }
+    }
+
+    fn enter_leaving(&mut self, var: u8) {
+        if !self.has_room() {
+            return;
+        }
+        let Some((uid, guard)) = self.guards.pop() else { return };
+        self.enter(var, None);
+        let number = self.last_value;
+        leaves(number, uid, guard);
+    }
+
+    fn enter_outgrown(&mut self, var: u8, more: u8) {
+        let (context, snapshot) = self.context(more);
+        // One of so many in turn is the one that is entered with a whole index.
+        let times = 2 * snapshot.shown.len() + 30 + usize::from(more % 8);
+        let (mut context, mut snapshot) = (context, snapshot);
+        for time in 0..times {
+            let (at, handle, uid) = self.var(if time == 0 { var } else { var.wrapping_add(1) });
+            let (value, token) = self.value(at, None);
+            let (line, changed) = (line!(), context.with(&handle, value));
+            let sight = self.sight(at, line, Some(&token));
+            snapshot = Rc::new(snapshot.with(uid, sight, Some(token.may)));
+            context = changed;
+        }
+        if self.has_room() {
+            let (guard, uid) = (context.enter(), self.uid());
+            self.stack().adopt(uid, &snapshot);
+            self.entered(uid, guard);
+        }
+    }
+
+    fn generations(&mut self, var: u8, times: u8) {
+        let (mut context, mut snapshot) = self.context(var);
+        for _ in 0..times % 48 {
+            let ((a, one, _), (b, two, _)) = (self.var(var), self.var(var.wrapping_add(1)));
+            let ((x, tx), (y, ty)) = (self.value(a, None), self.value(b, None));
+            let (uid, scope) = (self.uid(), self.uid());
+            let mut stack = embed::Stack::on(context);
+            self.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
+            let outer = std::mem::replace(&mut self.current, uid);
+            let before = current_is(uid);
+            context = stack.run(|| {
+                let (line, guard) = (line!(), Scope::new().set(&one, x).set(&two, y).enter());
+                self.stack().enter(scope, State::Sealed(line));
+                self.bind(a, line, Some(&tx));
+                self.bind(b, line, Some(&ty));
+                snapshot = Rc::new(self.stack().capture());
+                let context = Context::current();
+                drop(guard);
+                self.left(scope);
+                context
+            });
+            drop(stack);
+            current_was(before);
+            self.current = outer;
+            self.stacks.remove(&uid);
+        }
+        self.keep(context, snapshot);
+    }
+
+    /// Ids that differ by the number of ways meet in the index.
+    fn collide(&mut self, change: Change) {
+        let first = self.vars.len();
+        self.new_var(7, 2);
+        self.new_var(7, 2);
+        if !self.has_room() || self.vars.len() < first + 2 {
+            return;
+        }
+        self.enter_checkpoint();
+        let [one, other] = [first, first + 1].map(|at| u8::try_from(at).expect("few variables"));
+        self.change(Change::Set, one);
+        self.change(Change::Set, other);
+        self.change(change, one);
+        self.check();
+        self.change(Change::Pop, other);
+    }
+
+    fn end_busy(&mut self, var: u8) {
+        let (at, handle, _) = self.var(var);
+        let (value, token) = self.value(at, None);
+        let uid = self.uid();
+        let mut stack = embed::Stack::inherit();
+        let own = Stack::new(uid, State::Open, &self.stack().capture());
+        self.stacks.insert(uid, own);
+        let outer = std::mem::replace(&mut self.current, uid);
+        let line = line!() + 1;
+        stack.set(&handle, value).expect("it is open");
+        self.bind(at, line, Some(&token));
+        drop(token);
+        let before = current_is(uid);
+        while_busy(|| drop(stack));
+        current_was(before);
+        self.current = outer;
+        self.stacks.remove(&uid);
+    }
+
+    /// Lets a feature be there on the current stack.
+    fn meet_one(&mut self, feature: u8) {
+        match FEATURES[usize::from(feature)] {
+            "short reach" if self.stack().state() == State::Open => self.change(Change::Set, 2),
+            "short reach" => self.enter(2, None),
+            "digest" => {
+                self.enter_checkpoint();
+                self.change(Change::Set, 3);
+                for time in 0..2 * self.vars.len() + 40 {
+                    self.change(Change::Set, (time % 2) as u8);
+                }
+            }
+            "batch" => self.enter_scope(5, 0),
+            "known weakly" => {
+                let (context, snapshot) = self.capture();
+                self.keep(context, snapshot);
+                let last = u8::try_from(self.contexts.len() - 1).expect("few contexts");
+                self.downgrade(last);
+            }
+            "prepared" => self.enter_prepared(0, 1, 0),
+            "entered again" => {
+                self.enter(1, None);
+                self.enter(0, None);
+                self.leave(self.guards.len().saturating_sub(1));
+                self.enter(0, None);
+            }
+            _ => {}
+        }
+        self.check();
+    }
+
+    /// Lets two features meet.
+    fn meet(&mut self, one: u8, other: u8) {
+        let [one, other] = [one, other].map(|number| pick(number, FEATURES.len()) as u8);
+        let (first, second) = (one.min(other), one.max(other));
+        match FEATURES[usize::from(second)] {
+            "moved" => self.meet_elsewhere(&[first]),
+            "several threads" if FEATURES[usize::from(first)] == "moved" => {
+                self.meet_one(2);
+                self.meet_elsewhere(&[]);
+            }
+            "several threads" => {
+                self.meet_one(first);
+                self.to_meet = vec![first];
+                self.thread(Start::Carrying, 0, 0);
+            }
+            _ => {
+                self.meet_one(first);
+                self.meet_one(second);
+            }
+        }
+    }
+
+    /// On another thread, on a stack that inherits from this one.
+    fn meet_elsewhere(&mut self, features: &[u8]) {
+        let tasks = self.tasks.len();
+        self.new_stack(1);
+        if self.tasks.len() > tasks {
+            self.to_meet = features.to_vec();
+            self.plan(0, false);
+            self.run_task(tasks as u8, true);
         }
     }
 

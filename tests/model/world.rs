@@ -1,11 +1,13 @@
 //! The world of one program: the real things beside what the oracle says of them, and their comparison.
 
+use super::met;
 use super::op::Op;
-use super::oracle::{Bound, Kept, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
-use super::value::{DEFAULT, Value};
+use super::oracle::{Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
+use super::roots::Roots;
+use super::value::{DEFAULT, Left, Value, left_by_values};
 use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -87,6 +89,8 @@ pub(crate) struct Made {
     drops: Arc<AtomicU8>,
     must: Weak<Must>,
     may: Weak<May>,
+    /// The context that it owns while it is alive.
+    holds: std::sync::Weak<Context>,
 }
 
 pub(crate) struct WeakSnapshot {
@@ -146,6 +150,7 @@ pub(crate) struct World {
     pub(crate) depth: u32,
     pub(crate) plan: (usize, bool),
     pub(crate) last_uid: u64,
+    pub(crate) last_value: u64,
     pub(crate) last_rank: u32,
     pub(crate) vars: Vec<Variable>,
     pub(crate) live: Vec<Made>,
@@ -156,6 +161,14 @@ pub(crate) struct World {
     pub(crate) stacks: BTreeMap<u64, Stack>,
     pub(crate) current: u64,
     pub(crate) reads: Vec<(Kept, Option<Rc<Must>>)>,
+    /// Stacks that wait while another one is current, and what operations that are being done have.
+    pub(crate) waiting: Vec<Roots>,
+    /// The stacks that were run on another thread.
+    pub(crate) moved: BTreeSet<u64>,
+    /// How many threads wait for this one.
+    pub(crate) abroad: usize,
+    /// Features that are to meet where the next stack is run.
+    pub(crate) to_meet: Vec<u8>,
     pub(crate) misuses: (u64, u64),
     pub(crate) done: u64,
     pub(crate) traced: bool,
@@ -195,11 +208,14 @@ impl World {
     /// A value that nobody has yet.
     pub(crate) fn value(&mut self, var: usize, holds: Option<(Context, Rc<Snapshot>)>) -> (Value, Token) {
         let number = self.uid();
+        self.last_value = number;
         let drops = Arc::new(AtomicU8::new(0));
         let (context, snapshot) = holds.unzip();
         let chain = snapshot.as_ref().and_then(|snapshot: &Rc<Snapshot>| snapshot.chain.clone());
+        let context = context.map(Arc::new);
+        let holds = context.as_ref().map_or_else(std::sync::Weak::new, Arc::downgrade);
         let (must, may) = (Rc::new(Must { _context: snapshot }), Rc::new(May { _chain: chain }));
-        let made = Made { number, drops: drops.clone(), must: Rc::downgrade(&must), may: Rc::downgrade(&may) };
+        let made = Made { number, drops: drops.clone(), must: Rc::downgrade(&must), may: Rc::downgrade(&may), holds };
         self.live.push(made);
         let of = match self.vars[var].handle {
             Handle::Static(var) => Some(var),
@@ -235,11 +251,26 @@ impl World {
             WithInner => self.misuses.0 += 1,
             NotHere => self.misuses.1 += 1,
         }
+        self.settle();
+    }
+
+    /// Tells the oracle what values have left as they ended.
+    pub(crate) fn settle(&mut self) {
+        for Left { uid, stacks, found } in left_by_values() {
+            if !found {
+                self.misuses.1 += 1;
+                continue;
+            }
+            let stack = stacks.into_iter().find(|uids| self.stacks.get(uids).is_some_and(|stack| stack.has(uid)));
+            let stack = self.stacks.get_mut(&stack.expect("what was found is there")).expect("it was found");
+            self.misuses.0 += u64::from(stack.leave(uid) == Leaving::WithInner);
+        }
     }
 
     /// Compares everything that can be seen from here, and the drops of all values.
     pub(crate) fn check(&mut self) {
         self.done += 1;
+        self.settle();
         self.check_drops();
         assert_eq!(MISUSES.get(), self.misuses, "misuses: left with inner, not here");
         let stack = &self.stacks[&self.current];
@@ -255,6 +286,57 @@ impl World {
             let (context, snapshot) = &self.contexts[at % self.contexts.len()];
             self.check_context(context, snapshot);
         }
+        self.walk();
+    }
+
+    /// Compares the counts of all frames with what is kept.
+    fn walk(&mut self) {
+        let mut roots = self.here();
+        self.waiting.iter().for_each(|waiting| roots.add(waiting));
+        self.contexts.iter().for_each(|(context, _)| roots.context(context));
+        self.live.iter().filter_map(|made| made.holds.upgrade()).for_each(|context| roots.context(&context));
+        self.weak.iter().for_each(|weak| roots.weak(&weak.real));
+        for (_, task) in &mut self.tasks {
+            match task {
+                Some(Task::Stack(stack)) => roots.stack(stack),
+                Some(Task::Future(future, _)) => roots.future(future.as_mut()),
+                None => {}
+            }
+        }
+        #[expect(unsafe_code, reason = "it follows what was named")]
+        // SAFETY: all that has counts of what this program made was named, just now or where it began to wait, and each
+        // program has one thread at a time.
+        unsafe {
+            roots.check();
+            let mut features = roots.shapes();
+            if self.moved.contains(&self.current) {
+                features.push("moved");
+            }
+            if self.abroad > 0 && features.contains(&"inherited") {
+                features.push("several threads");
+            }
+            met::together(&features);
+        }
+    }
+
+    /// The stack that is current here.
+    fn here(&self) -> Roots {
+        let mut roots = Roots::default();
+        roots.current();
+        roots
+    }
+
+    /// What is current here waits until as many have gone on as there are now.
+    pub(crate) fn wait(&mut self) {
+        let here = self.here();
+        self.waiting.push(here);
+    }
+
+    /// An operation has a context that nobody else knows of.
+    pub(crate) fn lend(&mut self, context: &Context) {
+        let mut roots = Roots::default();
+        roots.context(context);
+        self.waiting.push(roots);
     }
 
     pub(crate) fn check_drops(&mut self) {
@@ -277,7 +359,7 @@ impl World {
         }
         for (one, a) in &self.contexts {
             for (other, b) in &self.contexts {
-                let same = a.identities() == b.identities();
+                let same = a.shows() == b.shows();
                 assert_eq!(one == other, same, "equality of contexts");
                 assert!(same || !one.ptr_eq(other), "contexts of one point are equal");
             }

@@ -1,0 +1,49 @@
+//! What the tests and models of this crate need to show that they would notice. No promise, and not for others.
+
+#[cfg(debug_assertions)]
+pub use crate::chain::Roots;
+#[allow(unused_imports, unreachable_pub, reason = "empty outside models")]
+pub use crate::sync::proof::*;
+
+#[cfg(debug_assertions)]
+mod roots {
+    use crate::chain::{Roots, current};
+    use crate::checkpoint::Prepared;
+    use crate::context::{Context, WeakContext};
+    use crate::future::InContext;
+    use crate::stack::Stack;
+    use std::pin::Pin;
+
+    /// What has a count of something is named, and no more.
+    impl Roots {
+        /// The stack that is current here, with the reads that are out from it.
+        pub fn current(&mut self) {
+            current::name(self);
+        }
+
+        /// A stack that is not current.
+        pub fn stack(&mut self, stack: &mut Stack) {
+            stack.run(|| self.current());
+        }
+
+        /// The stack of a future that is not polled just now.
+        pub fn future<F>(&mut self, future: Pin<&mut InContext<F>>) {
+            future.on_stack(|_| self.current());
+        }
+
+        /// A context.
+        pub fn context(&mut self, context: &Context) {
+            context.link().into_iter().for_each(|link| self.name_link(link));
+        }
+
+        /// A weak context.
+        pub fn weak(&mut self, weak: &WeakContext) {
+            weak.link().into_iter().for_each(|weak| self.name_weak(weak));
+        }
+
+        /// A prepared checkpoint.
+        pub fn prepared(&mut self, prepared: &Prepared<'_>) {
+            prepared.values().for_each(|value| self.name_value(value));
+        }
+    }
+}
