@@ -4,10 +4,13 @@ mod counting;
 mod variables;
 
 use counting::{blocks, counted};
-use stackholm::{Checkpoint, Context, ContextExt, Scope, Var, embed::Stack};
+use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
+use std::thread;
 use variables::{apart, enter_all, leave_all};
 
 /// Whether so many blocks were asked for, or given back. The blocks that a thread keeps for its next frames may stand
@@ -373,4 +376,58 @@ fn a_thread_keeps_no_large_block_of_a_scope_that_it_has_left() {
     static LARGE: Var<[u64; 4096]> = Var::new("large");
     let ((), spent) = counted(|| LARGE.sync_scope([7; 4096], || assert_eq!(LARGE.with(|large| large[4095]), 7)));
     assert!(spent.live < 4096, "{} bytes are kept", spent.live);
+}
+
+#[test]
+fn a_drop_that_panics_keeps_no_block() {
+    struct Bang;
+    impl Drop for Bang {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    static BANG: Var<Bang> = Var::new("bang");
+    static BESIDE: Var<u64> = Var::new("beside");
+    let ways: [(&str, fn()); 4] = [
+        ("a scope", || drop(BANG.enter(Bang))),
+        ("a scope of several", || drop(Scope::new().set(&BESIDE, 1).set(&BANG, Bang).enter())),
+        ("set", || Checkpoint::run(|| BANG.set(Bang).unwrap())),
+        ("a context", || drop(Context::empty().with(&BANG, Bang))),
+    ];
+    for (what, way) in ways {
+        let grown = growth(10_000, |_| {
+            std::panic::catch_unwind(way).unwrap_err();
+        });
+        assert!(grown <= 1024, "{what}: {grown} bytes more");
+    }
+}
+
+/// What is left so late that the thread has given its blocks back already is not kept for next frames: there are none.
+#[test]
+fn a_thread_that_ends_keeps_no_block() {
+    static ENTERED: Var<u64> = Var::new("entered");
+    static OTHER: Var<u64> = Var::new("other");
+    type Ended = Arc<Mutex<Vec<(u64, u64)>>>;
+    /// Leaves a guard, and then enters and leaves others, as its thread ends.
+    struct AtEnd(Cell<Option<Entered>>, Ended);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let ((), left) = counted(|| drop(self.0.take()));
+            let ((), anew) = counted(|| OTHER.sync_scope(1, || ENTERED.sync_scope(2, || ())));
+            self.1.lock().unwrap().extend([(left.blocks, left.freed), (anew.blocks, anew.freed)]);
+        }
+    }
+    thread_local! { static AT_END: OnceCell<AtEnd> = const { OnceCell::new() } }
+    let ended = Ended::default();
+    let told = ended.clone();
+    thread::spawn(move || {
+        // Destructors of a thread run in reverse: ours before that of the stack, after that of the blocks that it keeps.
+        let first = ENTERED.enter(1);
+        AT_END.with(|local| local.set(AtEnd(Cell::new(None), told)).ok().expect("the first"));
+        drop(first);
+        AT_END.with(|local| local.get().expect("set").0.set(Some(ENTERED.enter(2))));
+    })
+    .join()
+    .unwrap();
+    assert_eq!(*ended.lock().unwrap(), [(0, 1), (2, 2)]);
 }

@@ -6,7 +6,7 @@ mod counting;
 mod variables;
 
 use counting::{Counts, counted};
-use stackholm::{Checkpoint, Context, ContextExt, Var, embed::Stack};
+use stackholm::{Checkpoint, Context, ContextExt, Scope, Var, embed::Stack};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -279,6 +279,29 @@ fn a_million_generations_of_stacks_without_a_thread_local_keep_memory_flat() {
                 stack.set(&variables[i as usize % 3], i).unwrap();
             }
             assert_eq!(stack.get(&variables[2]), Some(&(times - 1 - (times - 3) % 3)));
+        });
+    });
+}
+
+/// The frames of a scope of several count as many towards the length of their chain.
+#[test]
+fn generations_of_scopes_of_several_keep_memory_flat() {
+    // Only frames with a static name lie in one block.
+    static A: Var<u64> = Var::new("a");
+    static B: Var<u64> = Var::new("b");
+    static C: Var<u64> = Var::new("c");
+    on_a_small_stack(|| {
+        memory_stays_flat(MANY, |times| {
+            let mut context = Context::empty();
+            for i in 0..times / 2 {
+                context = Stack::on(context).run(|| Scope::new().set(&A, i).set(&B, i + 1).run(Context::current));
+            }
+            assert_eq!((context.get(&B), context.len()), (Some(&(times / 2)), 2));
+            for i in 0..times / 2 {
+                let scope = Scope::new().set(&B, i).set(&C, i + 1).set(&A, i + 2);
+                context = Stack::on(context).run(|| scope.run(Context::current));
+            }
+            assert_eq!((context.get(&C), context.len()), (Some(&(times / 2)), 3));
         });
     });
 }
