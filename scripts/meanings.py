@@ -50,6 +50,10 @@ def cargo(*arguments, limit=1800):
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, signal.SIGKILL)
             return p.communicate()[0].decode(errors="replace"), "no end"
+        except BaseException:
+            # Whoever stops this stops what it started.
+            os.killpg(p.pid, signal.SIGKILL)
+            raise
 
 
 def suite(name):
@@ -99,4 +103,5 @@ def main():
     sys.exit(bool(missed))
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 main()
