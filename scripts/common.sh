@@ -10,18 +10,18 @@ skip=75 # what `.ci/run` takes for "could not run here"
 
 skipped() { echo "SKIPPED: $*" && exit $skip; }
 
-packages() { apt-get -qq install -y --no-install-recommends "$@" >/dev/null || skipped "cannot install $*"; }
+packages() { .ci/packages "$@" || skipped "cannot install $*"; }
 
 # install NAME VERSION: a tool of cargo, unless it is here.
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
-# selected [WITHOUT]: which tests. All, without one if that is named; or those that TESTS names, as in TESTS="scoping masks".
+# selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masks".
 selected() {
     if [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
         echo --tests
     else
         printf -- '--lib '
-        printf -- '--test %s ' ${TESTS:-$(ls tests/*.rs tests/*/main.rs | sed 's|/main.rs$||; s|.*/||; s|\.rs$||' | grep -vx "$1")}
+        printf -- '--test %s ' ${TESTS:-$(ls tests/*.rs tests/*/main.rs | sed 's|/main.rs$||; s|.*/||; s|\.rs$||' | grep -vxE "$1")}
     fi
 }
 

@@ -1,7 +1,7 @@
 //! Scopes that are entered again and again, which a thread keeps as they were: whatever lies below them by then, they
 //! show that. Many small random programs of nothing else, against a plain list.
 
-use stackholm::{Context, Entered, Var, embed};
+use stackholm::{Context, Entered, Source, Var, embed};
 use std::sync::Arc;
 
 const VARS: usize = 20;
@@ -112,5 +112,62 @@ fn scopes_entered_again_show_what_lies_below_them_now() {
         program.run(&Vec::new(), 300);
         drop(program);
         check(&vars, 0, &[]);
+    }
+}
+
+#[test]
+fn a_scope_entered_again_from_another_line_names_that_line() {
+    static PLAIN: Var<u64> = Var::new("plain");
+    static DROPPED: Var<Arc<u64>> = Var::new("dropped");
+    let enter: [fn() -> (Entered, u32); 4] = [
+        || (PLAIN.enter(1), line!()),
+        || (PLAIN.enter(2), line!()),
+        || (DROPPED.enter(Arc::new(3)), line!()),
+        || (DROPPED.enter(Arc::new(4)), line!()),
+    ];
+    let below = PLAIN.enter(0);
+    for round in 0..20 {
+        let (guard, line) = enter[round % 4]();
+        let (source, context) = if round % 4 < 2 {
+            (PLAIN.source(), Context::current().binding(&PLAIN).map(|binding| binding.place()))
+        } else {
+            (DROPPED.source(), Context::current().binding(&DROPPED).map(|binding| binding.place()))
+        };
+        let Source::Bound(place) = source else { panic!("it is bound: {source:?}") };
+        assert_eq!((place.line(), context.map(|place| place.line())), (line, Some(line)), "round {round}");
+        drop(guard);
+        // What a context was taken of is made anew; without one it is entered again.
+        let (guard, line) = enter[(round + 1) % 4]();
+        drop(guard);
+        let (guard, again) = enter[(round + 1) % 4]();
+        let source = if (round + 1) % 4 < 2 { PLAIN.source() } else { DROPPED.source() };
+        assert!(line == again && matches!(source, Source::Bound(place) if place.line() == again), "{source:?}");
+        drop(guard);
+    }
+    drop(below);
+}
+
+/// A thread keeps its last scopes in few places: of so many variables on one frame each shares its place with others.
+#[test]
+fn scopes_of_variables_that_are_kept_in_one_place_are_told_apart() {
+    let vars: Vec<_> = (0..100).map(|_| Variable::new()).collect();
+    vars.iter().for_each(|var| drop((0..3).map(|number| var.enter(number)).collect::<Vec<_>>()));
+    for below in [None, Some(vars[0].enter(0))] {
+        for (at, var) in vars.iter().enumerate().skip(1) {
+            for (number, other) in (0..).zip(vars.iter().skip(at % 2 + 1)) {
+                drop(var.enter(number % 3));
+                drop(other.enter(number));
+                let entered = var.enter(number);
+                let [mut expected, mut others] = [[None; 3]; 2];
+                expected[number as usize % 3] = Some(number);
+                if std::ptr::eq(var, other) {
+                    others = expected;
+                }
+                assert_eq!((var.see(), other.see()), (expected, others), "{at} among others");
+                drop(entered);
+                assert_eq!((var.see(), other.see()), ([None; 3], [None; 3]));
+            }
+        }
+        drop(below);
     }
 }

@@ -3,15 +3,19 @@
 mod counting;
 mod variables;
 
-use counting::{blocks, counted};
-use stackholm::{Checkpoint, Context, ContextExt, Scope, Var, embed::Stack};
+use counting::{blocks, counted, on_a_thread_that_frees_all};
+use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
+use std::thread;
 use variables::{apart, enter_all, leave_all};
 
 /// Whether so many blocks were asked for, or given back. The blocks that a thread keeps for its next frames may stand
-/// in for some; without them (`--cfg stackholm_malloc`, as `.ci/run` does it once) the number is exact.
+/// in for some; without them (`--cfg stackholm_malloc`, as `.ci/run` does it once) the number is exact. With them two
+/// other numbers are: of what a thread does once more nothing is asked for, and at its end it has freed all.
 #[track_caller]
 fn assert_blocks(seen: (u64, u64), expected: (u64, u64), what: &str) {
     if cfg!(stackholm_malloc) {
@@ -38,19 +42,60 @@ const CASES: &[(usize, usize)] = &[
     (1025, 1),
 ];
 
-/// Calls `f` with variables of which all but the last are bound, private and captured.
-fn in_each_case(f: impl Fn(&[Var<u64>], &Var<u64>, &str)) {
+/// Calls `f` with variables of which all but the last are bound, private and captured; each time on a thread of its own,
+/// at the end of which all is freed.
+fn in_each_case(f: impl Fn(&[Var<u64>], &Var<u64>, &str) + Sync) {
     for &(bound, step) in CASES {
         let variables = apart(bound + 1, step);
-        let (last, first) = variables.split_last().expect("there is one more than is bound");
-        let guards = enter_all(first);
-        f(first, last, &format!("{bound} bound, {step} apart"));
-        let kept = Context::current();
-        f(first, last, &format!("{bound} bound, {step} apart, captured"));
-        leave_all(guards);
-        drop(kept);
-        assert!(Context::current().is_empty());
+        on_a_thread_that_frees_all(STACK, || {
+            let (last, first) = variables.split_last().expect("there is one more than is bound");
+            let guards = enter_all(first);
+            f(first, last, &format!("{bound} bound, {step} apart"));
+            let kept = Context::current();
+            f(first, last, &format!("{bound} bound, {step} apart, captured"));
+            leave_all(guards);
+            drop(kept);
+            assert!(Context::current().is_empty());
+        });
     }
+}
+
+const STACK: usize = 2 * 1024 * 1024;
+
+#[test]
+fn what_a_thread_does_once_more_asks_for_no_block_and_frees_none() {
+    static ONE: Var<u64> = Var::new("one");
+    static TWO: Var<[u64; 5]> = Var::new("two");
+    type Doing = (&'static str, fn(&Var<u64>));
+    let doings: [Doing; 7] = [
+        ("a scope", |last| drop(last.enter(1))),
+        ("a scope in a scope", |last| last.sync_scope(1, || ONE.sync_scope(2, || last.sync_scope(3, || ())))),
+        ("a scope of several", |last| Scope::new().set(&ONE, 1).set(&TWO, [2; 5]).set(last, 3).run(|| ())),
+        ("a checkpoint and changes", |last| {
+            Checkpoint::run(|| {
+                last.set(1).unwrap();
+                ONE.set(2).unwrap();
+                last.unset().unwrap();
+                ONE.set(3).unwrap();
+                last.pop().unwrap();
+                last.reset().unwrap();
+            });
+        }),
+        ("a captured scope", |last| last.sync_scope(1, || drop(Context::current()))),
+        ("contexts", |last| drop((Context::current().with(last, 1).without(&ONE), Context::current().with(&ONE, 2)))),
+        ("a context entered", |last| Context::current().with(last, 1).run(|| ONE.set(1).unwrap())),
+    ];
+    in_each_case(|_, last, case| {
+        for (what, does) in doings {
+            (0..100).for_each(|_| does(last));
+            let ((), spent) = counted(|| (0..200).for_each(|_| does(last)));
+            if cfg!(stackholm_malloc) {
+                assert!(spent.blocks >= 200 && spent.blocks == spent.freed, "{what}, {case}: {spent:?}");
+            } else {
+                assert_eq!((spent.blocks, spent.freed), (0, 0), "{what}, {case}");
+            }
+        }
+    });
 }
 
 #[test]
@@ -373,4 +418,73 @@ fn a_thread_keeps_no_large_block_of_a_scope_that_it_has_left() {
     static LARGE: Var<[u64; 4096]> = Var::new("large");
     let ((), spent) = counted(|| LARGE.sync_scope([7; 4096], || assert_eq!(LARGE.with(|large| large[4095]), 7)));
     assert!(spent.live < 4096, "{} bytes are kept", spent.live);
+}
+
+#[test]
+fn a_drop_that_panics_keeps_no_block() {
+    struct Bang;
+    impl Drop for Bang {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    static BANG: Var<Bang> = Var::new("bang");
+    static BESIDE: Var<u64> = Var::new("beside");
+    let ways: [(&str, fn()); 4] = [
+        ("a scope", || drop(BANG.enter(Bang))),
+        ("a scope of several", || drop(Scope::new().set(&BESIDE, 1).set(&BANG, Bang).enter())),
+        ("set", || Checkpoint::run(|| BANG.set(Bang).unwrap())),
+        ("a context", || drop(Context::empty().with(&BANG, Bang))),
+    ];
+    for (what, way) in ways {
+        let grown = growth(10_000, |_| {
+            std::panic::catch_unwind(way).unwrap_err();
+        });
+        assert!(grown <= 1024, "{what}: {grown} bytes more");
+    }
+}
+
+/// What is left so late that the thread has given its blocks back already is not kept for next frames: there are none.
+#[test]
+fn a_thread_that_ends_keeps_no_block() {
+    static ENTERED: Var<u64> = Var::new("entered");
+    static OTHER: Var<u64> = Var::new("other");
+    type Ended = Arc<Mutex<Vec<(u64, u64)>>>;
+    /// Leaves a guard, and then enters and leaves others, as its thread ends.
+    struct AtEnd(Cell<Option<Entered>>, Ended);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let ((), left) = counted(|| drop(self.0.take()));
+            let ((), anew) = counted(|| OTHER.sync_scope(1, || ENTERED.sync_scope(2, || ())));
+            self.1.lock().unwrap().extend([(left.blocks, left.freed), (anew.blocks, anew.freed)]);
+        }
+    }
+    thread_local! { static AT_END: OnceCell<AtEnd> = const { OnceCell::new() } }
+    let ended = Ended::default();
+    let told = ended.clone();
+    thread::spawn(move || {
+        // Destructors of a thread run in reverse: ours before that of the stack, after that of the blocks that it keeps.
+        let first = ENTERED.enter(1);
+        AT_END.with(|local| local.set(AtEnd(Cell::new(None), told)).ok().expect("the first"));
+        drop(first);
+        AT_END.with(|local| local.get().expect("set").0.set(Some(ENTERED.enter(2))));
+    })
+    .join()
+    .unwrap();
+    assert_eq!(*ended.lock().unwrap(), [(0, 1), (2, 2)]);
+}
+
+/// A thread keeps as many scopes as they were as there are places for them: here each takes that of others.
+#[test]
+fn scopes_that_are_kept_in_one_place_in_turn_lose_no_block() {
+    static MANY: [Var<u64>; 200] = [const { Var::new("one of many") }; 200];
+    static LARGE: [Var<[u64; 20]>; 200] = [const { Var::new("large") }; 200];
+    on_a_thread_that_frees_all(STACK, || {
+        for round in 0..10 {
+            for (small, large) in MANY.iter().zip(&LARGE) {
+                small.sync_scope(round, || large.sync_scope([round; 20], || ()));
+                large.sync_scope([round; 20], || small.sync_scope(round, || ()));
+            }
+        }
+    });
 }

@@ -548,6 +548,30 @@ fn a_context_keeps_few_of_the_values_that_it_hides() {
     assert!(kept <= 40, "{kept} values for one that is seen");
 }
 
+/// Somewhere among these lengths a chain has outgrown what it shows, so that whoever enters it counts each value.
+#[test]
+fn a_context_of_any_length_may_end_while_it_is_entered_and_leaves_nothing() {
+    static SHOWN: Var<Arc<String>> = Var::new("shown");
+    static BESIDE: Var<u64> = Var::new("beside");
+    let value = Arc::new("shown".repeat(9));
+    for length in 0..150 {
+        let mut context = Context::empty().with(&SHOWN, value.clone());
+        for i in 0..length {
+            context = context.with(&BESIDE, i);
+        }
+        for times in [1, 2] {
+            let entered: Vec<_> = (0..times).map(|_| context.enter()).collect();
+            if times == 2 {
+                drop(std::mem::take(&mut context));
+                let seen = SHOWN.with(|shown| (shown.len(), Arc::strong_count(&value)));
+                assert_eq!(seen, (45, 2), "{length} re-bindings: it is still shown");
+            }
+            entered.into_iter().rev().for_each(drop);
+        }
+        assert_eq!(Arc::strong_count(&value), 1, "{length} re-bindings: nobody shows it any more");
+    }
+}
+
 #[test]
 fn what_stays_on_its_stack_stays_there_whatever_is_taken_out_beside_it() {
     let short: Var<u32> = Var::named("short").stays_on_stack();

@@ -835,6 +835,65 @@ fn contexts_in_values_of_contexts_in_values_end_once_and_in_full() {
     }
 }
 
+/// A scope is kept for the next one in its place. Where that is was asked before the drop: afterwards another frame is
+/// on top, on which the kept scope never was.
+#[test]
+fn a_scope_whose_drop_leaves_the_guard_below_it_is_not_entered_again_elsewhere() {
+    static BELOW: Var<String> = Var::new("below");
+    static LAST: Var<OnDrop> = Var::new("last");
+    on_a_fresh_thread(|| {
+        let mut outer = Vec::new();
+        // Kept scopes lie in 64 places, by where the frame below them happens to be: of so many pairs some meet.
+        for depth in 0..2_000 {
+            outer.push(COUNT.enter(depth));
+            GUARDS.with_borrow_mut(|guards| guards.push(BELOW.enter("below".repeat(9))));
+            drop(LAST.enter(on_drop(leaves_the_guards_of_others).0));
+            assert!(!BELOW.is_bound());
+            LAST.sync_scope(on_drop(reads).0, || {
+                assert_eq!((BELOW.try_with(String::len).ok(), COUNT.get()), (None, depth));
+            });
+        }
+        while outer.pop().is_some() {}
+        assert!(Context::current().is_empty());
+    });
+}
+
+/// A value that notes what a variable is as it ends, and then binds another one like it that nobody leaves.
+struct BindsAnother {
+    rest: u64,
+    seen: Arc<Mutex<Vec<(u64, Option<u64>)>>>,
+}
+
+static ANOTHER: Var<BindsAnother> = Var::new("another");
+
+impl Drop for BindsAnother {
+    fn drop(&mut self) {
+        self.seen.lock().unwrap().push((self.rest, COUNT.try_get().ok()));
+        if let Some(rest) = self.rest.checked_sub(1) {
+            std::mem::forget(ANOTHER.enter(BindsAnother { rest, seen: self.seen.clone() }));
+        }
+    }
+}
+
+#[test]
+fn what_values_bind_as_their_thread_ends_ends_with_it_too() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let another = BindsAnother { rest: 5, seen: seen.clone() };
+    on_a_fresh_thread(|| std::mem::forget(ANOTHER.enter(another)));
+    assert_eq!(*seen.lock().unwrap(), [5, 4, 3, 2, 1, 0].map(|rest| (rest, None)));
+}
+
+#[test]
+fn what_values_bind_as_their_stack_is_dropped_ends_on_that_stack_too() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let another = BindsAnother { rest: 5, seen: seen.clone() };
+    let mut stack = Stack::on(Context::empty().with(&COUNT, 17));
+    stack.run(|| std::mem::forget(ANOTHER.enter(another)));
+    COUNT.sync_scope(99, || drop(stack));
+    assert_eq!(*seen.lock().unwrap(), [5, 4, 3, 2, 1, 0].map(|rest| (rest, Some(17))));
+    assert!(Context::current().is_empty());
+}
+
 // ---------------------------------------------------------------- teardown, hooks, loggers, allocators
 
 /// What a thread-local destructor saw, told to the thread that waits for it.
@@ -1076,4 +1135,68 @@ fn a_global_allocator_may_change_the_checkpoint_that_is_being_changed() {
     ALLOCATING.set(None);
     drop(CONTEXTS.take());
     assert!(Context::current().is_empty());
+}
+
+/// While the block of a new frame is asked for, the stack is not there: what the allocator reads, enters and changes
+/// has nothing to do with what is being made.
+#[test]
+fn a_global_allocator_finds_nothing_where_a_frame_is_being_made() {
+    static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    fn looks_and_changes() {
+        let mut found = Vec::new();
+        let mut note = |what: &str, is_there: bool| {
+            if is_there {
+                found.push(what.to_string());
+            }
+        };
+        note("count", COUNT.is_bound());
+        note("owned", OWNED.try_with(String::len).is_ok());
+        note("a context", !Context::current().is_empty());
+        note("history", !COUNT.history().is_empty());
+        // Outside of every checkpoint there is nothing to change.
+        note("an open checkpoint", COUNT.set(5).is_ok() || COUNT.unset().is_ok() || OWNED.pop().is_ok());
+        Checkpoint::run(|| {
+            COUNT.set(6).unwrap();
+            OWNED.sync_scope(String::from("the allocator's"), || note("its own", COUNT.get() != 6));
+        });
+        FOUND.lock().unwrap().extend(found);
+    }
+    /// Larger than what a thread keeps, so that each frame is asked for.
+    static LARGE: Var<[u64; 1024]> = Var::new("large");
+    static LARGE_TOO: Var<[u64; 512]> = Var::new("large too");
+    type Making = (&'static str, fn());
+    // Where something is left again nobody looks by then: blocks are freed with the stack in its place.
+    let makings: [Making; 5] = [
+        ("a scope", || LARGE.sync_scope([1; 1024], || ALLOCATING.set(None))),
+        ("a scope of several", || {
+            Scope::new().set(&LARGE, [1; 1024]).set(&LARGE_TOO, [2; 512]).run(|| ALLOCATING.set(None));
+        }),
+        ("set", || LARGE.set([2; 1024]).unwrap()),
+        ("a checkpoint and set", || {
+            Checkpoint::run(|| {
+                LARGE.set([3; 1024]).unwrap();
+                ALLOCATING.set(None);
+            });
+        }),
+        ("set after set", || (LARGE.set([4; 1024]).unwrap(), LARGE_TOO.set([5; 512]).unwrap(), ()).2),
+    ];
+    on_a_fresh_thread(move || {
+        // What this thread is to keep for itself is there by then, and so are the variables' own ids.
+        looks_and_changes();
+        LARGE.sync_scope([0; 1024], || LARGE_TOO.sync_scope([0; 512], || ()));
+        FOUND.lock().unwrap().clear();
+        for (what, make) in makings {
+            Checkpoint::run(|| {
+                COUNT.set(1).unwrap();
+                OWNED.set(String::from("outside")).unwrap();
+                ALLOCATED.set(0);
+                ALLOCATING.set(Some(looks_and_changes));
+                make();
+                ALLOCATING.set(None);
+                assert!(ALLOCATED.get() > 0, "{what}: asks for a block");
+                assert_eq!(*FOUND.lock().unwrap(), [""; 0], "{what}");
+                assert_eq!((COUNT.get(), OWNED.get().as_str()), (1, "outside"), "{what}");
+            });
+        }
+    });
 }

@@ -521,6 +521,59 @@ fn a_read_keeps_its_value_however_often_the_checkpoint_is_changed_meanwhile() {
     assert_eq!(Arc::strong_count(&value), 1);
 }
 
+/// Leaving the outer scope takes the inner ones with it, so that the frame that is read is not the first to go.
+#[test]
+fn a_read_keeps_its_value_whatever_was_entered_inside_it_and_is_left_with_it() {
+    static INSIDE: Var<u32> = Var::new("inside");
+    everywhere(|tally| {
+        for way in WAYS {
+            for (inside, captured) in (0..8).map(|case| (case % 4, case / 4 == 1)) {
+                let outer = X.enter(tally.make(1));
+                let alive = tally.alive();
+                let guard = way(tally.make(5));
+                (0..inside).for_each(|i| forget(INSIDE.enter(i)));
+                let context = captured.then(Context::current);
+                X.with(|value| {
+                    drop(guard);
+                    drop(context);
+                    assert_eq!(tally.alive(), alive + 1, "{inside} inside it: it is being read");
+                    assert_eq!((value.number, number(&X), INSIDE.is_bound()), (5, Some(1), false));
+                });
+                assert_eq!((tally.alive(), number(&X)), (alive, Some(1)));
+                drop(outer);
+                assert_eq!(tally.alive(), alive - 1);
+            }
+        }
+    });
+}
+
+/// The frame that a read began on may be one that another stack made, and leaves meanwhile: that is not the read's to keep.
+#[test]
+fn a_read_of_what_was_handed_over_does_not_keep_what_its_own_stack_leaves() {
+    static NEAR: Var<Counted> = Var::new("near").stays_on_stack();
+    everywhere(|tally| {
+        let before = tally.alive();
+        let mut giver = Stack::new();
+        let guard = giver.run(|| X.enter(tally.make(1)));
+        let near = giver.run(|| NEAR.enter(tally.make(2)));
+        let mut taker = Stack::on(giver.capture());
+        taker.run(|| {
+            X.with(|value| {
+                giver.run(|| drop(near));
+                assert_eq!(
+                    (value.number, tally.alive()),
+                    (1, before + 1),
+                    "what is of short reach ends where it was bound"
+                );
+                giver.run(|| drop(guard));
+                assert_eq!((value.number, tally.alive()), (1, before + 1));
+            });
+        });
+        drop(taker);
+        assert_eq!(tally.alive(), before);
+    });
+}
+
 #[test]
 fn a_read_on_one_stack_goes_on_while_another_is_left() {
     everywhere(|tally| {

@@ -4,7 +4,7 @@ mod counting;
 mod variables;
 
 use counting::counted;
-use stackholm::{Checkpoint, Context, Prepared, Var};
+use stackholm::{Checkpoint, Context, Prepared, Var, embed::Stack};
 use std::collections::HashMap;
 use variables::{Dice, apart, enter_all, in_a_row, leave_all};
 
@@ -350,5 +350,46 @@ fn a_binding_between_many_others_of_one_node_moves_none_of_them() {
             assert!(!middle.is_bound() && others_are_right(between));
         }
         leave_all(outside);
+    }
+}
+
+/// One variable of a further node goes, and the others of that node stay what they were: inherited. So nothing is looked
+/// for further out than they are.
+#[test]
+fn what_was_inherited_stays_so_when_a_variable_of_the_same_node_is_taken_out() {
+    // 32 apart: one node below the root. 1024: a node of one slot and one further down.
+    for (number, step) in [(2, 32), (3, 32), (2, 1024), (3, 1024), (33, 32)] {
+        for popped in [false, true] {
+            taken_out_beside_inherited(number, step, popped);
+        }
+    }
+}
+
+/// The stack binds something elsewhere first, so that what it inherited lies in its index node by node; and, in a node
+/// above the inherited ones, what it takes out again.
+fn taken_out_beside_inherited(number: usize, step: usize, popped: bool) {
+    let inherited = apart(number, step);
+    // The first id after them may belong to their own node, where it would stay.
+    let own = &apart(80, 1)[10..];
+    let context = inherited.iter().fold(Context::empty(), |context, var| context.with(var, 7));
+    for beside in [0, 1, 40, 70] {
+        let what = format!("{number} {step} apart, {beside} beside");
+        Stack::on(context.clone()).run(|| {
+            for var in &own[..beside] {
+                var.set(1).unwrap();
+            }
+            for var in own[..beside].iter().skip(1) {
+                if popped { assert!(var.pop().unwrap()) } else { var.reset().unwrap() }
+            }
+            assert!(inherited[0].pop().unwrap());
+            for var in &inherited[1..] {
+                assert_eq!((var.get(), var.history().len()), (7, 1), "{what}: the one that was inherited");
+            }
+            for var in &inherited[1..] {
+                assert!(var.pop().unwrap());
+                assert!(!var.is_bound(), "{what}: nothing is further out");
+            }
+            assert!(inherited.iter().all(|var| !var.is_bound()), "{what}");
+        });
     }
 }

@@ -4,6 +4,10 @@
 //! Here each is compiled once more, against the library that this test was built with, and its message is read.
 //! Texts change from one compiler to the next, so they are read with the one named in [`KNOWN`] only.
 
+#[path = "common/skipped.rs"]
+mod skipped;
+
+use skipped::skipped;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,15 +109,15 @@ fn each_refused_program_is_refused_for_its_reason_and_its_twin_is_not() {
     let text = include_str!("../src/compile_fail_tests.rs");
     let cases = cases(text);
     assert_eq!(cases.len(), text.matches("```compile_fail").count(), "each case is read");
+    assert!(!cases.is_empty());
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("messages");
     fs::create_dir_all(&out).expect("a place for the programs");
     let Some(compiler) = Compiler::find(&out) else {
-        eprintln!("SKIPPED: no library beside this test that `rustc` can read");
-        return;
+        return skipped("no library beside this test that `rustc` can read; no refused program was compiled");
     };
     let knows_texts = compiler.version().starts_with(KNOWN);
     if !knows_texts {
-        eprintln!("SKIPPED the texts: they are those of {KNOWN}x, this is {}", compiler.version());
+        skipped(&format!("the texts of refused programs are those of {KNOWN}x, this is {}", compiler.version()));
     }
     for case in &cases {
         assert!(!case.says.is_empty(), "{} quotes no message", case.name);

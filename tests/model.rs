@@ -1,7 +1,8 @@
 //! Random programs against an oracle of plain maps, with shrinking; and the index alone against `imbl`.
 //!
-//! `STACKHOLM_CASES` sets the number of programs. A program that failed goes to `tests/model/regressions.txt`;
-//! what was learnt from it becomes a named test of `tests/model_found.rs`. The long run:
+//! `STACKHOLM_CASES` sets the number of programs. Each run says the seed that it began with; `STACKHOLM_SEED` repeats it.
+//! A program that failed goes to `tests/model/regressions.txt`; what was learnt from it becomes a named test of
+//! `tests/model_found.rs`. The long run:
 //!
 //! ```text
 //! cargo test --release --test model -- --ignored --nocapture
@@ -14,16 +15,38 @@ mod model;
 
 use arbitrary::{Arbitrary, Unstructured};
 use model::Op;
+use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
-use proptest::{collection::vec, test_runner::TestRunner};
+use proptest::test_runner::{FileFailurePersistence, RngSeed, TestCaseResult, TestRunner};
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 
-fn cases(default: u32) -> ProptestConfig {
-    let cases = std::env::var("STACKHOLM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
-    let failure_persistence: Option<Box<dyn proptest::test_runner::FailurePersistence>> =
-        Some(Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt")));
-    ProptestConfig { cases, failure_persistence, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+/// So many programs are run by default.
+const PROGRAMS: u32 = 160;
+
+fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> Option<T> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error:?}")))
+}
+
+/// Runs `test` with so many of what `strategy` makes, or as many more or less as `STACKHOLM_CASES` says.
+fn check<S: Strategy>(what: &str, cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
+    let wanted: u32 = number("STACKHOLM_CASES").unwrap_or(PROGRAMS);
+    let cases = (u64::from(cases) * u64::from(wanted)).div_ceil(u64::from(PROGRAMS)) as u32;
+    let seed: u64 = number("STACKHOLM_SEED").unwrap_or_else(|| RandomState::new().hash_one(what));
+    let repeat = format!("STACKHOLM_SEED={seed} STACKHOLM_CASES={wanted}");
+    // Past the test harness, which keeps what a test prints to itself unless it fails.
+    let _ = std::io::stderr().write_all(format!("{what}: {cases} with {repeat}\n").as_bytes());
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt"))),
+        max_shrink_iters: 20_000,
+        rng_seed: RngSeed::Fixed(seed),
+        ..ProptestConfig::default()
+    };
+    if let Err(error) = TestRunner::new(config).run(strategy, test) {
+        panic!("{error}\nto repeat it: {repeat}");
+    }
 }
 
 /// Anything that can be made of a few bytes; zeros are the simplest.
@@ -39,13 +62,12 @@ fn run_all_ways(program: &[Op]) -> u64 {
     joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-proptest! {
-    #![proptest_config(cases(160))]
-
-    #[test]
-    fn every_program_does_what_the_oracle_says(program in vec(made::<Op>(), 0..160)) {
+#[test]
+fn every_program_does_what_the_oracle_says() {
+    check("programs", PROGRAMS, &vec(made::<Op>(), 0..160), |program| {
         run_all_ways(&program);
-    }
+        Ok(())
+    });
 }
 
 /// What must have been met, beside the pairs of features: ways of the engine, and what values do as they end.
@@ -103,7 +125,8 @@ fn beginnings() -> Vec<Vec<Op>> {
 #[cfg(debug_assertions)]
 fn every_pair_of_features_meets_and_every_way_is_gone() {
     use proptest::test_runner::{RngAlgorithm, TestRng};
-    let config = ProptestConfig { failure_persistence: None, ..cases(3) };
+    let cases = 3 * number("STACKHOLM_CASES").unwrap_or(PROGRAMS).div_ceil(PROGRAMS);
+    let config = ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() };
     let done = Cell::new(0);
     for (seed, beginning) in (0..).zip(beginnings()) {
         let mut runner =
@@ -126,37 +149,41 @@ fn every_pair_of_features_meets_and_every_way_is_gone() {
     assert!(missing.is_empty() && never.is_empty(), "not met: {missing:?} {never:?}");
 }
 
-proptest! {
-    #![proptest_config(cases(12))]
-
-    #[test]
-    fn the_index_shows_what_a_persistent_map_does(number in 1_usize..3_000, steps in vec(made::<index::Step>(), 0..120)) {
+#[test]
+fn the_index_shows_what_a_persistent_map_does() {
+    check("indices", 12, &(1_usize..3_000, vec(made::<index::Step>(), 0..120)), |(number, steps)| {
         index::run(&index::vars(number), &steps);
-    }
+        Ok(())
+    });
 }
 
 #[test]
 #[ignore = "takes minutes; STACKHOLM_OPERATIONS says how many"]
 fn ten_million_operations() {
-    let wanted = std::env::var("STACKHOLM_OPERATIONS").ok().and_then(|wanted| wanted.parse().ok());
-    let wanted = wanted.unwrap_or(10_000_000_u64);
-    let config = ProptestConfig {
-        cases: 500,
-        failure_persistence: None,
-        max_shrink_iters: 200_000,
-        ..ProptestConfig::default()
-    };
+    let wanted: u64 = number("STACKHOLM_OPERATIONS").unwrap_or(10_000_000);
+    let seed: u64 = number("STACKHOLM_SEED").unwrap_or_else(|| RandomState::new().hash_one(wanted));
+    println!("STACKHOLM_SEED={seed}");
     let strategy = vec(made::<Op>(), 0..600);
     let (done, programs) = (Cell::new(0), Cell::new(0));
-    while done.get() < wanted {
-        let mut runner = TestRunner::new(config.clone());
+    for round in 0.. {
+        if done.get() >= wanted {
+            break;
+        }
+        let config = ProptestConfig {
+            cases: 500,
+            failure_persistence: None,
+            max_shrink_iters: 200_000,
+            rng_seed: RngSeed::Fixed(seed.wrapping_add(round)),
+            ..ProptestConfig::default()
+        };
+        let mut runner = TestRunner::new(config);
         let result = runner.run(&strategy, |program| {
             done.set(done.get() + run_all_ways(&program));
             programs.set(programs.get() + 1);
             Ok(())
         });
         if let Err(error) = result {
-            panic!("after {} operations: {error}", done.get());
+            panic!("after {} operations with STACKHOLM_SEED={seed}: {error}", done.get());
         }
         println!("{} operations", done.get());
     }

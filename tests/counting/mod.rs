@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::thread;
 
 /// What a thread asked of the allocator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,4 +101,42 @@ pub(crate) fn counted<R>(f: impl FnOnce() -> R) -> (R, Counts) {
 pub(crate) fn blocks<R>(f: impl FnOnce() -> R) -> (R, u64) {
     let (result, counts) = counted(f);
     (result, counts.blocks)
+}
+
+/// Runs `f` on a thread of its own, with so large a stack, which frees to the last byte what it asked for until its end:
+/// what it keeps for the next frames it gives back by then.
+pub(crate) fn on_a_thread_that_frees_all(stack_size: usize, f: impl FnOnce() + Send) {
+    let mut f = Some(f);
+    let nothing = live_at_the_end(stack_size, &mut || ());
+    let left = live_at_the_end(stack_size, &mut || f.take().expect("is called once")());
+    assert_eq!(left - nothing, 0, "bytes that the thread has not freed");
+}
+
+/// How many bytes more are alive when a thread has ended than when it called `f`; the standard library frees some.
+fn live_at_the_end(stack_size: usize, f: &mut (dyn FnMut() + Send)) -> i64 {
+    struct AtEnd(i64, Arc<AtomicI64>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            self.1.store(counts().live - self.0, SeqCst);
+        }
+    }
+    // Destructors of a thread run in reverse: the first one made is the last to look.
+    thread_local! { static AT_END: OnceCell<AtEnd> = const { OnceCell::new() } }
+    const NOT_TOLD: i64 = i64::MIN;
+    let left = Arc::new(AtomicI64::new(NOT_TOLD));
+    let at_end = left.clone();
+    thread::scope(|scope| {
+        let job = || {
+            // What a thread needs to end a variable's process-wide value is `arc-swap`'s, which hands it from one thread to
+            // the next and never frees it.
+            drop(stackholm::Var::<()>::named(""));
+            AT_END.with(|local| local.set(AtEnd(counts().live, at_end)).ok().expect("the thread is new"));
+            f();
+        };
+        let joined = thread::Builder::new().stack_size(stack_size).spawn_scoped(scope, job).expect("a thread").join();
+        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    let left = left.load(SeqCst);
+    assert_ne!(left, NOT_TOLD);
+    left
 }
