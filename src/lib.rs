@@ -190,7 +190,7 @@ pub mod thread;
 mod var;
 
 pub use cell::ContextCell;
-pub use checkpoint::{Checkpoint, Prepared, Scope};
+pub use checkpoint::{Bind, Checkpoint, Prepared, Scope};
 pub use context::{Binding, Bindings, Change, Context, WeakContext};
 pub use entered::Entered;
 pub use envelope::Envelope;

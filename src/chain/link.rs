@@ -9,6 +9,7 @@ use super::diff;
 use super::ends::{Held, give_strong, give_weak};
 use super::frame::*;
 use super::key::Key;
+use super::share;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
 use super::trie::{self, Edit};
@@ -77,6 +78,18 @@ impl Link {
 
     pub(crate) fn ptr_eq(&self, other: &Link) -> bool {
         self.0 == other.0
+    }
+
+    /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the process, else it looks
+    /// through all.
+    pub(super) fn may_have_staying(&self) -> bool {
+        fn any(link: &Link) -> bool {
+            let mut found = false;
+            // SAFETY: L1 keeps the frame and what its index leads to.
+            unsafe { trie::each(link.root(), INHERITED, &mut |slot| found |= (*slot.as_frame()).is(STACK)) };
+            found
+        }
+        share::is_staying_used() && any(self)
     }
 
     /// What a variable is bound to in this context.

@@ -5,8 +5,10 @@
 
 use super::counts::take;
 use super::frame::*;
+use super::own::Own;
 use super::queue::Ending;
 use super::slot::Slot;
+use super::spine::{Ends, Spine};
 use super::trie;
 use std::cell::Cell;
 use std::ptr;
@@ -53,11 +55,28 @@ impl Drop for Parting<'_> {
     }
 }
 
-/// The reads of this thread that run foreign code just now, innermost first.
-pub(crate) struct Borrows(Cell<*const Borrow>);
+/// The reads of this thread that run foreign code just now, and the stacks that were swapped in there, innermost first.
+///
+/// Each is a record on the machine's stack; [`READ`] says that it is a [`Borrow`], else it is an [`Under`].
+pub(crate) struct Borrows(Cell<*const u8>);
+
+/// The lowest bit of a pointer to a read.
+const READ: usize = 1;
+
+/// What another stack was swapped in over.
+pub(super) struct Under {
+    ends: Ends,
+    outer: *const u8,
+}
+
+/// The read that a pointer to a record leads to, if it is one.
+#[inline]
+fn as_read(record: *const u8) -> Option<*const Borrow> {
+    (record.addr() & READ != 0).then(|| record.map_addr(|at| at & !READ).cast())
+}
 
 struct Borrow {
-    outer: *const Borrow,
+    outer: *const u8,
     /// The innermost of the frames that were there when the read began and are still on the stack.
     top: Cell<*const Frame>,
     /// Those that have been left since, from the first one outwards.
@@ -70,9 +89,10 @@ impl Borrows {
         Borrows(Cell::new(ptr::null()))
     }
 
+    /// Whether no read of the current stack is out.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.get().is_null()
+        self.0.get().addr() & READ == 0
     }
 
     /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
@@ -85,9 +105,10 @@ impl Borrows {
     fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
         let mut keeper: Option<&Borrow> = None;
         let mut next = self.0.get();
-        while !next.is_null() {
+        // What was swapped in beneath belongs to another stack: what leaves this one is nothing to its reads.
+        while let Some(borrow) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let borrow = unsafe { &*next };
+            let borrow = unsafe { &*borrow };
             if borrow.top.get() == frame {
                 borrow.top.set(parent);
                 keeper = Some(borrow);
@@ -138,32 +159,64 @@ impl Borrows {
     pub(super) fn during<R>(&self, top: *const Frame, f: impl FnOnce() -> R) -> R {
         let borrow =
             Borrow { outer: self.0.get(), top: Cell::new(top), kept: Cell::new(ptr::null()), number: Cell::new(0) };
-        self.0.set(&raw const borrow);
+        self.0.set((&raw const borrow).cast::<u8>().map_addr(|at| at | READ));
         let _end = EndOfRead(&borrow, self);
         f()
     }
 }
 
 impl Borrows {
-    /// Calls `f`, for which another stack is current: what leaves that one, be it a frame that this one was handed,
-    /// is nothing to the reads of this one.
+    /// Calls `f` with `own` as `spine`: what leaves it, be it a frame that the stack beneath was handed, is nothing to the
+    /// reads of that one. If it may be seen through, it leaves a record of what it was swapped in over; if it has not
+    /// begun, it is made what `begin` gives.
     #[inline]
-    pub(super) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Back<'a>(&'a Borrows, *const Borrow);
+    pub(super) fn swapped<R>(
+        &self,
+        spine: &Spine,
+        own: &mut Own,
+        begin: impl FnOnce() -> Own,
+        f: impl FnOnce() -> R,
+    ) -> R {
+        struct Back<'a>(&'a Borrows, *const u8);
         impl Drop for Back<'_> {
             #[inline]
             fn drop(&mut self) {
-                if !self.1.is_null() {
-                    self.0.0.set(self.1);
-                }
+                self.0.0.set(self.1);
             }
         }
-        let back = Back(self, self.0.get());
-        if !back.1.is_null() {
-            self.0.set(ptr::null());
+        let outer = self.0.get();
+        let _back = Back(self, outer);
+        let under;
+        if !outer.is_null() | own.spine().is_through() {
+            if own.spine().is_waiting() {
+                begin_on(own, begin);
+            }
+            under = Under { ends: spine.ends(), outer };
+            self.0.set((&raw const under).cast());
         }
-        f()
+        spine.run_as(own.spine(), f)
     }
+
+    /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves them meanwhile.
+    pub(super) fn beneath(&self) -> impl Iterator<Item = Spine> {
+        let mut next = self.0.get();
+        std::iter::from_fn(move || {
+            while let Some(borrow) = as_read(next) {
+                // SAFETY: records are on the list for as long as they are on the machine's stack.
+                next = unsafe { (*borrow).outer };
+            }
+            // SAFETY: as above; what is no read is what a stack was swapped in over, or the end.
+            let under = unsafe { next.cast::<Under>().as_ref() }?;
+            next = under.outer;
+            Some(Spine::of_ends(under.ends))
+        })
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin_on(own: &mut Own, begin: impl FnOnce() -> Own) {
+    *own = begin();
 }
 
 /// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps the frame.

@@ -4,7 +4,22 @@ use super::counts::{hold_all, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
-use crate::sync::{Ordering::Relaxed, Site, kept, order};
+use crate::sync::{OnceLock, Ordering::Relaxed, Site, kept, order};
+
+/// Whether a context was ever taken that leads to a binding that stays on its stack, as far as is known.
+static STAYING: OnceLock<()> = OnceLock::new();
+
+pub(super) fn is_staying_used() -> bool {
+    STAYING.get().is_some()
+}
+
+/// Notes that a frame was shared that stays on its stack, or that shows others which may. Whoever captures it later
+/// comes after.
+#[cold]
+#[inline(never)]
+pub(super) fn staying_is_used() {
+    STAYING.get_or_init(|| ());
+}
 
 impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -49,6 +64,9 @@ impl Spine {
                 return;
             }
             this.set_state(SHARED);
+            if this.is(STACK | CUT) {
+                staying_is_used();
+            }
             if this.is(WHOLE) && this.state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
                 // SAFETY: the frame is only now shared; what it shows is on this stack or was inherited.
                 unsafe { hold_all(frame, 0) };
