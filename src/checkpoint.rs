@@ -7,7 +7,7 @@ use crate::future::InContext;
 use crate::stack::Stack;
 use crate::var::Var;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop) and
 /// [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible before.
@@ -153,6 +153,12 @@ impl<'v> Prepared<'v> {
         })
     }
 }
+
+/// What is prepared is only shared, never changed.
+impl UnwindSafe for Prepared<'_> {}
+
+/// As above.
+impl RefUnwindSafe for Prepared<'_> {}
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

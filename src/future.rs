@@ -4,6 +4,7 @@
 //! panics. Swapping costs four words, twice; nothing is counted and nothing allocated. Only what is handed a context
 //! has its stack from the start; a scope makes it at the first poll, of what is visible there.
 
+use crate::checkpoint::Checkpoint;
 use crate::context::Context;
 use crate::error::Place;
 use crate::stack::Stack;
@@ -332,8 +333,83 @@ impl<I, S: Sink<I>, B> Sink<I> for InContext<S, B> {
     }
 }
 
+/// Detached: what is made by default has nobody's context.
+impl<F: Default> Default for InContext<F> {
+    fn default() -> Self {
+        F::default().detached()
+    }
+}
+
+/// As [`Checkpoint::wrap`] of what is made by default.
+impl<F: Default> Default for InContext<F, Checkpoint> {
+    #[track_caller]
+    fn default() -> Self {
+        Checkpoint::wrap(F::default())
+    }
+}
+
 impl<F, B> fmt::Debug for InContext<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InContext").finish_non_exhaustive()
+    }
+}
+
+/// Futures on a stack that is given back.
+impl Stack {
+    /// A future that runs on this stack, and is dropped on it. When it is gone the stack is there again, with what it has
+    /// set and entered; what is bound here before, of short reach included, it sees.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::{Var, embed::Stack};
+    ///
+    /// static TX: Var<u32> = Var::new("tx").stays_on_stack();
+    /// static ROWS: Var<u32> = Var::new("rows");
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut stack = Stack::inherit();
+    /// stack.set(&TX, 1).unwrap();
+    /// stack.run_async(async { ROWS.set(TX.get() + 1).unwrap() }).await;
+    /// assert_eq!(stack.get(&ROWS), Some(&2));
+    /// # }
+    /// ```
+    pub fn run_async<F: Future>(&mut self, future: F) -> OnStack<'_, F> {
+        OnStack { stack: self, future: Some(future) }
+    }
+}
+
+pin_project! {
+    /// A future on a stack that is lent to it; made by [`Stack::run_async`](crate::embed::Stack::run_async).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct OnStack<'s, F> {
+        stack: &'s mut Stack,
+        // `None` only while it is being dropped.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for OnStack<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.stack.run(|| this.future.set(None));
+        }
+    }
+}
+
+impl<F: Future> Future for OnStack<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future.as_pin_mut().expect("is there until the drop");
+        this.stack.run(|| future.poll(cx))
+    }
+}
+
+impl<F> fmt::Debug for OnStack<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnStack").finish_non_exhaustive()
     }
 }

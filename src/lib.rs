@@ -207,6 +207,7 @@ struct Readme;
 
 /// What the author of a runtime embeds.
 pub mod embed {
+    pub use crate::future::OnStack;
     pub use crate::stack::Stack;
 }
 

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::{Missing, NotOpen, SetError};
 use crate::var::Var;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// The checkpoints of one thread or one task, held as a value.
 ///
@@ -223,6 +223,12 @@ impl Context {
         move || Stack::on(self.clone()).run(&f)
     }
 }
+
+/// A panic leaves no stack half changed.
+impl UnwindSafe for Stack {}
+
+/// As above; what is shared only reads.
+impl RefUnwindSafe for Stack {}
 
 impl Default for Stack {
     fn default() -> Self {
