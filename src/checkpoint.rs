@@ -346,7 +346,28 @@ impl<T: Send + Sync + 'static> Var<T> {
         f()
     }
 
-    /// A future with the variable bound, in a sealed scope, on what is visible where it is first polled.
+    /// A future with the variable bound, in a sealed scope, on top of what is visible where it is first polled.
+    ///
+    /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams, sinks, iterators, bodies
+    /// and readers may be wrapped too. A variable made at run time is borrowed until the future is gone; for a task that
+    /// outlives it, await the scope in an `async move` block.
+    ///
+    /// # Examples
+    /// ```
+    /// # use stackholm::Var;
+    /// static TENANT: Var<&str> = Var::new("tenant");
+    /// static USER: Var<&str> = Var::new("user");
+    ///
+    /// async fn greet() -> String {
+    ///     format!("{} of {}", USER.get(), TENANT.get())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(TENANT.scope("acme", USER.scope("ada", greet())).await, "ada of acme");
+    /// # }
+    /// ```
+    #[doc(alias = "task_local")]
     #[track_caller]
     pub fn scope<F>(&self, value: T, future: F) -> InContext<F, Bind<'_, T>> {
         let place = Location::caller();
