@@ -219,6 +219,7 @@ impl<F, B> InContext<F, B> {
 
 impl<F: Future, B> InContext<F, B> {
     /// Polls, and lets go of everything when it is ready, after `last` has seen the stack.
+    #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn poll_to_end<R>(
         mut self: Pin<&mut Self>,

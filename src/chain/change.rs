@@ -9,7 +9,7 @@ use super::key::Key;
 use super::parting::{Parting, end_unless_seen};
 use super::pool;
 use super::queue::Ending;
-use super::share::staying_is_used;
+use super::share::note_staying;
 use super::sight::Seen;
 use super::slot::Slot;
 use super::spine::Spine;
@@ -161,7 +161,7 @@ impl Spine {
                 hold_all(digest, 0);
             }
             (*digest).set_state(SHARED);
-            staying_is_used();
+            note_staying(digest);
             self.top.set(digest);
             let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
             while frame != below {

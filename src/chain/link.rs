@@ -83,13 +83,8 @@ impl Link {
     /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the process, else it looks
     /// through all.
     pub(super) fn may_have_staying(&self) -> bool {
-        fn any(link: &Link) -> bool {
-            let mut found = false;
-            // SAFETY: L1 keeps the frame and what its index leads to.
-            unsafe { trie::each(link.root(), INHERITED, &mut |slot| found |= (*slot.as_frame()).is(STACK)) };
-            found
-        }
-        share::is_staying_used() && any(self)
+        // SAFETY: L1 keeps the frame and what its index leads to.
+        share::is_staying_used() && unsafe { share::leads_to_staying(self.as_raw()) }
     }
 
     /// What a variable is bound to in this context.

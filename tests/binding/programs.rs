@@ -90,6 +90,29 @@ fn a_scope_that_is_spawned_bare_carries_its_own_binding_and_nothing_else() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn what_is_lost_by_a_bare_spawn_of_a_scope_is_said_to_be() {
+    use stackholm::Reason;
+
+    static USER: Var<&str> = Var::new("user");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let _runtime = runtime.enter();
+    let why = async || USER.require().unwrap_err().reason();
+    let tasks = USER.sync_scope("ada", || {
+        [
+            tokio::spawn(INNER.scope(2, why())),
+            tokio::spawn(OUTER.scope(1, async move { INNER.scope(2, Checkpoint::wrap(why())).await })),
+            tokio::spawn(INNER.scope(2, why()).detached()),
+            tokio::spawn(INNER.scope(2, why().detached())),
+        ]
+    });
+    for (task, bare) in tasks.into_iter().zip([true, true, false, false]) {
+        let reason = runtime.block_on(task).unwrap();
+        assert_eq!((matches!(reason, Reason::SpawnedBare(_)), matches!(reason, Reason::Detached(_))), (bare, !bare));
+    }
+}
+
+#[test]
 fn what_is_set_in_an_open_checkpoint_is_there_at_the_next_poll_and_nowhere_else() {
     let job = Checkpoint::wrap(async {
         INNER.set(OUTER.get() + 1).unwrap();
