@@ -7,7 +7,7 @@ use crate::future::InContext;
 use crate::stack::Stack;
 use crate::var::Var;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop) and
 /// [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible before.
@@ -59,15 +59,25 @@ impl Checkpoint {
         move |argument| Self::run(|| f(argument))
     }
 
-    /// A future that runs inside an open checkpoint, on what is visible here.
-    pub fn wrap<F>(future: F) -> InContext<F> {
-        // What is handed a context begins in an open checkpoint of its own.
-        InContext::new(Stack::inherit(), future)
+    /// A future that runs inside an open checkpoint, on what is visible where it is first polled. What it sets is there
+    /// at each later poll, and nobody else sees it.
+    #[track_caller]
+    pub fn wrap<F>(future: F) -> InContext<F, Checkpoint> {
+        // A stack begins in an open checkpoint.
+        InContext::waiting(future, Checkpoint, Location::caller(), |Checkpoint, _| Stack::going_on())
     }
 
     /// A checkpoint that is given bindings before it is entered, and may be entered again and again.
     pub fn prepare<'v>() -> Prepared<'v> {
         Prepared { bindings: Vec::new() }
+    }
+}
+
+/// As [`Checkpoint::wrap`] of what is made by default.
+impl<F: Default> Default for InContext<F, Checkpoint> {
+    #[track_caller]
+    fn default() -> Self {
+        Checkpoint::wrap(F::default())
     }
 }
 
@@ -145,13 +155,23 @@ impl<'v> Prepared<'v> {
         f()
     }
 
-    /// A future that runs inside an open checkpoint that begins with these bindings.
-    pub fn wrap<F>(&self, future: F) -> InContext<F> {
-        let mut stack = Stack::inherit();
-        stack.own().work(|spine, _| self.bind(spine));
-        InContext::new(stack, future)
+    /// A future that runs inside an open checkpoint that begins with these bindings, on what is visible where it is
+    /// first polled.
+    #[track_caller]
+    pub fn wrap<F>(&self, future: F) -> InContext<F, Self> {
+        InContext::waiting(future, self.clone(), Location::caller(), |prepared, _| {
+            let mut stack = Stack::going_on();
+            stack.own().work(|spine, _| prepared.bind(spine));
+            stack
+        })
     }
 }
+
+/// What is prepared is only shared, never changed.
+impl UnwindSafe for Prepared<'_> {}
+
+/// As above.
+impl RefUnwindSafe for Prepared<'_> {}
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,14 +254,15 @@ impl<B: Bindings> Scope<B> {
         f()
     }
 
-    /// A future that runs inside the scope, on what is visible here.
+    /// A future that runs inside the scope, on what is visible where it is first polled.
     #[track_caller]
-    pub fn wrap<F>(self, future: F) -> InContext<F> {
-        let place = Location::caller();
-        let mut stack = Stack::inherit();
-        let begins = Begins::Sealed(current::serial());
-        stack.own().work(|spine, _| self.begin(spine, begins, place));
-        InContext::new(stack, future)
+    pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
+        InContext::waiting(future, self, Location::caller(), |scope, place| {
+            let mut stack = Stack::going_on();
+            let begins = Begins::Sealed(current::serial());
+            stack.own().work(|spine, _| scope.begin(spine, begins, place));
+            stack
+        })
     }
 }
 
@@ -275,7 +296,7 @@ mod sealed {
     }
 }
 
-/// A binding of a [`Scope`].
+/// One binding of a [`Scope`], or of a future that [`Var::scope`] made.
 pub struct Bind<'v, T: 'static> {
     var: &'v Var<T>,
     value: T,
@@ -338,9 +359,36 @@ impl<T: Send + Sync + 'static> Var<T> {
         f()
     }
 
-    /// A future with the variable bound, in a sealed scope, on what is visible here.
+    /// A future with the variable bound, in a sealed scope, on top of what is visible where it is first polled.
+    ///
+    /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams, sinks, iterators, bodies
+    /// and readers may be wrapped too. A variable made at run time is borrowed until the future is gone; for a task that
+    /// outlives it, await the scope in an `async move` block.
+    ///
+    /// # Examples
+    /// ```
+    /// # use stackholm::Var;
+    /// static TENANT: Var<&str> = Var::new("tenant");
+    /// static USER: Var<&str> = Var::new("user");
+    ///
+    /// async fn greet() -> String {
+    ///     format!("{} of {}", USER.get(), TENANT.get())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(TENANT.scope("acme", USER.scope("ada", greet())).await, "ada of acme");
+    /// # }
+    /// ```
+    #[doc(alias = "task_local")]
     #[track_caller]
-    pub fn scope<F>(&self, value: T, future: F) -> InContext<F> {
-        Scope::new().set(self, value).wrap(future)
+    pub fn scope<F>(&self, value: T, future: F) -> InContext<F, Bind<'_, T>> {
+        let place = Location::caller();
+        InContext::waiting(future, Bind { var: self, value, place }, place, |Bind { var, value, place }, _| {
+            let mut stack = Stack::going_on();
+            let serial = current::serial();
+            stack.own().work(|spine, _| spine.scope(var.key(), value, || serial, place));
+            stack
+        })
     }
 }

@@ -1,9 +1,11 @@
 //! `ContextExt`: futures, streams, sinks and iterators that own their stack.
 //!
 //! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after, even if that
-//! panics. Swapping costs four words, twice; nothing is counted and nothing allocated.
+//! panics. Swapping costs four words, twice; nothing is counted and nothing allocated. Only what is handed a context
+//! has its stack from the start; a scope makes it at the first poll, of what is visible there.
 
 use crate::context::Context;
+use crate::error::Place;
 use crate::stack::Stack;
 use futures_core::{FusedFuture, FusedStream, Stream};
 use futures_sink::Sink;
@@ -49,64 +51,212 @@ pub trait ContextExt: Sized {
 impl<T> ContextExt for T {}
 
 pin_project! {
-    /// A future, stream, sink or iterator with a stack of its own; made by [`ContextExt`] and by scopes.
+    /// A future, stream, sink, iterator, body, reader or writer with a stack of its own.
+    ///
+    /// `B` is what it binds at its first poll:
+    ///
+    /// | type | made by | begins with |
+    /// |---|---|---|
+    /// | `InContext<F>` | [`ContextExt`], [`Envelope::open_async`](crate::Envelope::open_async), layers | the context that it was handed, as it was at the call |
+    /// | `InContext<F, Bind<T>>` | [`Var::scope`](crate::Var::scope) | what is visible where it is first polled, and the binding |
+    /// | `InContext<F, Scope<…>>` | [`Scope::wrap`](crate::Scope::wrap) | the same, and the bindings |
+    /// | `InContext<F, Checkpoint>` | [`Checkpoint::wrap`](crate::Checkpoint::wrap) | the same |
+    /// | `InContext<F, Prepared>` | [`Prepared::wrap`](crate::Prepared::wrap) | the same, and the bindings |
+    ///
+    /// From then on it runs on its own stack, whoever polls it, and what it enters and sets is still there at the next
+    /// poll. "Polled" is any call that runs what is wrapped: `poll_next`, `next`, `poll_read`, [`on_stack`](Self::on_stack).
+    /// If it is never polled, all this happens where it is dropped, and it is dropped in there.
+    ///
+    /// A future lets go of everything when it is ready: what is wrapped is dropped on the stack, then the stack ends. It
+    /// panics if it is polled again.
     #[must_use = "futures and streams do nothing unless polled"]
-    pub struct InContext<F> {
+    pub struct InContext<F, B = ()> {
         stack: Stack,
-        // `None` only while it is being dropped.
+        // What the stack is to be made of, until it has begun.
+        begins: Option<Begins<B>>,
+        // `None` once the future is ready, or while it is being dropped.
         #[pin]
         wrapped: Option<F>,
     }
 
-    impl<F> PinnedDrop for InContext<F> {
+    impl<F, B> PinnedDrop for InContext<F, B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.stack.run(|| this.wrapped.set(None));
+            if this.wrapped.is_some() {
+                this.stack.run_begun(|| begin(this.begins), || this.wrapped.set(None));
+            }
         }
     }
 }
 
+/// What makes the stack, once.
+struct Begins<B> {
+    scope: B,
+    place: Place,
+    begin: fn(B, Place) -> Stack,
+}
+
+fn begin<B>(begins: &mut Option<Begins<B>>) -> Stack {
+    let Begins { scope, place, begin } = begins.take().expect("it begins once");
+    begin(scope, place)
+}
+
+#[cold]
+#[inline(never)]
+fn over() -> ! {
+    panic!("a wrapped future is polled, or looked at, after it was ready")
+}
+
 impl<F> InContext<F> {
     pub(crate) fn new(stack: Stack, wrapped: F) -> Self {
-        InContext { stack, wrapped: Some(wrapped) }
+        InContext { stack, begins: None, wrapped: Some(wrapped) }
+    }
+}
+
+impl<F, B> InContext<F, B> {
+    /// What `begin` makes of `scope` where it is first polled.
+    pub(crate) fn waiting(wrapped: F, scope: B, place: Place, begin: fn(B, Place) -> Stack) -> Self {
+        InContext { stack: Stack::waiting(), begins: Some(Begins { scope, place, begin }), wrapped: Some(wrapped) }
     }
 
-    /// A snapshot of what is visible on the stack of this future.
+    /// A snapshot of what is visible on the stack of this future, which begins now if it has not been polled. Empty once
+    /// the future is ready.
     pub fn context(self: Pin<&mut Self>) -> Context {
-        self.project().stack.capture()
+        let this = self.project();
+        if this.begins.is_some() {
+            *this.stack = begin(this.begins);
+        }
+        this.stack.capture()
     }
 
     /// What is wrapped.
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
     pub fn get_ref(&self) -> &F {
-        self.wrapped.as_ref().expect("is there until the drop")
+        self.wrapped.as_ref().unwrap_or_else(|| over())
     }
 
-    /// Calls `f` with what is wrapped, and with its stack as the current one.
+    /// What is wrapped, for a look from outside: nothing that is called there runs on its stack. See
+    /// [`on_stack`](Self::on_stack).
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
+    pub fn get_mut(&mut self) -> &mut F {
+        self.wrapped.as_mut().unwrap_or_else(|| over())
+    }
+
+    /// As [`get_mut`](Self::get_mut), of what is pinned.
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
+    pub fn get_pin_mut(self: Pin<&mut Self>) -> Pin<&mut F> {
+        self.project().wrapped.as_pin_mut().unwrap_or_else(|| over())
+    }
+
+    /// What is wrapped, without its stack, which ends here with all that is bound on it. If it was never polled, it is as
+    /// if it had never been wrapped.
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
+    pub fn into_inner(mut self) -> F {
+        self.wrapped.take().unwrap_or_else(|| over())
+    }
+
+    /// Calls `f` with what is wrapped, and with its stack as the current one: the way to give a wrapper one more trait,
+    /// or to call a method that reads variables.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::{ContextExt, InContext, Var};
+    /// use std::pin::Pin;
+    ///
+    /// static USER: Var<&str> = Var::new("user");
+    ///
+    /// trait Job {
+    ///     fn poll_job(self: Pin<&mut Self>) -> bool;
+    /// }
+    ///
+    /// impl<J: Job, B> Job for InContext<J, B> {
+    ///     fn poll_job(self: Pin<&mut Self>) -> bool {
+    ///         self.on_stack(|job| job.poll_job())
+    ///     }
+    /// }
+    ///
+    /// struct IsAda;
+    ///
+    /// impl Job for IsAda {
+    ///     fn poll_job(self: Pin<&mut Self>) -> bool {
+    ///         USER.get() == "ada"
+    ///     }
+    /// }
+    ///
+    /// let mut job = USER.sync_scope("ada", || IsAda.in_current_context());
+    /// assert!(Pin::new(&mut job).poll_job());
+    /// ```
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
     #[inline]
-    pub(crate) fn on_stack<'a, R>(self: Pin<&'a mut Self>, f: impl FnOnce(Pin<&'a mut F>) -> R) -> R {
+    pub fn on_stack<'a, R>(self: Pin<&'a mut Self>, f: impl FnOnce(Pin<&'a mut F>) -> R) -> R {
         let this = self.project();
-        let wrapped = this.wrapped.as_pin_mut().expect("is there until the drop");
-        this.stack.run(|| f(wrapped))
+        let wrapped = this.wrapped.as_pin_mut().unwrap_or_else(|| over());
+        this.stack.run_begun(|| begin(this.begins), || f(wrapped))
     }
 
-    /// As `on_stack`, for what needs no pin: whoever has `self` like this has never pinned it, or it may move.
+    /// As [`on_stack`](Self::on_stack), for what needs no pin.
+    ///
+    /// # Panics
+    /// If it was a future, and is ready.
     #[inline]
-    fn step<R>(&mut self, f: impl FnOnce(&mut F) -> R) -> R {
-        let wrapped = self.wrapped.as_mut().expect("is there until the drop");
-        self.stack.run(|| f(wrapped))
+    pub fn on_stack_mut<'a, R>(&'a mut self, f: impl FnOnce(&'a mut F) -> R) -> R {
+        // Whoever has `self` like this has never pinned it, or it may move.
+        let wrapped = self.wrapped.as_mut().unwrap_or_else(|| over());
+        self.stack.run_begun(|| begin(&mut self.begins), || f(wrapped))
     }
 }
 
-impl<F: Future> Future for InContext<F> {
+impl<F: Future, B> InContext<F, B> {
+    /// Polls, and lets go of everything when it is ready, after `last` has seen the stack.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn poll_to_end<R>(
+        mut self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+        last: impl FnOnce(&mut Stack) -> R,
+    ) -> Poll<(F::Output, R)> {
+        match self.as_mut().on_stack(|future| future.poll(cx)) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(output) => Poll::Ready((output, self.end(last))),
+        }
+    }
+
+    /// Drops what is wrapped, on its stack, then ends the stack.
+    #[cold]
+    #[inline(never)]
+    fn end<R>(self: Pin<&mut Self>, last: impl FnOnce(&mut Stack) -> R) -> R {
+        let mut this = self.project();
+        this.stack.run(|| this.wrapped.set(None));
+        let last = last(this.stack);
+        *this.stack = Stack::new();
+        last
+    }
+}
+
+impl<F: Future, B> Future for InContext<F, B> {
     type Output = F::Output;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        self.on_stack(|future| future.poll(cx))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let polled = self.as_mut().on_stack(|future| future.poll(cx));
+        if polled.is_ready() {
+            self.end(|_| ());
+        }
+        polled
     }
 }
 
-impl<S: Stream> Stream for InContext<S> {
+impl<S: Stream, B> Stream for InContext<S, B> {
     type Item = S::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
@@ -118,29 +268,29 @@ impl<S: Stream> Stream for InContext<S> {
     }
 }
 
-impl<F: FusedFuture> FusedFuture for InContext<F> {
+impl<F: FusedFuture, B> FusedFuture for InContext<F, B> {
     fn is_terminated(&self) -> bool {
-        self.get_ref().is_terminated()
+        self.wrapped.as_ref().is_none_or(F::is_terminated)
     }
 }
 
-impl<S: FusedStream> FusedStream for InContext<S> {
+impl<S: FusedStream, B> FusedStream for InContext<S, B> {
     fn is_terminated(&self) -> bool {
         self.get_ref().is_terminated()
     }
 }
 
 /// An iterator that is made here and driven elsewhere: each item is made in its context, not its consumer's.
-impl<I: Iterator> Iterator for InContext<I> {
+impl<I: Iterator, B> Iterator for InContext<I, B> {
     type Item = I::Item;
 
     #[inline]
     fn next(&mut self) -> Option<I::Item> {
-        self.step(I::next)
+        self.on_stack_mut(I::next)
     }
 
     fn nth(&mut self, n: usize) -> Option<I::Item> {
-        self.step(|items| items.nth(n))
+        self.on_stack_mut(|items| items.nth(n))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -148,22 +298,22 @@ impl<I: Iterator> Iterator for InContext<I> {
     }
 }
 
-impl<I: DoubleEndedIterator> DoubleEndedIterator for InContext<I> {
+impl<I: DoubleEndedIterator, B> DoubleEndedIterator for InContext<I, B> {
     #[inline]
     fn next_back(&mut self) -> Option<I::Item> {
-        self.step(I::next_back)
+        self.on_stack_mut(I::next_back)
     }
 
     fn nth_back(&mut self, n: usize) -> Option<I::Item> {
-        self.step(|items| items.nth_back(n))
+        self.on_stack_mut(|items| items.nth_back(n))
     }
 }
 
-impl<I: ExactSizeIterator> ExactSizeIterator for InContext<I> {}
+impl<I: ExactSizeIterator, B> ExactSizeIterator for InContext<I, B> {}
 
-impl<I: FusedIterator> FusedIterator for InContext<I> {}
+impl<I: FusedIterator, B> FusedIterator for InContext<I, B> {}
 
-impl<I, S: Sink<I>> Sink<I> for InContext<S> {
+impl<I, S: Sink<I>, B> Sink<I> for InContext<S, B> {
     type Error = S::Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -183,8 +333,75 @@ impl<I, S: Sink<I>> Sink<I> for InContext<S> {
     }
 }
 
-impl<F> fmt::Debug for InContext<F> {
+/// Detached: what is made by default has nobody's context.
+impl<F: Default> Default for InContext<F> {
+    fn default() -> Self {
+        F::default().detached()
+    }
+}
+
+impl<F, B> fmt::Debug for InContext<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InContext").finish_non_exhaustive()
+    }
+}
+
+/// Futures on a stack that is given back.
+impl Stack {
+    /// A future that runs on this stack, and is dropped on it. When it is gone the stack is there again, with what it has
+    /// set and entered; what is bound here before, of short reach included, it sees.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::{Var, embed::Stack};
+    ///
+    /// static TX: Var<u32> = Var::new("tx").stays_on_stack();
+    /// static ROWS: Var<u32> = Var::new("rows");
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut stack = Stack::inherit();
+    /// stack.set(&TX, 1).unwrap();
+    /// stack.run_async(async { ROWS.set(TX.get() + 1).unwrap() }).await;
+    /// assert_eq!(stack.get(&ROWS), Some(&2));
+    /// # }
+    /// ```
+    pub fn run_async<F: Future>(&mut self, future: F) -> OnStack<'_, F> {
+        OnStack { stack: self, future: Some(future) }
+    }
+}
+
+pin_project! {
+    /// A future on a stack that is lent to it; made by [`Stack::run_async`](crate::embed::Stack::run_async).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct OnStack<'s, F> {
+        stack: &'s mut Stack,
+        // `None` only while it is being dropped.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for OnStack<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.stack.run(|| this.future.set(None));
+        }
+    }
+}
+
+impl<F: Future> Future for OnStack<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let future = this.future.as_pin_mut().expect("is there until the drop");
+        this.stack.run(|| future.poll(cx))
+    }
+}
+
+impl<F> fmt::Debug for OnStack<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnStack").finish_non_exhaustive()
     }
 }

@@ -32,7 +32,7 @@
 //! | scope, [`Scope`] | a sealed checkpoint: its bindings are given on entry and stay; [`Var::scope`] is one with one binding |
 //! | stack | the checkpoints of one thread or one task, innermost last; [`embed::Stack`] is one held as a value |
 //! | context, [`Context`] | an immutable snapshot of everything visible at one point |
-//! | reach | how far a binding goes: everywhere, only on [its own stack](Var::stays_on_stack), only in [its own checkpoint](Var::stays_in_checkpoint) |
+//! | reach | how far a binding goes: everywhere, only in [its own thread or task](Var::stays_on_stack), only in [its own checkpoint](Var::stays_in_checkpoint) |
 //! | mask | a binding that says "as if nobody had bound it"; made by [`Var::unset`] and [`Context::without`] |
 //!
 //! # The rules, in short
@@ -45,6 +45,9 @@
 //!   [`thread::spawn`], [`Context::wrap`] and their like carry everything of full reach, as it is at the call;
 //!   [`detached`](ContextExt::detached) carries nothing. What the receiver sets is never seen by the sender.
 //! - **A snapshot is O(1) and shares the values.** Later changes of the stack do not show in it, nor the reverse.
+//! - **Binding hands nothing over.** [`Var::scope`], [`Scope::wrap`] and [`Checkpoint::wrap`] bind where the future is first
+//!   polled, on top of what is visible there: scopes nest however they are written, and one that is spawned bare carries
+//!   its own bindings alone.
 //! - **A wrapped future has a stack of its own**, swapped in for each poll and for its drop. Two futures that await in turn
 //!   never see each other's bindings.
 //! - **Misuse of a guard corrupts nothing and never panics**; [`on_misuse`] counts it.
@@ -75,8 +78,32 @@
 //! # }
 //! ```
 //!
-//! In a wrapped future a guard is on the stack of that future, and disturbs nobody. What must be changed over awaits is set
-//! in an open checkpoint around the future: [`Checkpoint::wrap`].
+//! In a wrapped future a guard is on the stack of that future, and disturbs nobody outside of it. Inside, the branches of a
+//! `join!`, a `select!` or a `FuturesUnordered` share that stack: of two branches that each hold a guard over an await, one
+//! sees what the other one bound, and leaves it with its own. [`on_misuse`] counts that, and the lint below refuses it.
+//! Bind each branch, or wrap it in a [`Checkpoint::wrap`] of its own. What must be changed over awaits is set in such a
+//! checkpoint too.
+//!
+//! ## May I nest scopes? Join them? Return them from a middleware?
+//!
+//! Yes. A scope is made where its future is first polled, not where it is written, so each of these sees both:
+//!
+//! ```
+//! # use futures_util::future::join_all;
+//! # use stackholm::Var;
+//! # static TENANT: Var<&str> = Var::new("tenant");
+//! # static USER: Var<&str> = Var::new("user");
+//! # async fn load() -> (&'static str, &'static str) { (TENANT.get(), USER.get()) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! assert_eq!(TENANT.scope("acme", USER.scope("ada", load())).await, ("acme", "ada"));
+//!
+//! let jobs: Vec<_> = ["ada", "grace"].map(|user| USER.scope(user, load())).into();
+//! assert_eq!(TENANT.scope("acme", join_all(jobs)).await, [("acme", "ada"), ("acme", "grace")]);
+//! # }
+//! ```
+//!
+//! What was made where, polled where and spawned how sees what, is one table in the repository: `docs/binding.md`.
 //!
 //! ## What if I forget to hand over?
 //!
@@ -105,8 +132,9 @@
 //!
 //! ## How does it differ from `tokio::task_local!`?
 //!
-//! A task-local is one value in one task. It is faster to read, and there is no way to take all of them along: each spawn
-//! must name each key. Here one call carries everything that is bound, including by libraries you do not know; a variable
+//! `KEY.scope(value, future)` is written and behaves the same, nested, joined or boxed; the repository's
+//! `examples/from_task_local.rs` is one program on both. A task-local is one value in one task. It is faster to read, and
+//! there is no way to take all of them along: each spawn must name each key. Here one call carries everything that is bound, including by libraries you do not know; a variable
 //! works in threads and plain functions as in tasks; it can be masked, defaulted, set in an open block, kept from being
 //! carried, and it says where it was bound.
 //!
@@ -190,7 +218,7 @@ pub mod thread;
 mod var;
 
 pub use cell::ContextCell;
-pub use checkpoint::{Checkpoint, Prepared, Scope};
+pub use checkpoint::{Bind, Checkpoint, Prepared, Scope};
 pub use context::{Binding, Bindings, Change, Context, WeakContext};
 pub use entered::Entered;
 pub use envelope::Envelope;
@@ -207,6 +235,7 @@ struct Readme;
 
 /// What the author of a runtime embeds.
 pub mod embed {
+    pub use crate::future::OnStack;
     pub use crate::stack::Stack;
 }
 

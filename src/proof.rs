@@ -27,7 +27,7 @@ mod roots {
         }
 
         /// The stack of a future that is not polled just now.
-        pub fn future<F>(&mut self, future: Pin<&mut InContext<F>>) {
+        pub fn future<F, B>(&mut self, future: Pin<&mut InContext<F, B>>) {
             future.on_stack(|_| self.current());
         }
 

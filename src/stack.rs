@@ -6,7 +6,7 @@ use crate::error::{Missing, NotOpen, SetError};
 use crate::sync::{Way, reached};
 use crate::var::Var;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// The checkpoints of one thread or one task, held as a value.
 ///
@@ -53,6 +53,16 @@ impl Stack {
         Self::on(Context::current())
     }
 
+    /// A stack that begins with what is visible here, in an open checkpoint of its own, for work that goes on here.
+    pub(crate) fn going_on() -> Self {
+        Stack { own: Own::new(current::going_on()) }
+    }
+
+    /// A stack that is to be made by [`run_begun`](Self::run_begun).
+    pub(crate) fn waiting() -> Self {
+        Stack { own: Own::new(Spine::waiting()) }
+    }
+
     pub(crate) fn own(&mut self) -> &mut Own {
         &mut self.own
     }
@@ -63,6 +73,16 @@ impl Stack {
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         current::run_on(&mut self.own, f)
+    }
+
+    /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
+    #[inline]
+    pub(crate) fn run_begun<R>(&mut self, begin: impl FnOnce() -> Stack, f: impl FnOnce() -> R) -> R {
+        current::run_begun(&mut self.own, || begin().into_own(), f)
+    }
+
+    fn into_own(mut self) -> Own {
+        std::mem::replace(&mut self.own, Own::new(Spine::new()))
     }
 
     /// The value bound to a variable on this stack. Process-wide values and defaults are not on it.
@@ -207,6 +227,12 @@ impl Context {
         move || Stack::on(self.clone()).run(&f)
     }
 }
+
+/// A panic leaves no stack half changed.
+impl UnwindSafe for Stack {}
+
+/// As above; what is shared only reads.
+impl RefUnwindSafe for Stack {}
 
 impl Default for Stack {
     fn default() -> Self {

@@ -84,10 +84,29 @@ impl<T: Send + Sync + 'static> Var<T> {
         Var { key, global: ArcCell::empty(), default, made: OnceLock::new(), watch: Notes::new() }
     }
 
-    /// Bindings are seen on the stack where they are made and are carried nowhere else.
+    /// Bindings are seen in the thread or the task where they are made, through every scope and checkpoint of it, awaited
+    /// ones included, and are handed over to nobody: no spawn, no context.
     ///
-    /// For what must not outlive its block or change threads: a transaction, a permit. The value ends when its
-    /// checkpoint is left, even if a context lives on.
+    /// For what must not outlive its block or be used by others at the same time: a transaction, a permit. The value ends
+    /// when its checkpoint is left, even if a context lives on. A future that was bound in one task and is later polled by
+    /// another does not see it there.
+    ///
+    /// # Examples
+    /// ```
+    /// # use stackholm::Var;
+    /// static TX: Var<u32> = Var::new("transaction").stays_on_stack();
+    /// static OPERATION: Var<&str> = Var::new("operation");
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// TX.scope(1, async {
+    ///     OPERATION.scope("query", async { assert_eq!(TX.get(), 1) }).await;
+    ///     let spawned = stackholm::tokio::spawn(async { TX.try_get() }).await.unwrap();
+    ///     assert!(spawned.unwrap_err().to_string().contains("its reach does not carry it here"));
+    /// })
+    /// .await;
+    /// # }
+    /// ```
     pub const fn stays_on_stack(mut self) -> Self {
         self.key.set_reach(Reach::Stack);
         self

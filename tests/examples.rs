@@ -62,6 +62,39 @@ tens set 12, sees 12
 after both: the variable `step` is not bound here and has no default
 ";
 
+    from_task_local "../examples/from_task_local.rs" prints "\
+nested: acme ada
+boxed: acme ada
+shadowed: umbrella nobody
+joined: acme ada, acme grace
+middlewares: acme ada
+the other way round: acme ada
+spawned bare: no tenant ada
+spawned carrying: acme ada
+set on the way: grace
+";
+
+    transactions "../examples/transactions.rs" prints "\
+1: BEGIN
+1: INSERT order (-)
+1: SAVEPOINT s1
+1: UPDATE lamp (stock)
+1: RELEASE s1
+1: INSERT reservation (note)
+1: COMMIT
+2: BEGIN
+2: INSERT order (-)
+2: SAVEPOINT s1
+2: UPDATE chair (stock)
+2: ROLLBACK TO s1
+2: INSERT waiting (note)
+2: COMMIT
+3: BEGIN
+3: ROLLBACK
+refused: None, Some(\"no chair left\"), Err(\"changed my mind\")
+after all: false
+";
+
     nested_service "../examples/nested_service.rs" prints "\
 1: hello, ada
 1: good bye, ada

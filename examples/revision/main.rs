@@ -5,6 +5,7 @@ mod tracker;
 
 use futures_util::future::join;
 use model::{Record, Table};
+use stackholm::ContextExt;
 use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -108,8 +109,9 @@ pub(crate) fn run(out: &mut impl Write) -> Outcome {
 
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let editing = |actor, title| Block::new().actor(actor).wrap(edit(&table, title));
-    let both = tracker::keeping(&journal, || join(editing("user ada", "stacks"), editing("user grace", "tries")));
-    runtime.block_on(both);
+    let both = join(editing("user ada", "stacks"), editing("user grace", "tries"));
+    // The blocks begin where they are polled, which is here no more: what is visible here is handed to them.
+    runtime.block_on(tracker::keeping(&journal, || both.in_current_context()));
 
     for revision in journal.revisions() {
         writeln!(out, "{revision}")?;

@@ -141,7 +141,7 @@ impl Block {
         self.with_revision().run(f)
     }
 
-    pub(crate) fn wrap<F>(&self, future: F) -> InContext<F> {
+    pub(crate) fn wrap<F>(&self, future: F) -> InContext<F, Prepared<'static>> {
         self.with_revision().wrap(future)
     }
 

@@ -15,6 +15,7 @@ use super::queue::Ending;
 use super::sight::Seen;
 use super::slot::Slot;
 use super::spine::Spine;
+use super::staying::note_staying;
 use super::trie::{self, Edit};
 use crate::sync::{Site, Way, kept, reached};
 use std::panic::Location;
@@ -198,6 +199,7 @@ impl Spine {
                 hold_all(digest, 0);
             }
             (*digest).set_state(SHARED);
+            note_staying(digest);
             self.top.set(digest);
             let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
             while frame != below {

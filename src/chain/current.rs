@@ -4,6 +4,7 @@
 //! on its own stack is ended by a second slot that does have one, armed by the first frame.
 
 use super::enter::Begins;
+use super::frame::Frame;
 use super::key::Key;
 use super::leave::Leaving;
 use super::link::Link;
@@ -102,7 +103,7 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
         let sight = match current.spine.glance_through(key.peek()) {
             Ok(sight) => sight,
             Err(Unread::Absent) => return Err(Seen::Absent),
-            Err(Unread::Unclear) => current.spine.look(key.peek())?,
+            Err(Unread::Unclear) => current.look(key.peek())?,
         };
         let f = f.take().expect("is taken once");
         // SAFETY: as in `read`.
@@ -118,6 +119,41 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
 impl Current {
     const fn new() -> Current {
         Current { spine: Spine::new(), borrows: Borrows::new(), serials: Serials::new(), armed: Cell::new(false) }
+    }
+
+    /// As [`Spine::look`], and through stacks on which the work goes on.
+    fn look(&self, id: usize) -> Result<Sight, Seen> {
+        match self.spine.look(id) {
+            Err(seen @ Seen::NotCarried(_)) if self.spine.is_through() => self.look_beneath(id).ok_or(seen),
+            other => other,
+        }
+    }
+
+    #[cold]
+    fn look_beneath(&self, id: usize) -> Option<Sight> {
+        let (frame, inherited) = self.spine.stays(id)?;
+        (inherited && !self.spine.has_entered() && self.is_beneath(id, frame)).then_some(Sight(frame))
+    }
+
+    /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach "stack": then it was not
+    /// handed over, the work has only gone on.
+    ///
+    /// That stack is suspended, and its frames stay, for longer than any read from here.
+    fn is_beneath(&self, id: usize, frame: *const Frame) -> bool {
+        for spine in self.borrows.beneath().map(Spine::of_ends) {
+            match spine.stays(id) {
+                Some((same, inherited)) if same == frame => {
+                    if !inherited {
+                        return true;
+                    }
+                }
+                _ => return false,
+            }
+            if !spine.is_through() || spine.has_entered() {
+                return false;
+            }
+        }
+        false
     }
 
     #[inline]
@@ -143,20 +179,39 @@ pub(crate) fn see<T>(key: &Key<T>) -> Seen {
         // SAFETY: what is seen is on the current stack.
         Ok(sight) => unsafe { sight.seen() },
         Err(Unread::Absent) => Seen::Absent,
-        Err(Unread::Unclear) => current.spine.see(key.peek()),
+        // SAFETY: what is seen is on the current stack, or on one beneath.
+        Err(Unread::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }),
     })
     .unwrap_or(Seen::Absent)
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
-    let history =
-        |current: &Current| current.borrows.during(current.spine.top.get(), || current.spine.history(key.peek()));
+    let id = key.peek();
+    let look = |current: &Current| {
+        let mut history = current.spine.history(id);
+        let inherited = current.spine.stays_below(id).filter(|_| current.spine.is_through());
+        if let (Some(last @ Seen::NotCarried(_)), Some(frame)) = (history.last_mut(), inherited) {
+            if !current.spine.has_entered() && current.is_beneath(id, frame) {
+                // SAFETY: the frame is on a stack beneath the current one.
+                *last = unsafe { Sight(frame).seen() };
+            }
+        }
+        history
+    };
+    let history = |current: &Current| current.borrows.during(current.spine.top.get(), || look(current));
     with(history).unwrap_or_default()
 }
 
 /// Whether what is visible here began with a context that was handed over, an empty one included.
 pub(crate) fn is_received() -> bool {
     with(|current| current.spine.is_received()).unwrap_or(false)
+}
+
+/// A spine for work that goes on from here: it begins with what is visible. O(1), unless there is something that stays on
+/// its stack.
+pub(crate) fn going_on() -> Spine {
+    // Only debug builds ever ask.
+    Spine::going_on(capture(), !cfg!(debug_assertions) || is_received())
 }
 
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
@@ -229,5 +284,30 @@ pub(crate) fn name(roots: &mut super::walk::Roots) {
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f` panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
-    must(|current| current.borrows.aside(|| current.spine.run_as(own.spine(), f)))
+    run_begun(own, || Own::new(Spine::new()), f)
+}
+
+/// As [`run_on`]; if `own` has not begun, it is first made what `begin` gives.
+#[inline]
+pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl FnOnce() -> R) -> R {
+    must(|current| {
+        let (spine, borrows) = (&current.spine, &current.borrows);
+        let under;
+        let _back = borrows.mark();
+        if borrows.has_any() | own.spine().is_through() {
+            if own.spine().is_waiting() {
+                begin_on(own, begin);
+            }
+            under = borrows.under(spine.ends());
+            // SAFETY: it is there until after the list is put back; nothing moves it.
+            unsafe { borrows.push(&under) };
+        }
+        spine.run_as(own.spine(), f)
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn begin_on(own: &mut Own, begin: impl FnOnce() -> Own) {
+    *own = begin();
 }

@@ -12,6 +12,7 @@ use super::frame::*;
 use super::key::Key;
 use super::sight::{Seen, Sight};
 use super::slot::{INHERITED, Node, Slot};
+use super::staying;
 use super::trie::{self, Edit};
 use crate::sync::{Site, Way, kept, reached};
 use std::fmt;
@@ -79,6 +80,13 @@ impl Link {
 
     pub(crate) fn ptr_eq(&self, other: &Link) -> bool {
         self.0 == other.0
+    }
+
+    /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the process, else it looks
+    /// through all.
+    pub(super) fn may_have_staying(&self) -> bool {
+        // SAFETY: L1 keeps the frame and what its index leads to.
+        staying::is_staying_used() && unsafe { staying::leads_to_staying(self.as_raw()) }
     }
 
     /// What a variable is bound to in this context.

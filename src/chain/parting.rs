@@ -93,11 +93,31 @@ fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
     }
 }
 
-/// The reads of this thread that run foreign code just now, innermost first.
-pub(crate) struct Borrows(Cell<*const Borrow>);
+/// The reads of this thread that run foreign code just now, and the stacks that were swapped in there, innermost first.
+///
+/// Each is a record on the machine's stack; [`READ`] says that it is a [`Borrow`], else it is an [`Under`].
+pub(crate) struct Borrows(Cell<*const u8>);
+
+/// The lowest bit of a pointer to a read.
+const READ: usize = 1;
+
+/// Both ends of a stack: its innermost frame, and the word for its floor.
+pub(super) type Ends = (*const Frame, *const Frame);
+
+/// What another stack was swapped in over.
+pub(super) struct Under {
+    ends: Ends,
+    outer: Cell<*const u8>,
+}
+
+/// The read that a pointer to a record leads to, if it is one.
+#[inline]
+fn as_read(record: *const u8) -> Option<*const Borrow> {
+    (record.addr() & READ != 0).then(|| record.map_addr(|at| at & !READ).cast())
+}
 
 struct Borrow {
-    outer: Cell<*const Borrow>,
+    outer: Cell<*const u8>,
     /// The innermost of the frames that were there when the read began and are still on the stack.
     top: Cell<*const Frame>,
     /// Those that have been left since, from the first one outwards.
@@ -110,9 +130,10 @@ impl Borrows {
         Borrows(Cell::new(ptr::null()))
     }
 
+    /// Whether no read of the current stack is out.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.0.get().is_null()
+        self.0.get().addr() & READ == 0
     }
 
     /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
@@ -125,9 +146,10 @@ impl Borrows {
     fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
         let mut keeper: Option<&Borrow> = None;
         let mut next = self.0.get();
-        while !next.is_null() {
+        // What was swapped in beneath belongs to another stack: what leaves this one is nothing to its reads.
+        while let Some(borrow) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let borrow = unsafe { &*next };
+            let borrow = unsafe { &*borrow };
             if borrow.top.get() == frame {
                 borrow.top.set(parent);
                 keeper = Some(borrow);
@@ -151,7 +173,7 @@ struct EndOfRead<'a>(&'a Borrow, &'a Borrows);
 impl Drop for EndOfRead<'_> {
     #[inline]
     fn drop(&mut self) {
-        if ptr::eq(self.1.0.get(), self.0) {
+        if ptr::eq(self.1.0.get(), self.0.as_record()) {
             self.1.0.set(self.0.outer.get());
         } else {
             self.1.take_out(self.0);
@@ -169,19 +191,37 @@ impl Borrows {
     fn take_out(&self, ended: &Borrow) {
         let mut next = self.0.get();
         while !next.is_null() {
-            // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let inner = unsafe { &*next };
-            if ptr::eq(inner.outer.get(), ended) {
-                inner.outer.set(ended.outer.get());
-                let number = ended.number.replace(0);
-                if number != 0 && inner.number.get() == 0 {
-                    inner.kept.set(ended.kept.get());
-                }
-                inner.number.set(inner.number.get() + number);
-                return;
+            let read = as_read(next);
+            // SAFETY: records are on the list for as long as they are on the machine's stack; what is no read is the other.
+            let outer = unsafe { read.map_or_else(|| &(*next.cast::<Under>()).outer, |read| &(*read).outer) };
+            if !ptr::eq(outer.get(), ended.as_record()) {
+                next = outer.get();
+                continue;
             }
-            next = inner.outer.get();
+            outer.set(ended.outer.get());
+            if let Some(inner) = read {
+                // SAFETY: as above.
+                ended.hand_over(unsafe { &*inner });
+            }
+            return;
         }
+    }
+}
+
+impl Borrow {
+    /// As it stands on the list.
+    #[inline]
+    fn as_record(&self) -> *const u8 {
+        (&raw const *self).cast::<u8>().map_addr(|at| at | READ)
+    }
+
+    /// Gives what it keeps to the read inside it, which keeps what was left before.
+    fn hand_over(&self, inner: &Borrow) {
+        let number = self.number.replace(0);
+        if number != 0 && inner.number.get() == 0 {
+            inner.kept.set(self.kept.get());
+        }
+        inner.number.set(inner.number.get() + number);
     }
 }
 
@@ -210,7 +250,7 @@ impl Borrows {
             kept: Cell::new(ptr::null()),
             number: Cell::new(0),
         };
-        self.0.set(&raw const borrow);
+        self.0.set(borrow.as_record());
         let _end = EndOfRead(&borrow, self);
         f()
     }
@@ -221,34 +261,66 @@ impl Borrows {
     /// What the reads of this stack keep, for a walk.
     pub(super) fn each_kept(&self, f: &mut dyn FnMut(*const Frame, usize)) {
         let mut next = self.0.get();
-        while !next.is_null() {
+        while let Some(borrow) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let borrow = unsafe { &*next };
+            let borrow = unsafe { &*borrow };
             f(borrow.kept.get(), borrow.number.get());
             next = borrow.outer.get();
         }
     }
 }
 
-impl Borrows {
-    /// Calls `f`, for which another stack is current: what leaves that one, be it a frame that this one was handed,
-    /// is nothing to the reads of this one.
+/// Puts the list back as it was before another stack was swapped in.
+pub(super) struct Back<'a>(&'a Borrows, *const u8);
+
+impl Drop for Back<'_> {
     #[inline]
-    pub(super) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Back<'a>(&'a Borrows, *const Borrow);
-        impl Drop for Back<'_> {
-            #[inline]
-            fn drop(&mut self) {
-                if !self.1.is_null() {
-                    self.0.0.set(self.1);
-                }
+    fn drop(&mut self) {
+        self.0.0.set(self.1);
+    }
+}
+
+impl Borrows {
+    /// To be called before another stack is swapped in, and kept until it is swapped out.
+    #[inline]
+    pub(super) fn mark(&self) -> Back<'_> {
+        Back(self, self.0.get())
+    }
+
+    /// Whether there is anything on the list.
+    #[inline]
+    pub(super) fn has_any(&self) -> bool {
+        !self.0.get().is_null()
+    }
+
+    /// A record of the stack that another one is swapped in over.
+    #[inline]
+    pub(super) fn under(&self, ends: Ends) -> Under {
+        Under { ends, outer: Cell::new(self.0.get()) }
+    }
+
+    /// Puts such a record on the list: from now on what leaves the current stack is nothing to the reads beneath.
+    ///
+    /// # Safety
+    /// 1. It stays where it is until the list is put back.
+    #[inline]
+    pub(super) unsafe fn push(&self, under: &Under) {
+        self.0.set((&raw const *under).cast());
+    }
+
+    /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves them meanwhile.
+    pub(super) fn beneath(&self) -> impl Iterator<Item = Ends> {
+        let mut next = self.0.get();
+        std::iter::from_fn(move || {
+            while let Some(borrow) = as_read(next) {
+                // SAFETY: records are on the list for as long as they are on the machine's stack.
+                next = unsafe { (*borrow).outer.get() };
             }
-        }
-        let back = Back(self, self.0.get());
-        if !back.1.is_null() {
-            self.0.set(ptr::null());
-        }
-        f()
+            // SAFETY: as above; what is no read is what a stack was swapped in over, or the end.
+            let under = unsafe { next.cast::<Under>().as_ref() }?;
+            next = under.outer.get();
+            Some(under.ends)
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use super::counts::{hold_all, share_with_stack, take};
 use super::frame::*;
 use super::link::Link;
 use super::spine::Spine;
+use super::staying::{note_staying, staying_is_used};
 use crate::sync::{Site, Way, kept, reached};
 
 impl Spine {
@@ -57,6 +58,9 @@ impl Spine {
                     return;
                 }
                 (*frame).set_state(SHARED);
+                if (*frame).is(STACK) {
+                    staying_is_used();
+                }
                 if (*frame).is(WHOLE) && (*frame).state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
                     reached(Way::WholeShared);
                     hold_all(frame, 0);
@@ -68,6 +72,7 @@ impl Spine {
                     // The count of a parent that is shared already passes from the stack to this frame (I4).
                     Base::Parent(parent) => frame = parent,
                     Base::Apart(next) => {
+                        note_staying(frame);
                         let base = next.as_frame();
                         if base.is_null() || next.is_inherited() || (*base).state.get() & SHARED != 0 {
                             return take_base(base);

@@ -6,6 +6,7 @@
 
 use super::frame::*;
 use super::link::Link;
+use super::parting::Ends;
 use super::sight::{Seen, Sight};
 use super::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
 use super::trie;
@@ -27,7 +28,7 @@ pub(crate) enum Closed {
 /// a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the floor.
 pub(crate) struct Spine {
     pub(super) top: Cell<*const Frame>,
-    /// The floor, and in its lowest bit whether it is open.
+    /// The floor, and in its lowest bits [`OPEN`], [`THROUGH`] and [`BARE`].
     floor: Cell<*const Frame>,
 }
 
@@ -62,11 +63,16 @@ unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
     if unsafe { (*frame).id } == id { Ok(Sight(frame)) } else { Err(Unread::Absent) }
 }
 
-/// Both ends of a spine, as they are stored.
-type Ends = (*const Frame, *const Frame);
-
 /// The bit of a floor that says that the stack begins in a checkpoint of its own.
 const OPEN: usize = 1;
+
+/// The bit of a floor that says that what stays on its stack may be seen through this one, where it goes on. Alone, that
+/// the stack has not begun: it is to be made by whoever runs it first.
+const THROUGH: usize = 2;
+
+/// The bit of a floor that says that nothing was handed to the work here: a stack that goes on, where nothing was
+/// handed over before. Debug builds only.
+const BARE: usize = 4;
 
 // SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
 unsafe impl Send for Spine {}
@@ -80,6 +86,27 @@ impl Spine {
     pub(crate) fn on(context: Option<Link>) -> Self {
         let floor = context.map_or(ptr::null(), Link::into_raw);
         Spine { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
+    }
+
+    /// A spine that is to be made by whoever runs it first.
+    pub(crate) fn waiting() -> Self {
+        let spine = Self::new();
+        spine.floor.set(ptr::without_provenance(THROUGH));
+        spine
+    }
+
+    #[inline]
+    pub(super) fn is_waiting(&self) -> bool {
+        self.floor.get().addr() & (OPEN | THROUGH) == THROUGH
+    }
+
+    /// As [`Spine::on`], where the work goes on that saw what `context` was just taken from.
+    pub(super) fn going_on(context: Option<Link>, received: bool) -> Self {
+        let through = if context.as_ref().is_some_and(Link::may_have_staying) { THROUGH } else { 0 };
+        let bare = if received { 0 } else { BARE };
+        let spine = Self::on(context);
+        spine.floor.set(spine.floor.get().map_addr(|at| at | through | bare));
+        spine
     }
 
     /// Runs `f` while this spine is what `own` is, and puts both back after, even if `f` panics.
@@ -133,9 +160,9 @@ impl Spine {
     /// Both words, read one by one: what a poll has just put back word by word, or changed, a load of both at once would
     /// have to wait for.
     #[inline]
-    fn ends(&self) -> Ends {
-        // SAFETY: a cell may be read; that it is volatile only keeps the two loads apart.
-        (unsafe { self.top.as_ptr().read_volatile() }, self.floor.get())
+    pub(super) fn ends(&self) -> Ends {
+        // SAFETY: a cell may be read; that it is volatile only keeps the loads apart.
+        unsafe { (self.top.as_ptr().read_volatile(), self.floor.as_ptr().read_volatile()) }
     }
 
     #[inline]
@@ -146,7 +173,53 @@ impl Spine {
 
     #[inline]
     pub(super) fn floor(&self) -> *const Frame {
-        self.floor.get().map_addr(|at| at & !OPEN)
+        self.floor.get().map_addr(|at| at & !(OPEN | THROUGH | BARE))
+    }
+
+    /// Another stack of this thread, to look at: the one that a stack was swapped in over.
+    pub(super) fn of_ends((top, floor): Ends) -> Self {
+        Spine { top: Cell::new(top), floor: Cell::new(floor) }
+    }
+
+    /// Whether what stays on its stack may be seen through this one; also if this one has not begun.
+    #[inline]
+    pub(super) fn is_through(&self) -> bool {
+        self.floor.get().addr() & THROUGH != 0
+    }
+
+    /// Whether a context was entered here, and takes the place of all that was visible.
+    pub(super) fn has_entered(&self) -> bool {
+        let mut marker = self.marker();
+        while !marker.is_null() {
+            // SAFETY: markers of frames on this stack are on it too (S1).
+            unsafe {
+                if (*marker).role == Role::Adopt {
+                    return true;
+                }
+                let outside = (*marker).parent;
+                marker = if outside == self.floor() { ptr::null() } else { Frame::marker(outside) };
+            }
+        }
+        false
+    }
+
+    /// The frame of reach "stack" that `id` leads to here, and whether it was inherited.
+    pub(super) fn stays(&self, id: usize) -> Option<(*const Frame, bool)> {
+        self.stays_at(self.top.get(), id)
+    }
+
+    /// As [`Spine::stays`], of what was inherited alone.
+    pub(super) fn stays_below(&self, id: usize) -> Option<*const Frame> {
+        self.stays_at(self.floor(), id).map(|(frame, _)| frame)
+    }
+
+    fn stays_at(&self, from: *const Frame, id: usize) -> Option<(*const Frame, bool)> {
+        // SAFETY: both ends are of this stack and alive (S1); slots that were found lead to live frames.
+        unsafe {
+            let slot = self.find_at(from, id)?;
+            let frame = slot.as_frame();
+            ((*frame).is(STACK) && (*frame).role != Role::Mask).then_some((frame, slot.is_inherited()))
+        }
     }
 
     /// Takes the floor away: nothing is left, and nothing is open.
@@ -169,16 +242,7 @@ impl Spine {
 
     /// Whether what is visible here began with a context that was handed over, an empty one included.
     pub(crate) fn is_received(&self) -> bool {
-        let mut frame = self.top.get();
-        while frame != self.floor() {
-            // SAFETY: frames above the floor are on this stack (S1).
-            let this = unsafe { &*frame };
-            if this.role == Role::Adopt {
-                return true;
-            }
-            frame = this.parent;
-        }
-        self.floor.get().addr() & OPEN != 0
+        self.has_entered() || self.floor.get().addr() & (OPEN | BARE) == OPEN
     }
 
     /// A tag for what is taken from the top.

@@ -5,7 +5,7 @@ use ::futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, IoSlice, IoSl
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-impl<T: AsyncRead> AsyncRead for InContext<T> {
+impl<T: AsyncRead, S> AsyncRead for InContext<T, S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, into: &mut [u8]) -> Poll<Result<usize>> {
         self.on_stack(|source| source.poll_read(cx, into))
     }
@@ -19,7 +19,7 @@ impl<T: AsyncRead> AsyncRead for InContext<T> {
     }
 }
 
-impl<T: AsyncBufRead> AsyncBufRead for InContext<T> {
+impl<T: AsyncBufRead, S> AsyncBufRead for InContext<T, S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<&[u8]>> {
         self.on_stack(|source| source.poll_fill_buf(cx))
     }
@@ -29,7 +29,7 @@ impl<T: AsyncBufRead> AsyncBufRead for InContext<T> {
     }
 }
 
-impl<T: AsyncWrite> AsyncWrite for InContext<T> {
+impl<T: AsyncWrite, S> AsyncWrite for InContext<T, S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.on_stack(|target| target.poll_write(cx, bytes))
     }
@@ -51,7 +51,7 @@ impl<T: AsyncWrite> AsyncWrite for InContext<T> {
     }
 }
 
-impl<T: AsyncSeek> AsyncSeek for InContext<T> {
+impl<T: AsyncSeek, S> AsyncSeek for InContext<T, S> {
     fn poll_seek(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, position: SeekFrom) -> Poll<Result<u64>> {
         self.on_stack(|file| file.poll_seek(cx, position))
     }

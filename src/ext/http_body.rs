@@ -8,7 +8,7 @@ use ::http_body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-impl<B: Body> Body for InContext<B> {
+impl<B: Body, S> Body for InContext<B, S> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -5,11 +5,13 @@ use crate::{Boundary, Job, rows};
 use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
-use stackholm::{ContextExt, Envelope};
+use stackholm::{Checkpoint, ContextExt, Envelope, Scope, Var};
 use std::io::Result;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
+
+static OTHER: Var<u8> = Var::new("other");
 
 /// Drives a future on a thread that sees nothing.
 fn elsewhere<F: Future<Output: Send> + Send + 'static>(future: F) {
@@ -141,6 +143,25 @@ pub(crate) const BOUNDARIES: &[Boundary] = rows! { "futures" Over
         "`sink.detached()`" |job| sunk(sink().detached(), job);
     "a message that awaits: `Envelope::new(message)`, `open_async`" |job| opened(Envelope::new(job)),
         "`Envelope::detached(message)`" |job| opened(Envelope::detached(job));
+};
+
+/// What binds hands nothing over: it goes on where it is awaited, and elsewhere finds what is there.
+pub(crate) const BINDING: &[Boundary] = rows! { "futures, binding" On
+    "`VAR.scope(value, future).await`" |job| finish(OTHER.scope(1, run(job))),
+        "`spawn(VAR.scope(value, future))`" |job| elsewhere(OTHER.scope(1, run(job)));
+    "`Scope::wrap`, awaited" |job| finish(Scope::new().set(&OTHER, 1).wrap(run(job))),
+        "spawned" |job| elsewhere(Scope::new().set(&OTHER, 1).wrap(run(job)));
+    "`Checkpoint::wrap`, awaited" |job| finish(Checkpoint::wrap(run(job))),
+        "spawned" |job| elsewhere(Checkpoint::wrap(run(job)));
+    "`Prepared::wrap`, awaited" |job| finish(Checkpoint::prepare().set(&OTHER, 1).wrap(run(job))),
+        "spawned" |job| elsewhere(Checkpoint::prepare().set(&OTHER, 1).wrap(run(job)));
+    "a scope in a scope in a checkpoint, awaited" |job| finish(Checkpoint::wrap(OTHER.scope(1, OTHER.scope(2, run(job))))),
+        "spawned" |job| elsewhere(Checkpoint::wrap(OTHER.scope(1, OTHER.scope(2, run(job)))));
+    "`VAR.scope(value, stream)`, read here" |job| finish(OTHER.scope(1, items(job)).for_each(async |()| {})),
+        "read elsewhere" |job| streamed(OTHER.scope(1, items(job)));
+    "`VAR.scope(value, FuturesUnordered)`, read here"
+        |job| finish(OTHER.scope(1, FuturesUnordered::from_iter([run(job)])).for_each(async |()| {})),
+        "read elsewhere" |job| streamed(OTHER.scope(1, FuturesUnordered::from_iter([run(job)])));
 };
 
 pub(crate) const READERS: &[Boundary] = rows! { "`futures-io`" Over

@@ -58,13 +58,15 @@ use rows;
 enum Hands {
     /// A stack of its own, with what reaches it.
     Over,
+    /// A stack of its own on top of the caller's: nothing is handed over, the work goes on.
+    On,
     /// The stack of the caller: nothing is handed over, and nothing lost.
     Nowhere,
 }
 
 /// All rows there are.
 fn boundaries() -> impl Iterator<Item = &'static Boundary> {
-    let core = threads::BOUNDARIES.iter().chain(futures::BOUNDARIES).chain(futures::READERS);
+    let core = threads::BOUNDARIES.iter().chain(futures::BOUNDARIES).chain(futures::BINDING).chain(futures::READERS);
     let jobs = rayon::BOUNDARIES.iter().chain(tokio::BOUNDARIES).chain(tokio::IN_PLACE).chain(tokio::TRACKERS);
     let services =
         services::EXECUTORS.iter().chain(services::BODIES).chain(services::LAYERS).chain(services::ARGUMENTS);
@@ -108,7 +110,7 @@ fn cells(hands: Hands, (name, cross): Way) -> [Cell; 3] {
     let (send, receive) = mpsc::channel();
     let job = Box::new(move || {
         send.send([&EVERYWHERE, &STACK, &CHECKPOINT].map(|var| Cell::of(var.try_get()))).unwrap();
-        if hands == Hands::Over {
+        if hands != Hands::Nowhere {
             // Whatever it leaves behind there is not seen here.
             std::mem::forget(EVERYWHERE.enter(99));
         }
@@ -127,6 +129,7 @@ fn every_boundary_carries_and_detaches_every_reach_as_the_rule_says() {
         three_ways(|| {
             let carried = match boundary.hands {
                 Hands::Over => [Cell::Seen, Cell::NotCarried, Cell::NotCarried],
+                Hands::On => [Cell::Seen, Cell::Seen, Cell::NotCarried],
                 Hands::Nowhere => [Cell::Seen; 3],
             };
             let Boundary { hands, carrying, detached, .. } = *boundary;

@@ -22,7 +22,7 @@ mod nothing {
     impl Roots {
         pub(crate) fn current(&mut self) {}
         pub(crate) fn stack(&mut self, _: &mut Stack) {}
-        pub(crate) fn future<F>(&mut self, _: Pin<&mut InContext<F>>) {}
+        pub(crate) fn future<F, B>(&mut self, _: Pin<&mut InContext<F, B>>) {}
         pub(crate) fn context(&mut self, _: &Context) {}
         pub(crate) fn weak(&mut self, _: &WeakContext) {}
         pub(crate) fn prepared(&mut self, _: &Prepared<'_>) {}

@@ -724,7 +724,7 @@ impl World {
         let Some((uid, mut task)) = self.take_task(task) else { return };
         let context = match &mut task {
             Task::Stack(stack) => stack.capture(),
-            Task::Future(future, _) => Pin::as_mut(future).context(),
+            Task::Future(future, _) => future.as_mut().context(),
         };
         let snapshot = Rc::new(self.stacks[&uid].capture());
         self.put_task(uid, task);
@@ -744,19 +744,22 @@ impl World {
         let here = self.stack().capture();
         let on = |snapshot: &Snapshot| Stack::new(uid, State::Open, snapshot);
         let line = line!();
-        let (future, mut stack) = match wrapping {
-            Wrapping::InContext => (steps.in_context(context), on(&snapshot)),
-            Wrapping::InCurrent => (steps.in_current_context(), on(&here)),
-            Wrapping::Detached => (steps.detached(), on(&Snapshot::default())),
-            Wrapping::Var => (handle.scope(value, steps), on(&here)),
-            Wrapping::Scope => (Scope::new().set(&handle, value).wrap(steps), on(&here)),
-            Wrapping::Checkpoint => (Checkpoint::wrap(steps), on(&here)),
-            Wrapping::Prepared => (Checkpoint::prepare().set(&handle, value).wrap(steps), on(&here)),
+        let handle = handle.for_ever();
+        let (mut future, mut stack): (Pin<Box<dyn Wrapped>>, _) = match wrapping {
+            Wrapping::InContext => (Box::pin(steps.in_context(context)), on(&snapshot)),
+            Wrapping::InCurrent => (Box::pin(steps.in_current_context()), on(&here)),
+            Wrapping::Detached => (Box::pin(steps.detached()), on(&Snapshot::default())),
+            Wrapping::Var => (Box::pin(handle.scope(value, steps)), on(&here)),
+            Wrapping::Scope => (Box::pin(Scope::new().set(handle, value).wrap(steps)), on(&here)),
+            Wrapping::Checkpoint => (Box::pin(Checkpoint::wrap(steps)), on(&here)),
+            Wrapping::Prepared => (Box::pin(Checkpoint::prepare().set(handle, value).wrap(steps)), on(&here)),
         };
+        // What binds begins where it is first asked for something: here.
+        let begun = future.as_mut().context();
         let (bound, sealed) = match wrapping {
-            Wrapping::Var => (Some(line + 5), true),
-            Wrapping::Scope => (Some(line + 6), true),
-            Wrapping::Prepared => (Some(line + 8), false),
+            Wrapping::Var => (Some(line + 6), true),
+            Wrapping::Scope => (Some(line + 7), true),
+            Wrapping::Prepared => (Some(line + 9), false),
             _ => (None, false),
         };
         if let Some(line) = bound {
@@ -766,7 +769,9 @@ impl World {
             let (var, sight) = (self.vars[at].uid, self.sight(at, line, Some(&token)));
             stack.bind(var, sight, Some(token.may));
         }
-        self.add_task(uid, Task::Future(Box::pin(future), mailbox), stack);
+        let snapshot = Rc::new(stack.capture());
+        self.add_task(uid, Task::Future(future, mailbox), stack);
+        self.keep(begun, snapshot);
     }
 
     /// Goes on on another thread, whose own stack is empty, and waits for it.

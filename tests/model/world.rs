@@ -13,7 +13,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{self, Poll};
 
 static PLAIN: Var<Value> = Var::new("plain");
@@ -63,6 +63,21 @@ impl Deref for Handle {
         match self {
             Handle::Static(var) => var,
             Handle::Made(var) => var,
+        }
+    }
+}
+
+impl Handle {
+    /// For a wrapper, which borrows its variable until it begins. The variable stays where a leak check finds it.
+    pub(crate) fn for_ever(self) -> &'static Var<Value> {
+        static ALL: Mutex<Vec<&'static Arc<Var<Value>>>> = Mutex::new(Vec::new());
+        match self {
+            Handle::Static(var) => var,
+            Handle::Made(var) => {
+                let var: &'static Arc<Var<Value>> = Box::leak(Box::new(var));
+                ALL.lock().unwrap_or_else(PoisonError::into_inner).push(var);
+                var
+            }
         }
     }
 }
@@ -140,7 +155,24 @@ impl Drop for Steps {
 
 pub(crate) enum Task {
     Stack(embed::Stack),
-    Future(Pin<Box<InContext<Steps>>>, Mailbox),
+    Future(Pin<Box<dyn Wrapped>>, Mailbox),
+}
+
+/// A wrapped future, whatever it binds.
+pub(crate) trait Wrapped: Future<Output = <Steps as Future>::Output> {
+    fn context(self: Pin<&mut Self>) -> Context;
+
+    fn name(self: Pin<&mut Self>, roots: &mut Roots);
+}
+
+impl<B> Wrapped for InContext<Steps, B> {
+    fn context(self: Pin<&mut Self>) -> Context {
+        self.context()
+    }
+
+    fn name(self: Pin<&mut Self>, roots: &mut Roots) {
+        roots.future(self);
+    }
 }
 
 #[derive(Default)]
@@ -299,7 +331,7 @@ impl World {
         for (_, task) in &mut self.tasks {
             match task {
                 Some(Task::Stack(stack)) => roots.stack(stack),
-                Some(Task::Future(future, _)) => roots.future(future.as_mut()),
+                Some(Task::Future(future, _)) => future.as_mut().name(&mut roots),
                 None => {}
             }
         }

@@ -6,13 +6,13 @@ use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-impl<T: AsyncRead> AsyncRead for InContext<T> {
+impl<T: AsyncRead, S> AsyncRead for InContext<T, S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.on_stack(|source| source.poll_read(cx, into))
     }
 }
 
-impl<T: AsyncBufRead> AsyncBufRead for InContext<T> {
+impl<T: AsyncBufRead, S> AsyncBufRead for InContext<T, S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<&[u8]>> {
         self.on_stack(|source| source.poll_fill_buf(cx))
     }
@@ -22,7 +22,7 @@ impl<T: AsyncBufRead> AsyncBufRead for InContext<T> {
     }
 }
 
-impl<T: AsyncWrite> AsyncWrite for InContext<T> {
+impl<T: AsyncWrite, S> AsyncWrite for InContext<T, S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.on_stack(|target| target.poll_write(cx, bytes))
     }
@@ -48,7 +48,7 @@ impl<T: AsyncWrite> AsyncWrite for InContext<T> {
     }
 }
 
-impl<T: AsyncSeek> AsyncSeek for InContext<T> {
+impl<T: AsyncSeek, S> AsyncSeek for InContext<T, S> {
     fn start_seek(self: Pin<&mut Self>, position: SeekFrom) -> io::Result<()> {
         self.on_stack(|file| file.start_seek(position))
     }

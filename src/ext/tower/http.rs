@@ -4,6 +4,7 @@ use super::base::{Base, Caller};
 use super::plain::{PlainLayer, PlainService};
 use crate::context::Context;
 use crate::future::{ContextExt, InContext};
+use crate::stack::Stack;
 use ::http::{Request, Response};
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -143,9 +144,8 @@ where
     type Output = Result<Response<InContext<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let mut future = self.project().future;
-        let response = ready!(future.as_mut().poll(cx))?;
-        Poll::Ready(Ok(response.map(|body| body.in_context(future.context()))))
+        let (response, context) = ready!(self.project().future.poll_to_end(cx, Stack::capture));
+        Poll::Ready(response.map(|response| response.map(|body| body.in_context(context))))
     }
 }
 

@@ -1,0 +1,23 @@
+//! What stays on its stack is seen by the first scope of a process that is awaited below it, though it never was in a
+//! context before: it lies in the frame that took the place of all that was set in a checkpoint. Alone in its process.
+
+use futures_util::FutureExt;
+use stackholm::{Checkpoint, Var};
+
+static TX: Var<u32> = Var::new("tx").stays_on_stack();
+static STEP: Var<u32> = Var::new("step");
+static OTHER: Var<u32> = Var::new("other");
+static OP: Var<&str> = Var::new("op");
+
+#[test]
+fn a_transaction_set_among_many_is_seen_by_the_first_scope_awaited_below_it() {
+    Checkpoint::run(|| {
+        TX.set(1).unwrap();
+        for step in 0..1000 {
+            STEP.set(step).unwrap();
+            OTHER.set(step).unwrap();
+        }
+        let seen = OP.scope("q", async { TX.try_get().ok() }).now_or_never();
+        assert_eq!(seen, Some(Some(1)));
+    });
+}
