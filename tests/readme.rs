@@ -1,5 +1,8 @@
 //! The README says what is true: its program is the first example, its features are those of the manifest, its commands
-//! are those of `.ci/run`, and what it links to is in the package.
+//! are those of `.ci/run`, and what it links to is in the package. Who searches the docs finds items by other names.
+
+use std::fs;
+use std::path::Path;
 
 const README: &str = include_str!("../README.md");
 const MANIFEST: &str = include_str!("../Cargo.toml");
@@ -63,4 +66,25 @@ fn the_readme_shows_a_picture_that_says_what_it_shows() {
     let (alt, path) = picture.split_once("](").expect("it has a path");
     assert!(alt.len() > 40, "whoever cannot see it reads: {alt}");
     assert!(path.starts_with("docs/one-request.svg)"), "{path}");
+}
+
+/// The names in all `#[doc(alias(…))]` of a file or folder.
+fn aliases(path: &Path) -> Vec<String> {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).expect("it can be listed");
+        return entries.flat_map(|entry| aliases(&entry.expect("it can be read").path())).collect();
+    }
+    let text = fs::read_to_string(path).expect("it is text");
+    let lists = text.split("#[doc(alias(").skip(1).filter_map(|rest| rest.split(')').next());
+    lists.flat_map(|list| list.split('"').skip(1).step_by(2)).map(String::from).collect()
+}
+
+#[test]
+fn the_words_that_people_know_from_elsewhere_lead_to_an_item() {
+    let aliases = aliases(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let words = "task_local,MDC,contextvar,AsyncLocal,ScopedValue,dynamic scope,attach,fork,baggage,with_value,instrument,\
+                 propagate";
+    for word in words.split(',') {
+        assert!(aliases.iter().any(|alias| alias == word), "nobody who searches for `{word}` finds anything");
+    }
 }
