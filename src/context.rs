@@ -24,11 +24,13 @@ use std::panic::Location;
 /// ours.run(|| assert_eq!(USER.get(), "grace"));
 /// assert!(!USER.is_bound());
 /// ```
+#[doc(alias("baggage", "AsyncLocalStorage", "ExecutionContext"))]
 #[derive(Clone, Default)]
 pub struct Context(Option<Link>);
 
 impl Context {
     /// What is visible here: one pointer, no allocation.
+    #[doc(alias("fork", "snapshot"))]
     #[inline]
     pub fn current() -> Context {
         Context(current::capture())
@@ -55,6 +57,7 @@ impl Context {
     /// This context and one more binding. One allocation.
     ///
     /// A variable of short reach is not carried: the value is kept out of sight until the new context ends.
+    #[doc(alias("with_value"))]
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
         Context(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
@@ -104,6 +107,7 @@ impl Context {
     ///
     /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside, nor in the
     /// context.
+    #[doc(alias("attach"))]
     #[track_caller]
     pub fn enter(&self) -> Entered {
         Entered::new(current::adopt(self.0.clone(), Location::caller()))

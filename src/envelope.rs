@@ -26,6 +26,7 @@ use std::mem;
 /// assert_eq!(line, "save for ada");
 /// assert!(!USER.is_bound());
 /// ```
+#[doc(alias("propagate"))]
 #[derive(Clone)]
 #[must_use = "nothing happens before it is opened"]
 pub struct Envelope<T> {

@@ -33,11 +33,13 @@ use std::task::{self, Poll};
 /// ```
 pub trait ContextExt: Sized {
     /// Runs in `context`, on a stack of its own that begins in an open checkpoint.
+    #[doc(alias("with_context"))]
     fn in_context(self, context: Context) -> InContext<Self> {
         InContext::new(Stack::on(context), self)
     }
 
     /// Runs in what is visible here and now, not where it is first polled.
+    #[doc(alias("instrument", "in_current_span", "with_current_context", "propagate"))]
     fn in_current_context(self) -> InContext<Self> {
         InContext::new(Stack::inherit(), self)
     }

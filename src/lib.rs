@@ -233,6 +233,14 @@ pub use var::{Source, Var};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(doctest)]
+#[doc = include_str!("../docs/migrating.md")]
+struct Migrating;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/cookbook.md")]
+struct Cookbook;
+
 /// What the author of a runtime embeds.
 pub mod embed {
     pub use crate::future::OnStack;

@@ -28,6 +28,7 @@ use std::panic::Location;
 /// });
 /// assert!(!TENANT.is_bound());
 /// ```
+#[doc(alias("task_local", "LocalKey", "MDC", "contextvar", "AsyncLocal", "ScopedValue", "dynamic scope"))]
 pub struct Var<T: 'static> {
     key: Key<T>,
     global: ArcCell<T>,
