@@ -545,6 +545,43 @@ fn a_base_of_ones_own_is_asked_once_for_each_request() {
     }
 }
 
+#[test]
+fn a_base_of_ones_own_is_asked_once_however_often_the_service_is_asked_whether_it_is_ready() {
+    #[derive(Clone, Default)]
+    struct Numbered(Arc<Mutex<u32>>);
+    impl Base for Numbered {
+        fn context(&self) -> Context {
+            let mut next = self.0.lock().unwrap();
+            *next += 1;
+            Context::empty().with(&N, *next)
+        }
+    }
+    /// Ready when it has been asked three times.
+    #[derive(Clone, Default)]
+    struct Slow(u32);
+    impl Service<()> for Slow {
+        type Response = u32;
+        type Error = Infallible;
+        type Future = Ready<Result<u32, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+            assert!(!N.is_bound(), "readiness belongs to no request");
+            self.0 += 1;
+            if self.0.is_multiple_of(3) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn call(&mut self, _: ()) -> Self::Future {
+            ready(Ok(N.get()))
+        }
+    }
+    let mut service = PlainLayer::new(|_: &(), base| base).on(Arc::new(Numbered::default())).layer(Slow::default());
+    let cx = &mut TaskContext::from_waker(Waker::noop());
+    for n in 1..4 {
+        while N.sync_scope(9, || service.poll_ready(cx)).is_pending() {}
+        assert_eq!(finish(service.call(())), Ok(n));
+    }
+}
+
 // Nothing is left.
 
 /// Binds a counted value to each request.

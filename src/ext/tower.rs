@@ -16,7 +16,8 @@
 //! of any scope. Scopes that ended are not seen, and what is of short reach ended with the future. A body that needs
 //! the values of an inner scope is wrapped there, with [`in_current_context`](crate::ContextExt).
 //!
-//! **`poll_ready`** belongs to no request: it runs in the base, on a stack that is gone when it returns. What a
+//! **`poll_ready`** belongs to no request: it runs in what the base gives for that ([`Base::readiness`]; a base of one's
+//! own gives nothing, so that it is asked once for each request), on a stack that is gone when it returns. What a
 //! connection pool spawns there cannot capture the request that happened to come first. (The routers of axum and
 //! tonic ask the services behind them when a request is already there, and so in its context.)
 //!
