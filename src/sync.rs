@@ -196,9 +196,21 @@ impl<T: 'static> ArcCell<T> {
 
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         let old = self.value.swap(value);
+        self.is_in_use();
+        old
+    }
+
+    /// Puts a value in if what is there is the very same pointer as `expected`; else gives it back.
+    pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, value: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+        let swapped = self.value.swap_if(expected, value);
+        // Also if not: there is a value, and whoever tries again has to see it.
+        self.is_in_use();
+        swapped
+    }
+
+    fn is_in_use(&self) {
         // Relaxed: see `is_used`.
         self.used.store(1, order(Site::CellIsUsed, Ordering::Relaxed));
-        old
     }
 }
 
