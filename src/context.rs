@@ -3,6 +3,7 @@
 use crate::chain::{Entry, Link, Seen, WeakLink, current};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
+use crate::kept::Kept;
 use crate::var::Var;
 use std::fmt;
 use std::panic::Location;
@@ -66,13 +67,19 @@ impl Context {
         self.0.as_ref()?.get(var.key())
     }
 
-    /// The value bound to a variable in this context, or why there is none.
+    /// The value bound to a variable in this context, or why there is none. As with [`get`](Self::get), process-wide
+    /// values and defaults are not part of it.
     ///
     /// # Errors
     /// If it is not bound, masked, or bound with a reach that no context carries.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
         let seen = || self.0.as_ref().map_or(Seen::Absent, |link| link.see(var.key()));
         self.get(var).ok_or_else(|| var.missing(seen()))
+    }
+
+    /// Keeps the value bound to a variable in this context, and nothing else of it; see [`Var::keep`].
+    pub fn keep<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Kept<'static, T>> {
+        self.0.as_ref()?.keep(var.key()).map(Kept::bound)
     }
 
     /// The binding of a variable in this context: its name and place.
@@ -174,6 +181,10 @@ impl<'a> IntoIterator for &'a Context {
 pub struct Binding<'a>(Entry<'a>);
 
 impl<'a> Binding<'a> {
+    pub(crate) fn entry(&self) -> Entry<'a> {
+        self.0
+    }
+
     /// The name of the variable.
     pub fn name(&self) -> &'a str {
         self.0.name()
@@ -248,8 +259,8 @@ pub struct Change<'a> {
     pub after: Option<Binding<'a>>,
 }
 
-/// A context that does not keep its values alive.
-#[derive(Clone)]
+/// A context that does not keep its values alive. By default that of the empty context.
+#[derive(Clone, Default)]
 pub struct WeakContext(Option<WeakLink>);
 
 impl WeakContext {

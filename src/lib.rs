@@ -181,7 +181,10 @@ mod envelope;
 mod error;
 mod ext;
 mod future;
+mod group;
+mod kept;
 mod misuse;
+mod patch;
 mod require;
 mod stack;
 mod sync;
@@ -198,6 +201,8 @@ pub use error::{Missing, NotOpen, Place, Reason, SetError};
 #[allow(unused_imports, unreachable_pub, reason = "without features there is nothing in it")]
 pub use ext::*;
 pub use future::{ContextExt, InContext};
+pub use group::AnyVar;
+pub use kept::Kept;
 pub use misuse::{Misuse, on_misuse};
 pub use var::{Source, Var};
 

@@ -4,6 +4,7 @@
 //! on its own stack is ended by a second slot that does have one, armed by the first frame.
 
 use super::enter::Begins;
+use super::keep::Kept;
 use super::key::Key;
 use super::leave::Leaving;
 use super::link::Link;
@@ -126,6 +127,11 @@ pub(crate) fn see<T>(key: &Key<T>) -> Seen {
         Err(Unread::Unclear) => current.spine.see(key.peek()),
     })
     .unwrap_or(Seen::Absent)
+}
+
+/// Keeps the value that a variable is bound to on the current stack, unless it is of short reach.
+pub(crate) fn keep<T>(key: &Key<T>) -> Result<Kept<T>, Seen> {
+    with(|current| current.spine.keep(key)).unwrap_or(Err(Seen::Absent))
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {

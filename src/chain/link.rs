@@ -128,7 +128,7 @@ impl Link {
 
     /// # Safety
     /// 1. `frame` was built from `from` and nobody else knows it.
-    unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
+    pub(super) unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
             if (*frame).is(WHOLE) && kept(Site::WholeHolds) {
@@ -208,7 +208,7 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
     }
 }
 
-fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
+pub(super) fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
     let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
     Draft {
         role: Role::Mask,
@@ -240,7 +240,7 @@ unsafe impl Send for Entry<'_> {}
 unsafe impl Sync for Entry<'_> {}
 
 impl<'a> Entry<'a> {
-    fn frame(&self) -> &'a Frame {
+    pub(super) fn frame(&self) -> &'a Frame {
         // SAFETY: the link is borrowed for 'a and keeps the frame.
         unsafe { &*self.sight.0 }
     }

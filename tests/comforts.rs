@@ -1,0 +1,259 @@
+//! What is kept apart from its context, or taken over.
+
+use stackholm::{AnyVar, Checkpoint, Context, Kept, Reason, Scope, Source, Var};
+use std::sync::Arc;
+use std::thread;
+
+/// The line of the caller.
+#[track_caller]
+fn line() -> u32 {
+    std::panic::Location::caller().line()
+}
+
+// Values that are kept.
+
+/// Cannot be cloned.
+struct Single {
+    n: u32,
+    _witness: Arc<()>,
+}
+
+#[test]
+fn a_value_that_is_not_clone_is_kept_when_its_binding_has_ended() {
+    static ONE: Var<Single> = Var::new("one");
+    static OTHER: Var<Single> = Var::new("other");
+    let (witness, beside) = (Arc::new(()), Arc::new(()));
+    let kept = Scope::new()
+        .set(&OTHER, Single { n: 2, _witness: Arc::clone(&beside) })
+        .set(&ONE, Single { n: 1, _witness: Arc::clone(&witness) })
+        .run(|| ONE.keep().unwrap());
+    assert_eq!((kept.n, Arc::strong_count(&witness)), (1, 2));
+    assert_eq!(Arc::strong_count(&beside), 1, "nothing else is kept");
+    let again = kept.clone();
+    drop(kept);
+    assert_eq!(thread::spawn(move || again.n).join().unwrap(), 1);
+    assert_eq!(Arc::strong_count(&witness), 1);
+}
+
+#[test]
+fn a_value_is_kept_from_wherever_it_is_seen() {
+    static N: Var<u32> = Var::new("n");
+    let at = |keep: &dyn Fn() -> Option<u32>| keep();
+    let kept = || N.keep().ok().map(|kept| *kept);
+    let context = Context::empty().with(&N, 2);
+    let prepared = Checkpoint::prepare().set(&N, 3);
+    assert_eq!(N.sync_scope(1, || at(&kept)), Some(1));
+    assert_eq!(context.run(|| at(&kept)), Some(2));
+    assert_eq!(prepared.run(|| at(&kept)), Some(3), "of a prepared binding");
+    assert_eq!(prepared.run(|| Checkpoint::run(|| at(&kept))), Some(3));
+    assert_eq!(prepared.run(Context::current).run(|| at(&kept)), Some(3), "carried");
+    assert_eq!(prepared.run(Context::current).keep(&N).map(|kept| *kept), Some(3));
+    assert_eq!(context.keep(&N).map(|kept| *kept), Some(2));
+    let popped = || Checkpoint::run(|| N.sync_scope(5, || Checkpoint::run(|| N.pop().map(|_| at(&kept)))));
+    assert_eq!(N.sync_scope(4, popped).unwrap(), Some(4), "shown again by a pop");
+    assert_eq!(context.without(&N).run(|| at(&kept)), None);
+    assert!(context.without(&N).keep(&N).is_none());
+}
+
+#[test]
+fn a_kept_value_outlives_every_way_that_a_binding_ends() {
+    static HELD: Var<Arc<()>> = Var::new("held");
+    let value = Arc::new(());
+    let alive = || Arc::strong_count(&value) - 1;
+    let mut kept: Vec<Kept<'_, Arc<()>>> = Vec::new();
+    HELD.sync_scope(Arc::clone(&value), || {
+        kept.push(HELD.keep().unwrap());
+        kept.push(HELD.keep().unwrap());
+        drop(Context::current());
+        kept.push(HELD.keep().unwrap());
+    });
+    let context = Context::empty().with(&HELD, Arc::clone(&value));
+    kept.push(context.keep(&HELD).unwrap());
+    drop(context);
+    Checkpoint::run(|| {
+        HELD.set(Arc::clone(&value)).unwrap();
+        kept.push(HELD.keep().unwrap());
+        // Replaced until the checkpoint is written anew.
+        for _ in 0..1000 {
+            HELD.set(Arc::new(())).unwrap();
+            HELD.unset().unwrap();
+        }
+    });
+    assert!(kept.iter().all(|kept| Arc::ptr_eq(kept, &value)));
+    assert_eq!(alive(), 3);
+    drop(kept);
+    assert_eq!(alive(), 0);
+}
+
+#[test]
+fn what_is_of_short_reach_is_not_kept_and_the_error_says_where_it_was_bound() {
+    static NEAR: Var<u32> = Var::with_default("near", || 7).stays_on_stack();
+    static NEAREST: Var<u32> = Var::new("nearest").stays_in_checkpoint();
+    for var in [&NEAR, &NEAREST] {
+        let bound = line() + 1;
+        let reason = var.sync_scope(1, || var.keep().map(|kept| *kept).unwrap_err().reason());
+        assert!(matches!(reason, Reason::NotCarried(at) if at.line() == bound), "{reason:?}");
+        let reason = Checkpoint::prepare().set(var, 1).run(|| var.keep().map(|kept| *kept).unwrap_err().reason());
+        assert!(matches!(reason, Reason::NotCarried(_)), "{reason:?}");
+    }
+    let elsewhere = NEAR.sync_scope(1, || stackholm::thread::spawn(|| NEAR.keep().map(|kept| *kept)).join().unwrap());
+    assert_eq!(elsewhere, Ok(7), "where it does not reach, the default is its value");
+}
+
+#[test]
+fn a_process_wide_value_and_a_default_are_kept_too() {
+    static N: Var<u32> = Var::with_default("n", || 1);
+    let default = N.keep().unwrap();
+    N.set_global(2);
+    let global = N.keep().unwrap();
+    N.clear_global();
+    assert_eq!((*default, *global, *global.clone().as_ref()), (1, 2, 2));
+    static NONE: Var<u32> = Var::new("none");
+    assert_eq!(NONE.keep().map(|kept| *kept).unwrap_err().reason(), Reason::Unbound);
+    assert!(!format!("{default:?}").contains('1'), "a value is never printed");
+}
+
+// Bindings that are made once more.
+
+#[test]
+fn whatever_a_job_bound_is_taken_over_and_left_with_the_checkpoint() {
+    static A: Var<Arc<u32>> = Var::new("a");
+    static B: Var<u32> = Var::new("b");
+    static C: Var<u32> = Var::new("c");
+    static SAME: Var<u32> = Var::new("same");
+    let value = Arc::new(1);
+    Scope::new().set(&B, 2).set(&C, 3).set(&SAME, 4).run(|| {
+        Checkpoint::run(|| {
+            let before = Context::current();
+            let bound = line() + 3;
+            let carried = Arc::clone(&value);
+            let job = stackholm::thread::spawn(|| {
+                A.set(carried).unwrap();
+                B.set(20).unwrap();
+                C.unset().unwrap();
+                Context::current()
+            });
+            let after = job.join().unwrap();
+            after.apply_since(&before).unwrap();
+            assert!(Context::current() == after, "the same bindings, not equal ones");
+            drop((before, after));
+            assert!(A.with(|a| Arc::ptr_eq(a, &value)));
+            assert_eq!((B.get(), C.try_get().ok(), SAME.get()), (20, None, 4));
+            assert!(matches!(A.source(), Source::Bound(at) if at.line() == bound), "where it was made is known");
+            assert!(matches!(C.try_get().unwrap_err().reason(), Reason::Masked(_)));
+            // What was taken over may be changed again, and is carried.
+            let carried = stackholm::thread::spawn(|| (A.is_bound(), B.get())).join().unwrap();
+            assert_eq!(carried, (true, 20));
+            B.set(21).unwrap();
+            assert_eq!(B.get(), 21);
+        });
+        assert_eq!((A.try_get().ok(), B.get(), C.get(), SAME.get()), (None, 2, 3, 4));
+    });
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn a_patch_of_a_variable_made_at_run_time_outlives_the_variable_and_the_contexts() {
+    let name = Arc::<str>::from("made at run time");
+    let value = Arc::new(());
+    Checkpoint::run(|| {
+        let var = Var::named(Arc::clone(&name));
+        let context = Context::empty().with(&var, Arc::clone(&value));
+        let again = Context::empty().with(&var, Arc::new(())).only(&[&var]);
+        context.apply_since(&Context::empty()).unwrap();
+        drop((context, again));
+        assert!(var.is_bound());
+        drop(var);
+        let names: Vec<_> = Context::current().iter().map(|binding| binding.name().to_string()).collect();
+        assert_eq!(names, ["made at run time"]);
+        assert_eq!(Arc::strong_count(&value), 2);
+    });
+    assert_eq!((Arc::strong_count(&value), Arc::strong_count(&name)), (1, 1));
+}
+
+#[test]
+fn many_patches_keep_only_what_is_shown() {
+    static N: Var<Arc<u32>> = Var::new("n");
+    static FIRST: Var<u32> = Var::new("first");
+    let last = Arc::new(0);
+    Checkpoint::run(|| {
+        FIRST.set(1).unwrap();
+        let weak: Vec<_> = (0..1000)
+            .map(|i| {
+                let value = Arc::new(i);
+                let weak = Arc::downgrade(&value);
+                Context::empty().with(&N, value).apply_since(&Context::empty()).unwrap();
+                weak
+            })
+            .collect();
+        Context::empty().with(&N, Arc::clone(&last)).apply_since(&Context::empty()).unwrap();
+        assert_eq!(FIRST.get(), 1);
+        assert_eq!(Arc::strong_count(&last), 2);
+        assert!(weak.iter().all(|weak| weak.upgrade().is_none()), "each patch takes the place of the one before");
+    });
+    assert_eq!(Arc::strong_count(&last), 1);
+}
+
+#[test]
+fn a_patch_is_refused_whole_where_nothing_can_be_set_and_an_empty_one_never() {
+    static N: Var<u32> = Var::new("n");
+    static M: Var<u32> = Var::new("m");
+    let context = Context::empty().with(&N, 1).with(&M, 2);
+    assert!(context.apply_since(&Context::empty()).unwrap_err().sealed_at().is_none());
+    let sealed = line() + 1;
+    let error = N.sync_scope(0, || {
+        let error = context.apply_since(&Context::empty()).unwrap_err();
+        assert_eq!((N.get(), M.is_bound()), (0, false));
+        error
+    });
+    assert_eq!(error.sealed_at().map(|at| at.line()), Some(sealed));
+    assert_eq!(error.name(), "n");
+    assert_eq!(context.apply_since(&context), Ok(()));
+    Checkpoint::run(|| {
+        for change in Context::empty().changes(&context).into_iter().filter(|c| c.after.unwrap().is_of(&M)) {
+            change.apply().unwrap();
+        }
+        assert_eq!((N.is_bound(), M.get()), (false, 2), "one change alone");
+    });
+}
+
+#[test]
+fn only_and_except_show_what_they_say_and_keep_nothing_else() {
+    static USER: Var<Arc<u32>> = Var::new("user");
+    static DEADLINE: Var<Arc<u32>> = Var::new("deadline");
+    static UNUSED: Var<u32> = Var::new("unused");
+    static GROUP: &[&dyn AnyVar] = &[&DEADLINE, &UNUSED];
+    let (user, deadline, hidden) = (Arc::new(1), Arc::new(2), Arc::new(3));
+    let context = Context::empty()
+        .with(&DEADLINE, Arc::clone(&hidden))
+        .with(&DEADLINE, Arc::clone(&deadline))
+        .with(&USER, Arc::clone(&user));
+    let counts = || (Arc::strong_count(&user), Arc::strong_count(&deadline), Arc::strong_count(&hidden));
+    let (shed, chosen) = (context.except(GROUP), context.only(&[&USER, &UNUSED]));
+    let ours = context.only(&[&DEADLINE]);
+    assert_eq!(shed, chosen);
+    assert_eq!(context.only(&[&USER, &DEADLINE]), context);
+    assert_eq!(ours.get(&DEADLINE), Some(&deadline));
+    assert_eq!(context.binding(&USER), shed.binding(&USER));
+    drop((context, ours));
+    assert_eq!(counts(), (2, 1, 1));
+    shed.run(|| assert!(USER.is_bound() && !DEADLINE.is_bound()));
+    assert_eq!(shed.get(&USER).map(|user| **user), Some(1));
+    drop((shed, chosen));
+    assert_eq!(counts(), (1, 1, 1));
+    assert!(Context::empty().only(GROUP).is_empty() && Context::empty().except(GROUP).ptr_eq(&Context::empty()));
+}
+
+#[test]
+fn a_large_context_is_rebuilt_with_all_its_bindings() {
+    let vars: Vec<Var<usize>> = (0..200).map(|n| Var::named(n.to_string())).collect();
+    let context = vars.iter().enumerate().fold(Context::empty(), |context, (n, var)| context.with(var, n));
+    let some: Vec<&dyn AnyVar> = vars.iter().step_by(3).map(|var| var as &dyn AnyVar).collect();
+    let (only, except) = (context.only(&some), context.except(&some));
+    drop(context);
+    for (n, var) in vars.iter().enumerate() {
+        let expected = if n % 3 == 0 { (Some(&n), None) } else { (None, Some(&n)) };
+        assert_eq!((only.get(var), except.get(var)), expected);
+    }
+    assert_eq!(only.len() + except.len(), 200);
+}
