@@ -74,7 +74,7 @@ impl Context {
     /// If it is not bound, masked, or bound with a reach that no context carries.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
         let seen = || self.0.as_ref().map_or(Seen::Absent, |link| link.see(var.key()));
-        self.get(var).ok_or_else(|| var.missing(seen()))
+        self.get(var).ok_or_else(|| var.no_binding(seen()))
     }
 
     /// Keeps the value bound to a variable in this context, and nothing else of it; see [`Var::keep`].

@@ -74,7 +74,7 @@ impl Stack {
     /// # Errors
     /// If it is not bound, masked, or does not reach here.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
-        self.own.get(var.key()).map_err(|seen| var.missing(seen))
+        self.own.get(var.key()).map_err(|seen| var.no_binding(seen))
     }
 
     /// Whether a variable is bound on this stack.

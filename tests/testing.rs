@@ -32,7 +32,7 @@ fn a_bare_spawn_is_noticed_even_if_the_piece_hides_it() {
     });
     let bound = format!("last bound at {}:{line}:", file!());
     assert!(said.starts_with("1 of 2 did not see it") && said.contains(&bound), "{said}");
-    assert!(said.ends_with("it was spawned bare"), "{said}");
+    assert!(said.ends_with("(a bare spawn hands nothing over)"), "{said}");
 }
 
 #[test]
