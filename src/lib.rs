@@ -186,11 +186,13 @@ mod kept;
 mod misuse;
 mod patch;
 mod require;
+mod shorthand;
 mod stack;
 mod sync;
 pub mod testing;
 pub mod thread;
 mod var;
+mod wrap;
 
 pub use cell::ContextCell;
 pub use checkpoint::{Checkpoint, Prepared, Scope};

@@ -184,26 +184,6 @@ impl Drop for Stack {
     }
 }
 
-/// Closures that are made here and called elsewhere.
-impl Context {
-    /// A closure that calls `f` inside this context, once, on a stack of its own: wherever it is called, it finds
-    /// nothing there and changes nothing. No allocation. See also [`wrap_mut`](Self::wrap_mut) and
-    /// [`wrap_fn`](Self::wrap_fn).
-    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-        move || Stack::on(self).run(f)
-    }
-
-    /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new stack.
-    pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
-        move || Stack::on(self.clone()).run(&mut f)
-    }
-
-    /// As [`wrap_mut`](Self::wrap_mut), from several threads at once if need be.
-    pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
-        move || Stack::on(self.clone()).run(&f)
-    }
-}
-
 impl Default for Stack {
     fn default() -> Self {
         Self::new()

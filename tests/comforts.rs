@@ -1,7 +1,7 @@
-//! What is kept apart from its context, or taken over.
+//! What is said in fewer words, kept apart from its context, taken over, or called with arguments.
 
-use stackholm::{AnyVar, Checkpoint, Context, Kept, Reason, Scope, Source, Var};
-use std::sync::Arc;
+use stackholm::{AnyVar, Checkpoint, Context, Envelope, Kept, Reason, Scope, Source, Var, WeakContext};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// The line of the caller.
@@ -144,7 +144,7 @@ fn whatever_a_job_bound_is_taken_over_and_left_with_the_checkpoint() {
             // What was taken over may be changed again, and is carried.
             let carried = stackholm::thread::spawn(|| (A.is_bound(), B.get())).join().unwrap();
             assert_eq!(carried, (true, 20));
-            B.set(21).unwrap();
+            B.update(|b| b.unwrap() + 1).unwrap();
             assert_eq!(B.get(), 21);
         });
         assert_eq!((A.try_get().ok(), B.get(), C.get(), SAME.get()), (None, 2, 3, 4));
@@ -256,4 +256,124 @@ fn a_large_context_is_rebuilt_with_all_its_bindings() {
         assert_eq!((only.get(var), except.get(var)), expected);
     }
     assert_eq!(only.len() + except.len(), 200);
+}
+
+// Fewer words.
+
+#[test]
+fn another_value_is_given_only_where_there_is_none() {
+    static N: Var<u32> = Var::new("n");
+    static D: Var<u32> = Var::with_default("d", || 5);
+    assert_eq!((N.get_or(1), N.get_or_default(), N.map_or(2, |n| n + 1)), (1, 0, 2));
+    assert_eq!((D.get_or(1), D.get_or_default(), D.map_or(2, |d| d + 1)), (5, 5, 6));
+    N.sync_scope(7, || assert_eq!((N.get_or(1), N.get_or_default(), N.map_or(2, |n| n + 1)), (7, 7, 8)));
+}
+
+#[test]
+fn an_update_sets_in_the_open_checkpoint_what_is_made_of_the_value_here() {
+    static N: Var<u32> = Var::new("n");
+    let called = || panic!("is not called where nothing can be set");
+    assert!(N.update(|_| called()).is_err());
+    assert!(N.sync_scope(1, || N.update(|_| called())).is_err());
+    Checkpoint::run(|| {
+        let bound = line() + 1;
+        N.update(|n| n.copied().unwrap_or(10)).unwrap();
+        assert!(matches!(N.source(), Source::Bound(at) if at.line() == bound));
+        Checkpoint::run(|| {
+            N.update(|n| n.unwrap() + 1).unwrap();
+            assert_eq!(N.get(), 11);
+        });
+        assert_eq!(N.get(), 10);
+        N.update(|n| N.set(1).map_or(0, |()| n.unwrap() + N.get())).unwrap();
+        assert_eq!(N.get(), 11, "the function may set too");
+    });
+    assert!(!N.is_bound());
+}
+
+#[test]
+fn a_weak_context_is_by_default_that_of_nothing() {
+    assert!(WeakContext::default().upgrade().unwrap().is_empty());
+}
+
+// Envelopes and closures.
+
+#[test]
+fn an_envelope_is_mapped_in_the_context_of_its_sender_and_carries_on() {
+    static N: Var<u32> = Var::new("n");
+    let envelope = N.sync_scope(1, || Envelope::new(10));
+    let mapped = N.sync_scope(2, || {
+        envelope.map(|n| {
+            let seen = n + N.get();
+            N.set(9).unwrap();
+            seen
+        })
+    });
+    assert_eq!(mapped.get_ref(), &11);
+    assert_eq!(mapped.map(|n| n + N.get()).open(|n| n + N.get()), 13, "what was set is not sent");
+    assert_eq!(Envelope::new("x").into_inner(), "x");
+    assert_eq!(N.sync_scope(3, || Envelope::new(|| N.get())).call(), 3);
+}
+
+#[test]
+fn what_is_inside_is_dropped_in_the_context_of_the_sender_if_the_map_panics() {
+    static N: Var<u32> = Var::new("n");
+    static SEEN: Mutex<Vec<Option<u32>>> = Mutex::new(Vec::new());
+    struct Looks;
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            SEEN.lock().unwrap().push(N.try_get().ok());
+        }
+    }
+    let envelope = N.sync_scope(1, || Envelope::new(Looks));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| envelope.map(|_looks| panic!("bang"))));
+    assert!(panic.is_err());
+    assert_eq!(*SEEN.lock().unwrap(), [Some(1)]);
+    assert!(!N.is_bound());
+}
+
+#[test]
+fn closures_with_an_argument_run_in_their_context_on_a_stack_of_their_own() {
+    static N: Var<u32> = Var::new("n");
+    let context = || Context::empty().with(&N, 10);
+    let once = context().wrap_with(|owned: String| (owned, N.get()));
+    let mut calls = 0;
+    let mut again = context().wrap_mut_with(|(a, b): (u32, u32)| {
+        N.update(|n| n.unwrap() + 1).unwrap();
+        calls += 1;
+        a + b + N.get()
+    });
+    let from_threads = context().wrap_fn_with(|x: u32| x + N.get());
+    N.sync_scope(1, || {
+        assert_eq!((again((1, 2)), again((3, 4))), (14, 18), "each call begins anew");
+        assert_eq!(once("x".into()), ("x".into(), 10));
+        assert_eq!(N.get(), 1);
+    });
+    drop(again);
+    assert_eq!(calls, 2);
+    thread::scope(|scope| {
+        for x in 0..4u32 {
+            let from_threads = &from_threads;
+            scope.spawn(move || assert_eq!(N.sync_scope(2, || from_threads(x)), x + 10));
+        }
+    });
+}
+
+#[tokio::test]
+async fn an_async_closure_goes_on_in_its_context() {
+    static N: Var<u32> = Var::new("n");
+    async fn read(x: u32) -> u32 {
+        tokio::task::yield_now().await;
+        x + N.get()
+    }
+    let context = Context::empty().with(&N, 10);
+    let closure = context.clone().wrap_async(async |x: u32| {
+        tokio::task::yield_now().await;
+        N.set(N.get() + 1).unwrap();
+        read(x).await
+    });
+    let function = context.wrap_async(read);
+    let early = N.sync_scope(1, || closure(1));
+    assert_eq!((early.await, closure(2).await), (12, 13));
+    let spawned = tokio::spawn(function(3));
+    assert_eq!(spawned.await.unwrap(), 13, "the future is Send");
 }
