@@ -1,5 +1,6 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
+use crate::captures;
 use crate::chain::{Entry, Link, Seen, WeakLink, current};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
@@ -31,8 +32,17 @@ pub struct Context(Option<Link>);
 impl Context {
     /// What is visible here: one pointer, no allocation.
     #[inline]
+    #[track_caller]
     pub fn current() -> Context {
-        Context(current::capture())
+        Self::captured(current::capture())
+    }
+
+    /// What was captured for the caller; a test that looks out for what is left is told where.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn captured(link: Option<Link>) -> Context {
+        captures::note(link.as_ref(), Location::caller());
+        Context(link)
     }
 
     /// Nothing at all.
@@ -53,13 +63,13 @@ impl Context {
     /// A variable of short reach is not carried: the value is kept out of sight until the new context ends.
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
-        Context(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
+        Self::captured(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
     }
 
     /// This context with a mask: in the new one the variable reads as if never bound.
     #[track_caller]
     pub fn without<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Context {
-        Context(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
+        Self::captured(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
     }
 
     /// The value bound to a variable in this context. Process-wide values and defaults are not part of it.

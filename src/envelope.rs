@@ -36,6 +36,7 @@ pub struct Envelope<T> {
 
 impl<T> Envelope<T> {
     /// Seals `content` with what is visible here.
+    #[track_caller]
     pub fn new(content: T) -> Self {
         Self::with_context(content, Context::current())
     }

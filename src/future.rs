@@ -36,6 +36,7 @@ pub trait ContextExt: Sized {
     }
 
     /// Runs in what is visible here and now, not where it is first polled.
+    #[track_caller]
     fn in_current_context(self) -> InContext<Self> {
         InContext::new(Stack::inherit(), self)
     }

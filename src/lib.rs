@@ -170,6 +170,8 @@
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
+mod asked;
+mod captures;
 mod cell;
 mod chain;
 mod checkpoint;
@@ -192,6 +194,7 @@ mod sync;
 pub mod testing;
 pub mod thread;
 mod var;
+mod watch;
 mod wrap;
 
 pub use cell::ContextCell;

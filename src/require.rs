@@ -3,7 +3,7 @@
 
 use crate::chain::{Seen, current};
 use crate::error::{Missing, Reason};
-use crate::var::{Asked, Var};
+use crate::var::Var;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value that is bound here. A process-wide value and a default do not count.
@@ -50,18 +50,11 @@ impl<T: Send + Sync + 'static> Var<T> {
         read.map_err(|(_, seen)| self.lost(seen))
     }
 
-    /// Notes what a reader gets, for the test that watches.
+    /// Notes what a reader gets, for the tests that watch.
     #[cold]
     pub(crate) fn note_asked(&self) {
-        let lost = match current::see(self.key()) {
-            Seen::Bound(_) => None,
-            seen => Some(self.lost(seen).reason()),
-        };
-        self.watch().change(|asked| Asked {
-            found: asked.found + usize::from(lost.is_none()),
-            lost: asked.lost + usize::from(lost.is_some()),
-            first: asked.first.or(lost),
-        });
+        let seen = current::see(self.key());
+        self.note(if let Seen::Bound(_) = seen { None } else { Some(self.lost(seen)) });
     }
 
     #[cold]

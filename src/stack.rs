@@ -48,6 +48,7 @@ impl Stack {
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
+    #[track_caller]
     pub fn inherit() -> Self {
         Self::on(Context::current())
     }
@@ -83,8 +84,9 @@ impl Stack {
     }
 
     /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the last one.
+    #[track_caller]
     pub fn capture(&mut self) -> Context {
-        Context::from_link(self.own.work(|spine, _| spine.capture()))
+        Context::captured(self.own.work(|spine, _| spine.capture()))
     }
 
     /// As [`Var::set`], on this stack.

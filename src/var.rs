@@ -2,6 +2,7 @@
 //!
 //! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
 
+use crate::asked::Asked;
 use crate::chain::{Closed, Key, Name, Own, Reach, Seen, Spine};
 use crate::chain::{Unread, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
@@ -34,15 +35,6 @@ pub struct Var<T: 'static> {
     default: Option<fn() -> T>,
     made: OnceLock<T>,
     watch: Notes<Asked>,
-}
-
-/// What the readers of a variable got, while a test watches.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Asked {
-    pub(crate) found: usize,
-    pub(crate) lost: usize,
-    /// Why the first of those that were lost was.
-    pub(crate) first: Option<Reason>,
 }
 
 /// Where the value comes from that a variable has here.

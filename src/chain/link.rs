@@ -189,6 +189,21 @@ impl Link {
         unsafe { diff::same(root(a), root(b)) }
     }
 
+    /// Whether `outer` is kept by this link, being further out on the same chain.
+    pub(crate) fn keeps(&self, outer: &Link) -> bool {
+        let mut frame = self.as_raw();
+        // SAFETY: L1 keeps the frame and its parents, down to one that is cut (I4).
+        unsafe {
+            while !frame.is_null() && !(*frame).is(CUT) {
+                frame = (*frame).parent;
+                if frame == outer.as_raw() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     pub(crate) fn downgrade(&self) -> WeakLink {
         if kept(Site::DowngradeTakes) {
             take(&self.frame().weak);

@@ -40,6 +40,7 @@ use ::rayon::{BroadcastContext, FnContext};
 /// let seen = USER.sync_scope("ada", || stackholm::rayon::join(|| USER.get(), || USER.get().len()));
 /// assert_eq!(seen, ("ada", 3));
 /// ```
+#[track_caller]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -62,6 +63,7 @@ where
 }
 
 /// As [`rayon::join_context`](::rayon::join_context), both in the context of the caller.
+#[track_caller]
 pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce(FnContext) -> RA + Send,
@@ -82,6 +84,7 @@ where
 /// USER.sync_scope("ada", || stackholm::rayon::spawn(move || send.send(USER.get()).unwrap()));
 /// assert_eq!(seen.recv().unwrap(), "ada");
 /// ```
+#[track_caller]
 pub fn spawn<F: FnOnce() + Send + 'static>(job: F) {
     ::rayon::spawn(Envelope::new(job).into_job());
 }
@@ -92,6 +95,7 @@ pub fn spawn_detached<F: FnOnce() + Send + 'static>(job: F) {
 }
 
 /// As [`rayon::spawn_fifo`](::rayon::spawn_fifo), in the context of the caller.
+#[track_caller]
 pub fn spawn_fifo<F: FnOnce() + Send + 'static>(job: F) {
     ::rayon::spawn_fifo(Envelope::new(job).into_job());
 }
@@ -102,6 +106,7 @@ pub fn spawn_fifo_detached<F: FnOnce() + Send + 'static>(job: F) {
 }
 
 /// As [`rayon::broadcast`](::rayon::broadcast): once on each thread, in the context of the caller.
+#[track_caller]
 pub fn broadcast<F, R>(job: F) -> Vec<R>
 where
     F: Fn(BroadcastContext<'_>) -> R + Sync,
@@ -120,6 +125,7 @@ where
 }
 
 /// As [`rayon::spawn_broadcast`](::rayon::spawn_broadcast), in the context of the caller.
+#[track_caller]
 pub fn spawn_broadcast<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(job: F) {
     ::rayon::spawn_broadcast(on_each(Context::current(), job));
 }

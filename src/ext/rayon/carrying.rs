@@ -21,6 +21,7 @@ use ::rayon::iter::{IndexedParallelIterator, ParallelIterator};
 /// ```
 pub trait ParallelIteratorExt: ParallelIterator {
     /// Each piece runs in what is visible here and now.
+    #[track_caller]
     fn carrying(self) -> Carrying<Self> {
         self.carrying_context(Context::current())
     }

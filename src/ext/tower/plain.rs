@@ -59,6 +59,7 @@ impl<F, B> PlainLayer<F, B> {
     }
 
     /// The same layer on what is visible here and now.
+    #[track_caller]
     pub fn on_current(self) -> PlainLayer<F> {
         self.on(Context::current())
     }
