@@ -42,20 +42,20 @@ pub const COUNTS: bool = cfg!(debug_assertions);
 
 /// What a piece gives when it has run: anything but a future, which has done nothing yet.
 ///
-/// Of a future there are two answers to what `Whether` is, and so the compiler refuses it.
-pub trait HasRun<Whether> {}
+/// Of a future there are two answers, and so the compiler cannot infer which one is meant, and refuses it.
+pub trait HasRun<Answer> {}
 
-/// Said of all that a closure may give.
+/// The answer for whatever a closure may give.
 #[derive(Debug)]
 pub enum Yes {}
 
-/// Said of futures too: what watches a closure would be gone before the future is polled.
+/// The answer for a future as well: what watches a closure is gone before that is polled.
 #[derive(Debug)]
-pub enum NoItIsAFutureUseTheFormForFutures {}
+pub enum No {}
 
 impl<R> HasRun<Yes> for R {}
 
-impl<F: Future> HasRun<NoItIsAFutureUseTheFormForFutures> for F {}
+impl<F: Future> HasRun<No> for F {}
 
 /// Runs a piece of the program; fails unless the variable was asked for, and was bound each time.
 ///
@@ -73,7 +73,10 @@ impl<F: Future> HasRun<NoItIsAFutureUseTheFormForFutures> for F {}
 /// If the variable was not bound where it was asked for, or was never asked for. In builds without debug assertions
 /// nobody counts, and it always panics: see [`COUNTS`].
 #[track_caller]
-pub fn assert_seen<T: Send + Sync + 'static, R: HasRun<W>, W>(var: &Var<T>, piece: impl FnOnce() -> R) -> R {
+pub fn assert_seen<T: Send + Sync + 'static, R, AFutureNeedsTheAsyncForm>(var: &Var<T>, piece: impl FnOnce() -> R) -> R
+where
+    R: HasRun<AFutureNeedsTheAsyncForm>,
+{
     let watching = begin(var);
     let result = Checkpoint::prepare().set(&WATCH, watching.watch()).run(piece);
     check_seen(&watching, "");
@@ -134,7 +137,7 @@ fn check_seen<T: Send + Sync + 'static>(watching: &Watching<'_, T>, asserted: &s
 ///
 /// # Examples
 /// A piece that awaits is refused here:
-/// ```compile_fail,E0283
+/// ```compile_fail,E0282
 /// stackholm::testing::assert_nothing_left(async || ());
 /// ```
 /// and has a form of its own:
@@ -145,7 +148,10 @@ fn check_seen<T: Send + Sync + 'static>(watching: &Watching<'_, T>, asserted: &s
 /// # }
 /// ```
 #[track_caller]
-pub fn assert_nothing_left<R: HasRun<W>, W>(piece: impl FnOnce() -> R) -> R {
+pub fn assert_nothing_left<R, AFutureNeedsTheAsyncForm>(piece: impl FnOnce() -> R) -> R
+where
+    R: HasRun<AFutureNeedsTheAsyncForm>,
+{
     let (witness, before) = (Witness::new(), here());
     let result = Scope::new().set(&WITNESS, Arc::clone(&witness.0)).run(|| {
         let inside = here();
