@@ -20,7 +20,8 @@ use crate::kept::Kept;
 use crate::var::Var;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
+#[doc(hidden)]
+pub use http::StatusCode;
 use http::request::Parts;
 use std::convert::Infallible;
 use std::fmt;
@@ -29,7 +30,7 @@ use std::ops::Deref;
 /// Says which variable a type stands for in the arguments of a handler.
 ///
 /// Usually the type is that of the value. For two variables of one type, or for a type of another crate, a type
-/// without fields may stand for each.
+/// without fields may stand for each. [`ambient`] says the same in one line for each variable.
 ///
 /// # Examples
 /// ```
@@ -58,6 +59,66 @@ pub trait Ambient {
 
     /// The variable.
     fn var() -> &'static Var<Self::Value>;
+}
+
+/// Says for several variables which type stands for each: [`Ambient`] without an `impl` for every one.
+///
+/// A type that is there stands for the variable of its values; `struct` makes one, for a variable of any type. The status
+/// may be left away.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Var, axum::{FromContext, ambient}};
+///
+/// pub struct User {
+///     name: String,
+/// }
+///
+/// static USER: Var<User> = Var::new("user");
+/// static LOCALE: Var<String> = Var::with_default("locale", || "en".into());
+/// static TENANT: Var<String> = Var::new("tenant");
+///
+/// ambient! {
+///     User = USER, UNAUTHORIZED;
+///     struct Locale(String) = LOCALE;
+///     /// The tenant of the request.
+///     pub struct Tenant(String) = TENANT, BAD_REQUEST;
+/// }
+///
+/// async fn hello(user: FromContext<User>, locale: FromContext<Locale>, tenant: FromContext<Tenant>) -> String {
+///     format!("{} {} of {}", *locale, user.name, *tenant)
+/// }
+/// ```
+#[doc(inline)]
+pub use crate::__ambient as ambient;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ambient {
+    () => {};
+    ($(#[$meta:meta])* $vis:vis struct $name:ident($value:ty) = $var:path $(, $status:ident)?; $($rest:tt)*) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        $vis struct $name;
+        impl $crate::axum::Ambient for $name {
+            type Value = $value;
+            $(const STATUS: $crate::axum::StatusCode = $crate::axum::StatusCode::$status;)?
+            fn var() -> &'static $crate::Var<$value> {
+                &$var
+            }
+        }
+        $crate::__ambient! { $($rest)* }
+    };
+    ($name:ty = $var:path $(, $status:ident)?; $($rest:tt)*) => {
+        impl $crate::axum::Ambient for $name {
+            type Value = $name;
+            $(const STATUS: $crate::axum::StatusCode = $crate::axum::StatusCode::$status;)?
+            fn var() -> &'static $crate::Var<$name> {
+                &$var
+            }
+        }
+        $crate::__ambient! { $($rest)* }
+    };
 }
 
 /// The value that a variable has where the handler is called: the nearest binding, else the process-wide value, else

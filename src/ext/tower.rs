@@ -3,6 +3,7 @@
 //! | a service of | layer | the response |
 //! |---|---|---|
 //! | HTTP | [`ContextLayer`] | its body goes on in the context of the request, frame by frame |
+//! | HTTP, where what is bound has to be awaited, or may refuse the request | [`AdmitLayer`] | the same; it may be written too |
 //! | anything else | [`PlainLayer`] | is passed through |
 //!
 //! **What a request sees.** Each request has a stack of its own, which begins with a *base*: nothing, or what was
@@ -26,10 +27,12 @@
 //! The layers allocate nothing. A service that is called again while earlier calls are under way gives each its own
 //! stack, so that requests of one connection, pipelined or multiplexed, never see each other.
 
+mod admit;
 mod base;
 mod http;
 mod plain;
 
+pub use self::admit::{AdmitFuture, AdmitLayer, AdmitService, Answer, AsItIs, By};
 pub use self::base::{Base, Caller};
 pub use self::http::{ContextFuture, ContextLayer, ContextService};
 pub use self::plain::{PlainLayer, PlainService};
