@@ -1,7 +1,10 @@
 //! What is said in fewer words, kept apart from its context, taken over, or called with arguments.
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use stackholm::{AnyVar, Checkpoint, Context, Envelope, Kept, Reason, Scope, Source, Var, WeakContext};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 
 /// The line of the caller.
@@ -376,4 +379,128 @@ async fn an_async_closure_goes_on_in_its_context() {
     assert_eq!((early.await, closure(2).await), (12, 13));
     let spawned = tokio::spawn(function(3));
     assert_eq!(spawned.await.unwrap(), 13, "the future is Send");
+}
+
+// All of it in random programs, beside plain maps.
+
+/// What is bound to each variable; `None`: a mask.
+type Map = BTreeMap<usize, Option<u64>>;
+
+struct Programs<'a> {
+    random: StdRng,
+    vars: &'a [Var<Arc<u64>>],
+    versions: Vec<(Context, Map)>,
+    kept: Vec<(Kept<'a, Arc<u64>>, u64)>,
+    made: Vec<Weak<u64>>,
+}
+
+impl Programs<'_> {
+    fn any(&mut self, below: usize) -> usize {
+        self.random.random_range(0..below)
+    }
+
+    fn value(&mut self) -> (Arc<u64>, u64) {
+        let number = self.made.len() as u64;
+        let value = Arc::new(number);
+        self.made.push(Arc::downgrade(&value));
+        (value, number)
+    }
+
+    /// Some operations in a checkpoint in which `map` is seen; what they change is seen in it, and not outside.
+    fn work(&mut self, mut map: Map, depth: usize) {
+        for _ in 0..self.any(40 >> depth) {
+            let (var, one, other) =
+                (self.any(self.vars.len()), self.any(self.versions.len()), self.any(self.versions.len()));
+            let some: Vec<usize> = (0..self.any(12)).map(|_| self.any(self.vars.len())).collect();
+            let group: Vec<&dyn AnyVar> = some.iter().map(|var| &self.vars[*var] as &dyn AnyVar).collect();
+            let named = |map: &Map, are: bool| -> Map {
+                map.iter()
+                    .filter(|(var, bound)| bound.is_some() && some.contains(var) == are)
+                    .map(|(v, b)| (*v, *b))
+                    .collect()
+            };
+            match self.any(11) {
+                0 | 1 => {
+                    let (value, number) = self.value();
+                    self.vars[var].set(value).unwrap();
+                    map.insert(var, Some(number));
+                }
+                2 => {
+                    self.vars[var].unset().unwrap();
+                    map.insert(var, None);
+                }
+                3 | 4 => {
+                    let (before, after) = (&self.versions[one], &self.versions[other]);
+                    after.0.apply_since(&before.0).unwrap();
+                    for var in 0..self.vars.len() {
+                        let at = |map: &Map| map.get(&var).copied().flatten();
+                        if at(&before.1) != at(&after.1) {
+                            map.insert(var, at(&after.1));
+                        }
+                    }
+                }
+                5 => self.versions.push((Context::current(), map.clone())),
+                6 => {
+                    let (value, number) = self.value();
+                    let mut version = self.versions[one].clone();
+                    version.0 = version.0.with(&self.vars[var], value);
+                    version.1.insert(var, Some(number));
+                    self.versions.push(version);
+                }
+                7 => {
+                    let (context, map) = &self.versions[one];
+                    let only = (context.only(&group), named(map, true));
+                    let except = (context.except(&group), named(map, false));
+                    self.versions.extend([only, except]);
+                }
+                8 => {
+                    let kept = self.vars[var].keep().ok().zip(map.get(&var).copied().flatten());
+                    assert_eq!(kept.is_some(), self.vars[var].is_bound());
+                    self.kept.extend(kept);
+                }
+                9 if depth < 4 => {
+                    let inner = map.clone();
+                    Checkpoint::run(|| self.work(inner, depth + 1));
+                }
+                9 => drop(self.versions[one].0.keep(&self.vars[var])),
+                _ => {
+                    let (context, inner) = self.versions[one].clone();
+                    if depth < 4 {
+                        context.run(|| self.work(inner, depth + 1));
+                    }
+                    if self.versions.len() > 8 {
+                        let gone = self.any(self.versions.len());
+                        self.versions.swap_remove(gone);
+                    }
+                    let half = self.kept.len() / 2;
+                    self.kept.truncate(half);
+                }
+            }
+            for (n, var) in self.vars.iter().enumerate() {
+                assert_eq!(var.try_with(|value| **value).ok(), map.get(&n).copied().flatten(), "variable {n}");
+            }
+        }
+        for (context, map) in &self.versions {
+            for (n, var) in self.vars.iter().enumerate() {
+                assert_eq!(context.get(var).map(|value| **value), map.get(&n).copied().flatten(), "variable {n}");
+            }
+        }
+        assert!(self.kept.iter().all(|(kept, number)| ***kept == *number));
+    }
+}
+
+#[test]
+fn random_programs_of_all_this_do_what_plain_maps_do_and_leave_nothing() {
+    for seed in 0..24 {
+        let random = StdRng::seed_from_u64(seed);
+        let vars: Vec<_> = (0..[3, 40, 150][seed as usize % 3]).map(|n| Var::named(n.to_string())).collect();
+        let versions = vec![(Context::empty(), Map::new())];
+        let mut programs = Programs { random, vars: &vars, versions, kept: Vec::new(), made: Vec::new() };
+        for _ in 0..4 {
+            Checkpoint::run(|| programs.work(Map::new(), 0));
+        }
+        let Programs { versions, kept, made, .. } = programs;
+        drop((versions, kept));
+        assert!(made.iter().all(|weak| weak.upgrade().is_none()), "seed {seed}");
+    }
 }

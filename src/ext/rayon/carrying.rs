@@ -44,6 +44,7 @@ impl<I: ParallelIterator> ParallelIteratorExt for I {}
 ///
 /// # Examples
 /// ```
+/// use rayon::iter::ParallelIterator;
 /// use stackholm::rayon::par_iter;
 ///
 /// static FACTOR: stackholm::Var<u32> = stackholm::Var::new("factor");
