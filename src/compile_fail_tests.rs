@@ -10,6 +10,7 @@
 /// std::thread::spawn(move || drop(guard));
 /// ```
 /// Says: `*mut ()` cannot be sent between threads safely
+/// Says: within the type `stackholm::entered::GuardsStayOnTheirThread`
 ///
 /// ```
 /// static X: stackholm::Var<u32> = stackholm::Var::new("x");
@@ -43,6 +44,7 @@ pub struct GuardIsNotSync;
 /// });
 /// ```
 /// Says: future cannot be sent between threads safely
+/// Says: which is not `Send`
 ///
 /// ```
 /// static X: stackholm::Var<u32> = stackholm::Var::new("x");
@@ -56,7 +58,7 @@ pub struct GuardOverAnAwait;
 /// A guard cannot be built.
 ///
 /// ```compile_fail,E0451
-/// let guard = stackholm::Entered { serial: 1, stays: std::marker::PhantomData };
+/// let guard = stackholm::Entered { serial: unreachable!(), stays: unreachable!() };
 /// ```
 /// Says: of struct `Entered` are private
 ///
@@ -329,3 +331,62 @@ pub struct PreparedBorrowsItsVariables;
 /// static X: stackholm::Var<Opaque> = stackholm::Var::new("x").shown();
 /// ```
 pub struct ShownNeedsDebug;
+
+/// A test that watches a closure refuses one that gives a future: nothing of it would have run.
+///
+/// ```compile_fail,E0282
+/// static X: stackholm::Var<u32> = stackholm::Var::new("x");
+/// let test = stackholm::testing::assert_nothing_left(async || X.scope(1, async {}).await);
+/// ```
+/// Says: type parameter `AFutureNeedsTheAsyncForm`
+///
+/// ```
+/// static X: stackholm::Var<u32> = stackholm::Var::new("x");
+/// let test = stackholm::testing::assert_nothing_left_async(async || X.scope(1, async {}).await);
+/// ```
+pub struct NothingLeftOfAFuture;
+
+/// So does the one that watches a variable.
+///
+/// ```compile_fail,E0282
+/// static X: stackholm::Var<u32> = stackholm::Var::new("x");
+/// let test = stackholm::testing::assert_seen(&X, || Box::pin(async { X.get() }));
+/// ```
+/// Says: type parameter `AFutureNeedsTheAsyncForm`
+///
+/// ```
+/// static X: stackholm::Var<u32> = stackholm::Var::new("x");
+/// let test = stackholm::testing::assert_seen_async(&X, || Box::pin(async { X.get() }));
+/// ```
+pub struct SeenByAFuture;
+
+/// A group takes variables and nothing else.
+///
+/// ```compile_fail,E0277
+/// let other = stackholm::Context::current().only(&[&"user"]);
+/// ```
+/// Says: the trait `AnyVar` is not implemented for
+///
+/// ```
+/// static USER: stackholm::Var<&str> = stackholm::Var::new("user");
+/// let other = stackholm::Context::current().only(&[&USER]);
+/// ```
+pub struct GroupsAreOfVariables;
+
+/// A default is not kept beyond a variable that was made at run time.
+///
+/// ```compile_fail,E0597
+/// let kept = {
+///     let x = stackholm::Var::<u32>::named("x");
+///     x.keep()
+/// };
+/// println!("{kept:?}");
+/// ```
+/// Says: `x` does not live long enough
+///
+/// ```
+/// static X: stackholm::Var<u32> = stackholm::Var::new("x");
+/// let kept = X.keep();
+/// println!("{kept:?}");
+/// ```
+pub struct KeptBorrowsItsVariable;

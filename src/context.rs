@@ -1,8 +1,10 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
+use crate::captures;
 use crate::chain::{Entry, Link, Seen, WeakLink, current};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
+use crate::kept::Kept;
 use crate::var::Var;
 use std::fmt;
 use std::panic::Location;
@@ -32,8 +34,17 @@ impl Context {
     /// What is visible here: one pointer, no allocation.
     #[doc(alias("fork", "snapshot"))]
     #[inline]
+    #[track_caller]
     pub fn current() -> Context {
-        Context(current::capture())
+        Self::captured(current::capture())
+    }
+
+    /// What was captured for the caller; a test that looks out for what is left is told where.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn captured(link: Option<Link>) -> Context {
+        captures::note(link.as_ref(), Location::caller());
+        Context(link)
     }
 
     /// Nothing at all.
@@ -60,13 +71,13 @@ impl Context {
     #[doc(alias("with_value"))]
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
-        Context(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
+        Self::captured(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
     }
 
     /// This context with a mask: in the new one the variable reads as if never bound.
     #[track_caller]
     pub fn without<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Context {
-        Context(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
+        Self::captured(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
     }
 
     /// This context, keeping exactly what it shows: no value that a later binding or a mask hides. O(n), one allocation.
@@ -82,13 +93,19 @@ impl Context {
         self.0.as_ref()?.get(var.key())
     }
 
-    /// The value bound to a variable in this context, or why there is none.
+    /// The value bound to a variable in this context, or why there is none. As with [`get`](Self::get), process-wide
+    /// values and defaults are not part of it.
     ///
     /// # Errors
     /// If it is not bound, masked, or bound with a reach that no context carries.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
         let seen = || self.0.as_ref().map_or(Seen::Absent, |link| link.see(var.key()));
-        self.get(var).ok_or_else(|| var.missing(seen()))
+        self.get(var).ok_or_else(|| var.no_binding(seen()))
+    }
+
+    /// Keeps the value bound to a variable in this context, and nothing else of it; see [`Var::keep`].
+    pub fn keep<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Kept<'static, T>> {
+        self.0.as_ref()?.keep(var.key()).map(Kept::bound)
     }
 
     /// The binding of a variable in this context: its name and place.
@@ -193,6 +210,10 @@ impl<'a> IntoIterator for &'a Context {
 pub struct Binding<'a>(Entry<'a>);
 
 impl<'a> Binding<'a> {
+    pub(crate) fn entry(&self) -> Entry<'a> {
+        self.0
+    }
+
     /// The name of the variable.
     pub fn name(&self) -> &'a str {
         self.0.name()
@@ -267,8 +288,8 @@ pub struct Change<'a> {
     pub after: Option<Binding<'a>>,
 }
 
-/// A context that does not keep its values alive.
-#[derive(Clone)]
+/// A context that does not keep its values alive. By default that of the empty context.
+#[derive(Clone, Default)]
 pub struct WeakContext(Option<WeakLink>);
 
 impl WeakContext {

@@ -16,14 +16,18 @@ use std::marker::PhantomData;
 #[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
 pub struct Entered {
     serial: Serial,
-    /// Not `Send`: it belongs to the stack of this thread.
-    stays: PhantomData<*mut ()>,
+    #[expect(dead_code, reason = "it is there for its type")]
+    stays: GuardsStayOnTheirThread,
 }
+
+/// Makes a guard neither `Send` nor `Sync`: it belongs to the stack of its thread. Its name stands in what the compiler
+/// says to a future that holds one over an await.
+struct GuardsStayOnTheirThread(PhantomData<*mut ()>);
 
 impl Entered {
     #[inline]
     pub(crate) fn new(serial: Serial) -> Self {
-        Entered { serial, stays: PhantomData }
+        Entered { serial, stays: GuardsStayOnTheirThread(PhantomData) }
     }
 
     /// Leaves now.

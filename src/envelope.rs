@@ -37,6 +37,7 @@ pub struct Envelope<T> {
 
 impl<T> Envelope<T> {
     /// Seals `content` with what is visible here.
+    #[track_caller]
     pub fn new(content: T) -> Self {
         Self::with_context(content, Context::current())
     }
@@ -78,6 +79,28 @@ impl<T> Envelope<T> {
         InContext::new(stack, future)
     }
 
+    /// An envelope with what `f` makes of what is inside, and with the same context. `f` runs in the context of the
+    /// sender; what it sets is not sent.
+    ///
+    /// # Examples
+    /// ```
+    /// # static USER: stackholm::Var<&str> = stackholm::Var::new("user");
+    /// let sent = USER.sync_scope("ada", || stackholm::Envelope::new(7));
+    /// let told = sent.map(|n| format!("{n} from {}", USER.get()));
+    /// assert_eq!(told.into_inner(), "7 from ada");
+    /// ```
+    pub fn map<U>(mut self, f: impl FnOnce(T) -> U) -> Envelope<U> {
+        let content = self.take();
+        let context = mem::take(&mut self.context);
+        let content = Stack::on(context.clone()).run(|| f(content));
+        Envelope::with_context(content, context)
+    }
+
+    /// What is inside, without its context.
+    pub fn into_inner(self) -> T {
+        self.into_parts().0
+    }
+
     /// What is inside, and the context of the sender.
     pub fn into_parts(mut self) -> (T, Context) {
         (self.take(), mem::take(&mut self.context))
@@ -103,9 +126,26 @@ impl<T> Envelope<T> {
 }
 
 impl<R, F: FnOnce() -> R> Envelope<F> {
+    /// Calls the closure that is inside, in the context of the sender: [`Context::wrap`] with a type that has a name.
+    ///
+    /// # Examples
+    /// ```
+    /// # static USER: stackholm::Var<&str> = stackholm::Var::new("user");
+    /// type Job = Box<dyn FnOnce() -> String + Send>;
+    ///
+    /// struct Queue(Vec<stackholm::Envelope<Job>>);
+    ///
+    /// let mut queue = Queue(Vec::new());
+    /// USER.sync_scope("ada", || queue.0.push(stackholm::Envelope::new(Box::new(|| USER.get().to_uppercase()))));
+    /// assert_eq!(queue.0.pop().unwrap().call(), "ADA");
+    /// ```
+    pub fn call(self) -> R {
+        self.open(|f| f())
+    }
+
     /// The job that opens it and calls what is inside.
     pub(crate) fn into_job(self) -> impl FnOnce() -> R {
-        move || self.open(|f| f())
+        move || self.call()
     }
 }
 

@@ -7,8 +7,8 @@ use std::panic::Location;
 /// A place in the source.
 pub type Place = &'static Location<'static>;
 
-/// A variable has no value here: nothing is bound that reaches here, no process-wide value, no default.
-#[derive(Clone, Debug)]
+/// A variable has no value here, or no binding where only bindings are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     name: Cow<'static, str>,
     reason: Reason,
@@ -18,19 +18,24 @@ pub struct Missing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Nothing is bound here.
+    /// Nothing is bound here, and there is neither a process-wide value nor a default.
     Unbound,
+    /// There is no binding where only bindings are asked for: in a context, on a stack, by
+    /// [`Var::require`](crate::Var::require). There may be a process-wide value or a default.
+    NoBinding,
     /// It was unset at that place.
     Masked(Place),
     /// It was bound at that place, but its reach ends before here.
     NotCarried(Place),
-    /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require) only, as what follows.
+    /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require), and in debug builds by the
+    /// panic of [`Var::get`](crate::Var::get) and [`Var::with`](crate::Var::with); so is what follows.
     NeverBound,
     /// It was last bound at that place, by this thread, but not around what runs here: that checkpoint was left, or
     /// the work was spawned bare and runs on the same thread. In debug builds only, as what follows.
     Ended(Place),
-    /// It was last bound at that place, by another thread, and nothing was handed to what runs here.
-    SpawnedBare(Place),
+    /// It was last bound at that place, by another thread, and nothing was handed to what runs here. If that was spawned
+    /// there, it was spawned bare.
+    NotHanded(Place),
     /// It was last bound at that place, but what runs here was detached, or handed a context without it.
     Detached(Place),
 }
@@ -61,7 +66,8 @@ impl fmt::Display for Missing {
         write!(f, "the variable `{}` ", self.name)?;
         match self.reason {
             Reason::Unbound => f.write_str("is not bound here and has no default"),
-            Reason::Masked(place) => write!(f, "was unset at {place} and has no default"),
+            Reason::NoBinding => f.write_str("is not bound"),
+            Reason::Masked(place) => write!(f, "was unset at {place}"),
             Reason::NotCarried(place) => {
                 write!(f, "was bound at {place}, but its reach does not carry it here")
             }
@@ -69,9 +75,11 @@ impl fmt::Display for Missing {
             Reason::Ended(place) => {
                 write!(f, "was last bound at {place}, on this thread, but not around what runs here")
             }
-            Reason::SpawnedBare(place) => {
-                write!(f, "was last bound at {place}, but nothing was handed to the work here: it was spawned bare")
-            }
+            Reason::NotHanded(place) => write!(
+                f,
+                "was last bound at {place}, on another thread, and nothing was handed to what runs here \
+                 (a bare spawn hands nothing over)"
+            ),
             Reason::Detached(place) => {
                 write!(
                     f,
@@ -85,7 +93,7 @@ impl fmt::Display for Missing {
 impl std::error::Error for Missing {}
 
 /// The innermost checkpoint cannot be changed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOpen {
     name: Cow<'static, str>,
     sealed: Option<Place>,
@@ -120,6 +128,7 @@ impl fmt::Display for NotOpen {
 impl std::error::Error for NotOpen {}
 
 /// A value could not be set; the error gives it back.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SetError<T> {
     value: T,
     error: NotOpen,

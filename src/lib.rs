@@ -107,12 +107,25 @@
 //!
 //! ## What if I forget to hand over?
 //!
-//! The task or thread starts empty: [`Var::get`] panics at your line, [`Var::try_get`] says that the variable is not bound.
-//! A wrong value is never seen, with one exception. A future that is *not* wrapped and is polled inside a scope on the
-//! same thread sees the stack of that thread: nothing can tell it from a callee. `.detached()` prevents it.
+//! The task or thread starts empty: [`Var::get`] panics at your line, and in debug builds says where the variable was last
+//! bound; [`Var::try_get`] gives an error. A wrong value is never seen, with three exceptions:
 //!
-//! Clippy can refuse the bare spawns and the guards over awaits. In `clippy.toml` (the repository's `docs/clippy.toml`
-//! is the whole list, to be copied):
+//! - **A variable with a default or a process-wide value.** Each lost hand-over reads as that, without a word. What must
+//!   not be substituted, as the tenant that a query is restricted to, is read by [`Var::require`], which takes bindings
+//!   only.
+//! - **A future that is not wrapped** and is polled inside a scope on the same thread sees the stack of that thread:
+//!   nothing can tell it from a callee. `.detached()` prevents it.
+//! - **A bare job of rayon** (its own `join`, `scope`, `spawn` or parallel iterators) on a pool that runs jobs which carry: a
+//!   worker that waits runs it on top of another request's job, and it sees that one's values. The module `rayon` of the
+//!   feature has each of them carrying and detached.
+//!
+//! And one that the compiler cannot tell from a hand-over: a future that a *closure* gives is polled when the scope around
+//! the closure has been left. `VAR.sync_scope(value, async || …).await` binds nothing for the future;
+//! `VAR.scope(value, async { … }).await` does. The same goes for [`Context::run`], [`Checkpoint::run`] and [`Scope::run`].
+//!
+//! In tests, [`testing::assert_seen`] notices each reading that found no binding, and [`testing::assert_nothing_left`]
+//! each context that is kept. Clippy can refuse the bare spawns, jobs and parallel iterators, and the guards over
+//! awaits. In `clippy.toml` (the repository's `docs/clippy.toml` is the whole list, to be copied):
 //!
 //! ```toml
 //! await-holding-invalid-types = [
@@ -121,14 +134,17 @@
 //! disallowed-methods = [
 //!     { path = "tokio::spawn", reason = "stackholm::tokio::spawn carries, spawn_detached does not", allow-invalid = true },
 //!     { path = "tokio::task::spawn_blocking", reason = "stackholm::tokio::spawn_blocking", allow-invalid = true },
-//!     { path = "tokio::task::spawn_local", reason = "stackholm::tokio::spawn_local", allow-invalid = true },
 //!     { path = "std::thread::spawn", reason = "stackholm::thread::spawn carries, spawn_detached does not" },
-//!     { path = "std::thread::Builder::spawn", reason = "stackholm::thread::Builder" },
-//!     { path = "rayon::spawn", reason = "stackholm::rayon::spawn", allow-invalid = true },
+//!     { path = "rayon::join", reason = "stackholm::rayon::join", allow-invalid = true },
+//!     { path = "rayon::iter::IntoParallelRefIterator::par_iter", reason = "stackholm::rayon::par_iter", allow-invalid = true },
 //! ]
 //! ```
 //!
-//! The first lint is on by default; so is `clippy::disallowed_methods`.
+//! Clippy sees the function and not what it is given, so with this list in force `tokio::spawn(future.in_current_context())`
+//! is written `stackholm::tokio::spawn(future)`.
+//!
+//! Both lints are on by default, and so is `clippy::declare_interior_mutable_const`, which names a variable that is a
+//! `const` where a `static` is meant: each use of a `const` is a variable of its own, and it is never bound.
 //!
 //! ## How does it differ from `tokio::task_local!`?
 //!
@@ -198,6 +214,8 @@
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
+mod asked;
+mod captures;
 mod cell;
 mod chain;
 mod checkpoint;
@@ -209,13 +227,19 @@ mod envelope;
 mod error;
 mod ext;
 mod future;
+mod group;
+mod kept;
 mod misuse;
+mod patch;
 mod require;
+mod shorthand;
 mod stack;
 mod sync;
 pub mod testing;
 pub mod thread;
 mod var;
+mod watch;
+mod wrap;
 
 pub use cell::ContextCell;
 pub use checkpoint::{Bind, Checkpoint, Prepared, Scope};
@@ -226,6 +250,8 @@ pub use error::{Missing, NotOpen, Place, Reason, SetError};
 #[allow(unused_imports, unreachable_pub, reason = "without features there is nothing in it")]
 pub use ext::*;
 pub use future::{ContextExt, InContext};
+pub use group::AnyVar;
+pub use kept::Kept;
 pub use misuse::{Misuse, on_misuse};
 pub use var::{Source, Var};
 

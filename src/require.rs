@@ -1,16 +1,20 @@
-//! `Var::require`: a binding that must be there, or an error that says what happened to it.
+//! `Var::require`: a binding that must be there, or an error that says what happened to it. The panic of `Var::get` and
+//! `Var::with` says the same.
 
 use crate::chain::{Seen, current};
 use crate::error::{Missing, Reason};
-use crate::var::{Asked, Var};
+use crate::var::Var;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value that is bound here. A process-wide value and a default do not count.
     ///
     /// The error tells a variable that nobody ever bound from one that was masked, or that does not reach here. In
-    /// debug builds it also says where the variable was last bound in the process, and whether the work here was
-    /// spawned bare, so that nothing was handed to it, or was detached on purpose (see [`Reason`]). That costs each
+    /// debug builds it also says where the variable was last bound in the process, and whether nothing was handed to
+    /// the work here, as by a bare spawn, or it was detached on purpose (see [`Reason`]). That costs each
     /// binding a note; release builds make none.
+    ///
+    /// This is the way to read what must never be substituted: [`get`](Self::get) gives the default or the
+    /// process-wide value where a hand-over was forgotten.
     ///
     /// # Examples
     /// ```
@@ -21,7 +25,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     ///     assert_eq!(TENANT.require().unwrap(), "acme");
     ///     let forgotten = std::thread::spawn(|| TENANT.require()).join().unwrap();
     ///     println!("{}", forgotten.unwrap_err());
-    ///     // the variable `tenant` was last bound at src/main.rs:4:12, but nothing was handed to the work here: …
+    ///     // the variable `tenant` was last bound at src/main.rs:4:12, on another thread, and nothing was handed …
     /// });
     /// ```
     ///
@@ -46,36 +50,46 @@ impl<T: Send + Sync + 'static> Var<T> {
         read.map_err(|(_, seen)| self.lost(seen))
     }
 
-    /// Notes what a reader gets, for the test that watches.
+    /// Notes what a reader gets, for the tests that watch.
     #[cold]
     pub(crate) fn note_asked(&self) {
-        let lost = match current::see(self.key()) {
-            Seen::Bound(_) => None,
-            seen => Some(self.lost(seen).reason()),
-        };
-        self.watch().change(|asked| Asked {
-            found: asked.found + usize::from(lost.is_none()),
-            lost: asked.lost + usize::from(lost.is_some()),
-            first: asked.first.or(lost),
-        });
+        let seen = current::see(self.key());
+        self.note(if let Seen::Bound(_) = seen { None } else { Some(self.lost(seen)) });
     }
 
     #[cold]
     fn lost(&self, seen: Seen) -> Missing {
-        let missing = self.missing(seen);
+        self.explained(self.no_binding(seen))
+    }
+
+    /// The same, with what is known beyond that there is no binding.
+    fn explained(&self, missing: Missing) -> Missing {
         match missing.reason() {
-            Reason::Unbound => missing.because(self.what_happened()),
+            Reason::NoBinding => missing.because(self.what_happened()),
+            Reason::Unbound => match self.what_happened() {
+                Reason::NoBinding => missing,
+                known => missing.because(known),
+            },
             _ => missing,
         }
+    }
+
+    /// The end of `get` and `with` where there is no value.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn give_up(&self, missing: Missing) -> ! {
+        let known = if cfg!(debug_assertions) { self.explained(missing.clone()) } else { missing.clone() };
+        if known == missing { panic!("{missing}") } else { panic!("{known}; it has no default") }
     }
 
     fn what_happened(&self) -> Reason {
         match self.key().last_bound() {
             _ if !self.key().was_used() => Reason::NeverBound,
-            None => Reason::Unbound,
+            None => Reason::NoBinding,
             Some((place, _)) if current::is_received() => Reason::Detached(place),
             Some((place, true)) => Reason::Ended(place),
-            Some((place, false)) => Reason::SpawnedBare(place),
+            Some((place, false)) => Reason::NotHanded(place),
         }
     }
 }

@@ -49,6 +49,7 @@ impl Stack {
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
+    #[track_caller]
     pub fn inherit() -> Self {
         Self::on(Context::current())
     }
@@ -95,7 +96,7 @@ impl Stack {
     /// # Errors
     /// If it is not bound, masked, or does not reach here.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
-        self.own.get(var.key()).map_err(|seen| var.missing(seen))
+        self.own.get(var.key()).map_err(|seen| var.no_binding(seen))
     }
 
     /// Whether a variable is bound on this stack.
@@ -104,8 +105,9 @@ impl Stack {
     }
 
     /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the last one.
+    #[track_caller]
     pub fn capture(&mut self) -> Context {
-        Context::from_link(self.own.work(|spine, _| spine.capture()))
+        Context::captured(self.own.work(|spine, _| spine.capture()))
     }
 
     /// As [`Var::set`], on this stack.
@@ -205,26 +207,6 @@ impl Drop for Stack {
             }
             current::run_on(&mut self.own, || drop(parting));
         }
-    }
-}
-
-/// Closures that are made here and called elsewhere.
-impl Context {
-    /// A closure that calls `f` inside this context, once, on a stack of its own: wherever it is called, it finds
-    /// nothing there and changes nothing. No allocation. See also [`wrap_mut`](Self::wrap_mut) and
-    /// [`wrap_fn`](Self::wrap_fn).
-    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-        move || Stack::on(self).run(f)
-    }
-
-    /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new stack.
-    pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
-        move || Stack::on(self.clone()).run(&mut f)
-    }
-
-    /// As [`wrap_mut`](Self::wrap_mut), from several threads at once if need be.
-    pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
-        move || Stack::on(self.clone()).run(&f)
     }
 }
 

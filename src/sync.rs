@@ -7,8 +7,8 @@
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each execution makes anew.
 //! - The process-wide values stand behind a lock of the standard library, which is taken on trust. One atomic edge
 //!   stands in, with what the lock promises: whoever loads a value sees all that came before its swap.
-//! - [`OnceLock`] and [`Arc`] stay the standard library's: they carry defaults, names and hooks, which no model
-//!   changes while others look.
+//! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names, hooks and the notes of
+//!   tests, which no model changes while others look.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very end.
 //!
 //! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside models the names
@@ -39,7 +39,7 @@ use shuttle as primitives;
 
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
-pub(crate) use last::{LastPlace, Notes};
+pub(crate) use last::{LastPlace, Notes, Tally};
 pub(crate) use ones::{ask_processor, ones};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
@@ -48,9 +48,7 @@ pub(crate) use reached::{Way, reached};
 pub(crate) use real::*;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;
-#[allow(unused_imports, reason = "only integrations under their own cfg need it; no model does")]
-pub(crate) use std::sync::Mutex;
-pub(crate) use std::sync::{Arc, OnceLock};
+pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Whether this is a build for exhaustive models, where small structures show as much as large ones and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
@@ -208,9 +206,21 @@ impl<T: 'static> ArcCell<T> {
 
     pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         let old = self.value.swap(value);
+        self.is_in_use();
+        old
+    }
+
+    /// Puts a value in if what is there is the very same pointer as `expected`; else gives it back.
+    pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, value: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+        let swapped = self.value.swap_if(expected, value);
+        // Also if not: there is a value, and whoever tries again has to see it.
+        self.is_in_use();
+        swapped
+    }
+
+    fn is_in_use(&self) {
         // Relaxed: see `is_used`.
         self.used.store(1, order(Site::CellIsUsed, Ordering::Relaxed));
-        old
     }
 }
 

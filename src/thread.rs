@@ -40,6 +40,7 @@ where
     thread::spawn(detached(f))
 }
 
+#[track_caller]
 fn carrying<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
     Envelope::new(f).into_job()
 }

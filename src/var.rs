@@ -2,7 +2,8 @@
 //!
 //! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
 
-use crate::chain::{Closed, Key, Name, Reach, Seen};
+use crate::asked::Asked;
+use crate::chain::{Closed, Key, Name, Own, Reach, Seen, Spine};
 use crate::chain::{Unread, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sync::{Arc, ArcCell, Notes, OnceLock};
@@ -37,15 +38,6 @@ pub struct Var<T: 'static> {
     watch: Notes<Asked>,
 }
 
-/// What the readers of a variable got, while a test watches.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Asked {
-    pub(crate) found: usize,
-    pub(crate) lost: usize,
-    /// Why the first of those that were lost was.
-    pub(crate) first: Option<Reason>,
-}
-
 /// Where the value comes from that a variable has here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,8 +61,9 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// A variable with a default, made once per process, at the first read that needs it.
     ///
     /// The default is a value, not a binding: it is not listed, and [`is_bound`](Self::is_bound) stays `false`.
-    /// `default` runs with nothing of the library held; if two threads need it at once it may run twice, and one
-    /// of the values is dropped. It must not read the variable itself.
+    /// It is the process's own: `default` runs in the empty context, on a stack of its own, whoever reads first, and so
+    /// keeps nothing of that reader. It runs with nothing of the library held; if two threads need it at once it may
+    /// run twice, and one of the values is dropped. It must not read the variable itself.
     pub const fn with_default(name: &'static str, default: fn() -> T) -> Self {
         Self::keyed(Key::new(Name::Static(name)), Some(default))
     }
@@ -141,10 +134,15 @@ impl<T: Send + Sync + 'static> Var<T> {
         &self.key
     }
 
-    /// A clone of the value.
+    /// A clone of the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// **A lost hand-over reads as the default.** Where the work here was handed no context, a variable that has a
+    /// default or a process-wide value gives that, without a word. What must be a binding, such as the tenant that a
+    /// query is restricted to, is read by [`require`](Self::require).
     ///
     /// # Panics
-    /// If there is none; see [`try_get`](Self::try_get).
+    /// If there is none of the three; see [`try_get`](Self::try_get). In debug builds the message says what became of
+    /// the binding, as that of [`require`](Self::require) does.
     #[track_caller]
     pub fn get(&self) -> T
     where
@@ -152,11 +150,13 @@ impl<T: Send + Sync + 'static> Var<T> {
     {
         match self.try_get() {
             Ok(value) => value,
-            Err(missing) => panic!("{missing}"),
+            Err(missing) => self.give_up(missing),
         }
     }
 
     /// A clone of the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// As to a lost hand-over see [`get`](Self::get).
     ///
     /// # Errors
     /// If there is none of the three.
@@ -167,20 +167,25 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.try_with(T::clone)
     }
 
-    /// Calls `f` with the value.
+    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// As to a lost hand-over see [`get`](Self::get); [`require_with`](Self::require_with) takes no substitute.
     ///
     /// # Panics
-    /// If there is none; see [`try_with`](Self::try_with).
+    /// If there is none of the three; see [`try_with`](Self::try_with). In debug builds the message says what became of
+    /// the binding.
     #[track_caller]
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         match self.try_with(f) {
             Ok(result) => result,
-            Err(missing) => panic!("{missing}"),
+            Err(missing) => self.give_up(missing),
         }
     }
 
     /// Calls `f` with the value: the nearest binding, else the process-wide value, else the default.
+    ///
+    /// As to a lost hand-over see [`get`](Self::get).
     ///
     /// `f` may do anything, entering and leaving included; the reference stays valid even if `f` ends the
     /// binding that it came from, whose value then ends when `f` returns.
@@ -219,7 +224,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         if let Some(value) = self.made.get() {
             return Some(value);
         }
-        let value = make();
+        let value = current::run_on(&mut Own::new(Spine::on(None)), make);
         // Another thread may have been faster; then its value is the default, and ours goes.
         Some(self.made.get_or_init(|| value))
     }
@@ -227,6 +232,15 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[inline(always)]
     pub(crate) fn missing(&self, seen: Seen) -> Missing {
         Missing::new(self.owned_name(), reason(seen))
+    }
+
+    /// Why no binding was found where nothing but bindings is looked for.
+    pub(crate) fn no_binding(&self, seen: Seen) -> Missing {
+        let missing = self.missing(seen);
+        match missing.reason() {
+            Reason::Unbound => missing.because(Reason::NoBinding),
+            _ => missing,
+        }
     }
 
     #[inline(always)]

@@ -16,7 +16,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
 use common::{Count, Counted};
-use stackholm::axum::{Ambient, FromContext, Unbound};
+use stackholm::axum::{FromContext, Unbound};
 use stackholm::tower::ContextLayer;
 use stackholm::{Context, Reason, Var};
 use std::sync::{Mutex, OnceLock};
@@ -26,14 +26,7 @@ use tower::ServiceExt;
 macro_rules! ambient {
     ($name:ident: $value:ty = $var:ident $made:expr $(, $status:ident)?) => {
         static $var: Var<$value> = $made;
-        struct $name;
-        impl Ambient for $name {
-            type Value = $value;
-            $(const STATUS: StatusCode = StatusCode::$status;)?
-            fn var() -> &'static Var<$value> {
-                &$var
-            }
-        }
+        stackholm::axum::ambient! { struct $name($value) = $var $(, $status)?; }
     };
 }
 
@@ -187,4 +180,28 @@ async fn the_example_answers_what_its_page_promises() {
     assert_eq!(ask("/", Some("ada")).await, (200, "[1] hello, ada\n[1] from a task\n".into()));
     assert_eq!(ask("/count", None).await, (200, "[2] chunk 1\n[2] chunk 2\n[2] chunk 3\n".into()));
     assert_eq!(ask("/", None).await, (401, "the variable `user` has no value for this request".into()));
+}
+
+/// The type of the values stands for the variable itself.
+struct Cart(u32);
+
+static CART: Var<Cart> = Var::new("cart");
+
+stackholm::axum::ambient! { Cart = CART, NOT_FOUND; }
+
+#[tokio::test]
+async fn a_type_may_stand_for_the_variable_of_its_values() {
+    let app = || Router::new().route("/", get(async |cart: FromContext<Cart>| cart.0.to_string()));
+    assert_eq!(ask(app(), Context::empty()).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask(app(), Context::empty().with(&CART, Cart(3))).await.1, "3");
+}
+
+#[tokio::test]
+async fn what_a_handler_holds_is_the_value_alone() {
+    static HELD: OnceLock<FromContext<Motd>> = OnceLock::new();
+    let count = Count::default();
+    let request = Context::empty().with(&USER, (count.value(), "ada")).with(&MOTD, "kept".into());
+    let app = Router::new().route("/", get(async |motd: FromContext<Motd>| drop(HELD.set(motd))));
+    assert_eq!(ask(app, request).await.0, StatusCode::OK);
+    assert_eq!((HELD.get().unwrap().as_str(), count.alive()), ("kept", 0));
 }

@@ -41,7 +41,7 @@ the variable `a` cannot be changed: no checkpoint is entered here
 2
 a callee sees that the variable `a` is not bound here and has no default; a callee sees 2
 1
-the variable `a` is not bound here and has no default
+the variable `a` is not bound
 ";
 
     threads "../examples/threads.rs" prints "\

@@ -11,7 +11,7 @@ use stackholm::rayon::{ParallelIteratorExt, ThreadPoolExt, in_place_scope, join,
 use stackholm::{Checkpoint, Context, ContextExt, Var};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 
 static N: Var<u32> = Var::new("n");
 static M: Var<u32> = Var::new("m");
@@ -189,6 +189,37 @@ fn a_job_that_is_stolen_inside_a_piece_sees_its_own_context() {
         });
         assert_eq!(receive.recv(), Ok((2, false)));
         assert!(Context::current().is_empty());
+    });
+}
+
+/// What the page of the module says, and why its functions are there.
+#[test]
+fn a_bare_job_that_is_stolen_inside_another_sees_what_that_one_does_and_one_that_was_made_here_does_not() {
+    pool(1).install(|| {
+        let (send, receive) = mpsc::channel();
+        let look = |send: mpsc::Sender<_>| move || send.send(N.try_get().ok()).unwrap();
+        rayon::spawn(look(send.clone()));
+        stackholm::rayon::spawn_detached(look(send.clone()));
+        N.sync_scope(2, || spawn(look(send.clone())));
+        Context::empty().with(&N, 1).run(|| (0..3).for_each(|_| steal()));
+        let mut seen: Vec<_> = receive.try_iter().collect();
+        seen.sort_unstable();
+        assert_eq!(seen, [None, Some(1), Some(2)], "detached, bare, carrying");
+    });
+}
+
+#[test]
+fn iterators_that_begin_here_carry_or_detach() {
+    pool(2).install(|| {
+        let (mut items, last) = (vec![1_u32; 100], Mutex::new(0));
+        N.sync_scope(2, || {
+            stackholm::rayon::par_iter(&mut items).for_each(|item| *item += N.get());
+            assert_eq!(stackholm::rayon::par_iter(&items).map(|item| item * N.get()).sum::<u32>(), 600);
+            stackholm::rayon::par_bridge(0..100).for_each(|_| *last.lock().unwrap() = N.get());
+            assert_eq!(*last.lock().unwrap(), 2);
+            assert!(stackholm::rayon::par_iter_detached(0..100).all(|_| !N.is_bound()));
+            assert!(stackholm::rayon::par_bridge_detached(0..100).all(|_| !N.is_bound()));
+        });
     });
 }
 

@@ -79,19 +79,19 @@ fn work_that_was_spawned_bare_is_told_from_work_that_was_detached() {
         (bare.join().unwrap(), nested.join().unwrap(), detached.join().unwrap(), sealed, adopted, stack)
     });
     if cfg!(debug_assertions) {
-        assert!(matches!(bare.0, Reason::SpawnedBare(at) if is(at, bound)), "{bare:?}");
+        assert!(matches!(bare.0, Reason::NotHanded(at) if is(at, bound)), "{bare:?}");
         assert!(
-            bare.1.contains(&format!("{}:{bound}:", file!())) && bare.1.ends_with("it was spawned bare"),
+            bare.1.contains(&format!("{}:{bound}:", file!())) && bare.1.ends_with("(a bare spawn hands nothing over)"),
             "{}",
             bare.1
         );
-        assert!(matches!(nested, Reason::SpawnedBare(at) if is(at, bound)), "{nested:?}");
+        assert!(matches!(nested, Reason::NotHanded(at) if is(at, bound)), "{nested:?}");
         for received in [detached, sealed, adopted, stack] {
             assert!(matches!(received, Reason::Detached(at) if is(at, bound)), "{received:?}");
         }
     } else {
         for reason in [bare.0, nested, detached, sealed, adopted, stack] {
-            assert_eq!(reason, Reason::Unbound, "release builds keep no record");
+            assert_eq!(reason, Reason::NoBinding, "release builds keep no record");
         }
     }
 }
@@ -125,7 +125,7 @@ fn the_last_place_is_known_by_whatever_way_it_was_bound() {
     let elsewhere = || thread::spawn(|| lost(&N)).join().unwrap();
     let check = |bound: u32| {
         let reason = elsewhere();
-        assert!(matches!(reason, Reason::SpawnedBare(at) if is(at, bound)), "{reason:?}, not {bound}");
+        assert!(matches!(reason, Reason::NotHanded(at) if is(at, bound)), "{reason:?}, not {bound}");
     };
     drop(N.enter(1));
     check(line() - 1);
@@ -151,4 +151,67 @@ fn nothing_of_a_value_is_in_the_error() {
     let missing =
         SECRET.sync_scope("hunter2".into(), || thread::spawn(|| SECRET.require().unwrap_err()).join().unwrap());
     assert!(!format!("{missing} {missing:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_was_bound_elsewhere_is_not_said_to_have_been_spawned() {
+    // This thread was there before, and nobody spawned it where the variable was bound.
+    static N: Var<u32> = Var::new("n");
+    thread::spawn(|| N.sync_scope(1, || ())).join().unwrap();
+    let said = N.require().unwrap_err().to_string();
+    assert!(!said.contains("it was spawned"), "{said}");
+    if cfg!(debug_assertions) {
+        assert!(said.contains("on another thread, and nothing was handed to what runs here"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_said_to_have_no_default_that_has_one() {
+    static LAID: Var<u32> = Var::with_default("laid", || 1);
+    static GLOBAL: Var<u32> = Var::new("global");
+    GLOBAL.set_global(1);
+    LAID.sync_scope(1, || GLOBAL.sync_scope(1, || ()));
+    for var in [&LAID, &GLOBAL] {
+        let here = Context::empty();
+        let errors = [
+            here.try_get(var).unwrap_err(),
+            here.with(var, 1).without(var).try_get(var).unwrap_err(),
+            Stack::new().try_get(var).unwrap_err(),
+            var.require().unwrap_err(),
+            here.without(var).run(|| var.require().unwrap_err()),
+            here.run(|| var.require().unwrap_err()),
+        ];
+        for error in errors {
+            assert!(!error.to_string().contains("default"), "{error}");
+        }
+        assert_eq!(here.try_get(var).unwrap_err().reason(), Reason::NoBinding);
+    }
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn the_panic_of_get_and_with_says_what_require_knows() {
+    static N: Var<u32> = Var::new("n");
+    let bound = line() + 1;
+    let panic = N.sync_scope(1, || thread::spawn(|| N.get()).join().unwrap_err());
+    let said = panic.downcast_ref::<String>().unwrap();
+    assert!(said.contains(&format!("last bound at {}:{bound}:", file!())), "{said}");
+    assert!(said.ends_with("; it has no default"), "{said}");
+    let panic = thread::spawn(|| N.with(|n| *n)).join().unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), said);
+    assert_eq!(N.try_get().unwrap_err().reason(), Reason::Unbound, "an error that is not shown costs no search");
+}
+
+#[test]
+fn errors_are_compared() {
+    static N: Var<u32> = Var::new("n");
+    static M: Var<u32> = Var::new("m");
+    assert_eq!(N.sync_scope(1, || N.try_get()), Ok(1));
+    assert_eq!(N.try_get(), N.try_get());
+    assert_ne!(N.try_get(), M.try_get());
+    assert_ne!(N.try_get(), N.require());
+    assert_eq!(N.unset(), N.unset());
+    assert_ne!(N.unset(), N.sync_scope(1, || N.unset()));
+    assert_eq!(N.set(1), N.set(1));
+    assert_ne!(N.set(1), N.set(2));
 }

@@ -38,7 +38,9 @@ fn get_and_with_panic_at_the_line_of_the_caller_and_name_the_variable() {
     everywhere(|_| {
         let (got, line) = (panic_of(|| LOST.get()), line!());
         assert_eq!((got.line, got.file.as_str()), (line, file!()));
-        assert_eq!(got.message, "the variable `lost` is not bound here and has no default");
+        let known = "the variable `lost` was never bound; it has no default";
+        let told = "the variable `lost` is not bound here and has no default";
+        assert_eq!(got.message, if cfg!(debug_assertions) { known } else { told });
         let (read, line) = (panic_of(|| LOST.with(|_| ())), line!());
         assert_eq!((read.line, read.file.as_str()), (line, file!()));
     });
@@ -83,6 +85,41 @@ fn a_default_may_read_other_variables_and_may_panic_and_be_tried_again() {
     });
     catch_bang(|| SHY.get());
     assert_eq!(SHY.get(), 21);
+}
+
+#[test]
+fn a_default_is_made_in_surroundings_of_its_own_whoever_reads_first() {
+    static USER: Var<&str> = Var::new("user");
+    static LABEL: Var<String> = Var::with_default("label", || {
+        assert!(USER.set("the maker's own").is_ok(), "its stack is open");
+        USER.unset().unwrap();
+        format!("for {}", USER.try_get().unwrap_or("nobody"))
+    });
+    USER.sync_scope("ada", || {
+        assert_eq!(LABEL.get(), "for nobody");
+        assert_eq!(USER.get(), "ada", "what the maker did to its stack is not seen here");
+    });
+    assert_eq!(LABEL.get(), "for nobody");
+}
+
+#[test]
+fn a_default_that_captures_keeps_nothing_of_the_first_reader() {
+    static HELD: Var<Arc<()>> = Var::new("held");
+    static CAPTURED: Var<Context> = Var::with_default("captured", Context::current);
+    let value = Arc::new(());
+    HELD.sync_scope(Arc::clone(&value), || CAPTURED.with(|context| assert!(context.is_empty())));
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+#[test]
+fn a_default_whose_maker_forgets_a_guard_leaves_the_reader_as_it_was() {
+    static N: Var<u32> = Var::new("n");
+    static HASTY: Var<u32> = Var::with_default("hasty", || {
+        std::mem::forget(N.enter(2));
+        N.get()
+    });
+    N.sync_scope(1, || assert_eq!((HASTY.get(), N.get()), (2, 1)));
+    assert!(!N.is_bound());
 }
 
 #[test]
@@ -138,7 +175,7 @@ fn a_mask_falls_back_to_the_process_wide_value_then_the_default_then_the_error()
             let missing = BARE.try_get().unwrap_err();
             let Reason::Masked(masked_at) = missing.reason() else { panic!("it is masked") };
             assert_eq!((masked_at.file(), masked_at.line()), (place.file(), place.line()));
-            assert_eq!(missing.to_string(), format!("the variable `bare` was unset at {masked_at} and has no default"));
+            assert_eq!(missing.to_string(), format!("the variable `bare` was unset at {masked_at}"));
         });
         assert_eq!((LAYERED.get(), BARE.get()), ("bound", "bound"));
         outer.leave();

@@ -9,7 +9,7 @@ use common::{Count, Counted, Record, Task, Witness, finish, finish_elsewhere, pa
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use stackholm::tower::{Base, ContextLayer, PlainLayer};
+use stackholm::tower::{AdmitLayer, Base, ContextLayer, PlainLayer};
 use stackholm::{Checkpoint, Context, ContextCell, ContextExt, InContext, Reason, Source, Var};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -545,6 +545,43 @@ fn a_base_of_ones_own_is_asked_once_for_each_request() {
     }
 }
 
+#[test]
+fn a_base_of_ones_own_is_asked_once_however_often_the_service_is_asked_whether_it_is_ready() {
+    #[derive(Clone, Default)]
+    struct Numbered(Arc<Mutex<u32>>);
+    impl Base for Numbered {
+        fn context(&self) -> Context {
+            let mut next = self.0.lock().unwrap();
+            *next += 1;
+            Context::empty().with(&N, *next)
+        }
+    }
+    /// Ready when it has been asked three times.
+    #[derive(Clone, Default)]
+    struct Slow(u32);
+    impl Service<()> for Slow {
+        type Response = u32;
+        type Error = Infallible;
+        type Future = Ready<Result<u32, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Infallible>> {
+            assert!(!N.is_bound(), "readiness belongs to no request");
+            self.0 += 1;
+            if self.0.is_multiple_of(3) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn call(&mut self, _: ()) -> Self::Future {
+            ready(Ok(N.get()))
+        }
+    }
+    let mut service = PlainLayer::new(|_: &(), base| base).on(Arc::new(Numbered::default())).layer(Slow::default());
+    let cx = &mut TaskContext::from_waker(Waker::noop());
+    for n in 1..4 {
+        while N.sync_scope(9, || service.poll_ready(cx)).is_pending() {}
+        assert_eq!(finish(service.call(())), Ok(n));
+    }
+}
+
 // Nothing is left.
 
 /// Binds a counted value to each request.
@@ -638,4 +675,122 @@ fn nothing_shows_a_value() {
     let layer = layer().on(Context::empty().with(&SECRET, "hunter2"));
     let shown = format!("{layer:?} {:?}", layer.layer(()));
     assert!(shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
+}
+
+// Requests that are admitted first.
+
+/// Refuses odd numbers, after a pause; binds the number of the others.
+async fn even(
+    request: Request<Nothing>,
+    base: Context,
+) -> Result<(Request<Nothing>, Context), Response<Saying<fn() -> u32>>> {
+    assert_eq!((N.try_get().ok(), M.try_get().ok()), (None, base.get(&M).copied()), "it runs in the base");
+    N.set(number(&request)).unwrap();
+    pause().await;
+    assert_eq!(N.get(), number(&request), "its stack is its own over its awaits");
+    if number(&request) % 2 == 1 {
+        return Err(Response::builder().status(401).body(Saying::<fn() -> u32>::new(1, || N.get())).unwrap());
+    }
+    let n = number(&request);
+    Ok((request, base.with(&N, n * 10)))
+}
+
+#[test]
+fn a_request_is_admitted_or_refused_after_an_await_and_every_answer_is_written_in_its_context() {
+    let called = Arc::new(Mutex::new(Vec::new()));
+    let calls = called.clone();
+    let service = service_fn(move |request: Request<Nothing>| {
+        calls.lock().unwrap().push(both());
+        async move {
+            pause().await;
+            assert_eq!(N.get(), 10 * number(&request));
+            N.set(N.get() + 1).unwrap();
+            Ok::<_, Infallible>(Response::new(Saying::<fn() -> u32>::new(2, || N.get())))
+        }
+    });
+    let layer = AdmitLayer::new(even).on(Context::empty().with(&M, 7)).answer(|response: &mut Response<_>| {
+        response.headers_mut().insert("seen", N.get().into());
+    });
+    let mut service = layer.layer(service);
+    N.sync_scope(99, || {
+        let (odd, even) = (service.call(request(3)), service.call(request(4)));
+        let (mut refused, mut admitted) = (finish(odd).unwrap(), finish(even).unwrap());
+        assert_eq!((refused.status().as_u16(), &refused.headers()["seen"]), (401, &3.into()));
+        assert_eq!((admitted.status().as_u16(), &admitted.headers()["seen"]), (200, &41.into()));
+        assert_eq!((bytes(refused.body_mut()), bytes(admitted.body_mut())), (vec![3], vec![41; 2]));
+        assert_eq!(N.get(), 99);
+    });
+    assert_eq!(*called.lock().unwrap(), [(Some(40), Some(7))], "a request that is refused reaches nobody");
+}
+
+#[test]
+fn the_service_that_said_it_is_ready_is_the_one_that_is_called() {
+    /// Is ready once it has been asked; a clone is not.
+    struct Ready(bool);
+    impl Clone for Ready {
+        fn clone(&self) -> Self {
+            Ready(false)
+        }
+    }
+    impl Service<Request<Nothing>> for Ready {
+        type Response = Response<Saying<fn() -> u32>>;
+        type Error = &'static str;
+        type Future = std::future::Ready<Result<Self::Response, &'static str>>;
+
+        fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), &'static str>> {
+            assert_eq!(both(), (None, None), "readiness belongs to no request");
+            self.0 = true;
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Nothing>) -> Self::Future {
+            ready(if self.0 { Ok(Response::new(Saying::new(0, || 0))) } else { Err("was not ready") })
+        }
+    }
+    let mut service = AdmitLayer::new(even).layer(Ready(false));
+    for _ in 0..2 {
+        let cx = &mut TaskContext::from_waker(Waker::noop());
+        assert!(service.poll_ready(cx).is_ready());
+        assert!(finish(service.call(request(2))).is_ok());
+    }
+}
+
+#[test]
+fn wherever_a_request_that_is_to_be_admitted_ends_its_values_end() {
+    let count = Count::default();
+    let values = count.clone();
+    let layer = AdmitLayer::new(move |request: Request<Nothing>, base: Context| {
+        let base = base.with(&HELD, values.value()).with(&N, number(&request));
+        let again = values.value();
+        async move {
+            HELD.set(again).unwrap();
+            pause().await;
+            if number(&request) == 0 {
+                Err(Response::new(Saying::<fn() -> u32>::new(1, || 0)))
+            } else {
+                Ok((request, base))
+            }
+        }
+    });
+    let mut service = layer.layer(service_fn(async |_: Request<Nothing>| {
+        assert!(HELD.is_bound());
+        pause().await;
+        Ok::<_, Infallible>(Response::new(Saying::<fn() -> u32>::new(1, || HELD.with(|_| N.get()))))
+    }));
+    for number in [0, 1] {
+        drop(service.call(request(number)));
+        assert_eq!(count.alive(), 0, "never polled");
+        for polls in 1..3 {
+            let mut call = Box::pin(service.call(request(number)));
+            for _ in 0..polls {
+                let _ = call.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+            }
+            drop(call);
+            assert_eq!(count.alive(), 0, "polled {polls} times");
+        }
+        let response = finish(service.call(request(number))).unwrap();
+        assert!(count.alive() > 0, "the body has it");
+        drop(response);
+        assert_eq!(count.alive(), 0);
+    }
 }

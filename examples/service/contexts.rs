@@ -15,6 +15,7 @@ use axum::http::Extensions;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::Stream;
+use futures_util::future::Either;
 use stackholm::{Checkpoint, Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
@@ -42,9 +43,9 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
             .set(&DEADLINE, deadline)
             .set(&ORIGIN, origin);
         if STAGED {
-            values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request))
+            Either::Left(values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request)))
         } else {
-            values.wrap(next.run(request))
+            Either::Right(values.wrap(next.run(request)))
         }
     }
 
@@ -72,7 +73,11 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
         F: Future + Send,
     {
         let block = async move { f(self).await };
-        if STAGED { STAGE.scope(census.count(hop), block) } else { Checkpoint::wrap(block) }
+        if STAGED {
+            Either::Left(STAGE.scope(census.count(hop), block))
+        } else {
+            Either::Right(Checkpoint::wrap(block))
+        }
     }
 
     fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {

@@ -5,6 +5,7 @@
 
 use super::enter::Begins;
 use super::frame::Frame;
+use super::keep::Kept;
 use super::key::Key;
 use super::leave::Leaving;
 use super::link::Link;
@@ -183,6 +184,11 @@ pub(crate) fn see<T>(key: &Key<T>) -> Seen {
         Err(Unread::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }),
     })
     .unwrap_or(Seen::Absent)
+}
+
+/// Keeps the value that a variable is bound to on the current stack, unless it is of short reach.
+pub(crate) fn keep<T>(key: &Key<T>) -> Result<Kept<T>, Seen> {
+    with(|current| current.spine.keep(key)).unwrap_or(Err(Seen::Absent))
 }
 
 pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {

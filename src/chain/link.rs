@@ -155,7 +155,7 @@ impl Link {
 
     /// # Safety
     /// 1. `frame` was built from `from` and nobody else knows it.
-    unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
+    pub(super) unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
             let mut from = from;
@@ -226,6 +226,19 @@ impl Link {
         same
     }
 
+    /// Whether `outer` is kept by this link, being further out on the same chain.
+    pub(crate) fn keeps(&self, outer: &Link) -> bool {
+        let mut frame = self.as_raw();
+        while !frame.is_null() {
+            // SAFETY: L1 keeps the frame, which keeps its base (I4).
+            frame = unsafe { base(frame) }.as_frame();
+            if frame == outer.as_raw() {
+                return true;
+            }
+        }
+        false
+    }
+
     pub(crate) fn downgrade(&self) -> WeakLink {
         if kept(Site::DowngradeTakes) {
             take(&self.frame().weak);
@@ -248,7 +261,7 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
 /// The name of a frame that binds no variable.
 pub(super) static NAMELESS: Name = Name::Static("");
 
-fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
+pub(super) fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
     let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
     Draft {
         role: Role::Mask,
@@ -281,7 +294,12 @@ unsafe impl Send for Entry<'_> {}
 unsafe impl Sync for Entry<'_> {}
 
 impl<'a> Entry<'a> {
-    fn frame(&self) -> &'a Frame {
+    /// A pointer that reaches the value, as one made of a reference to the frame would not.
+    pub(super) fn as_raw(&self) -> *const Frame {
+        self.sight.0
+    }
+
+    pub(super) fn frame(&self) -> &'a Frame {
         // SAFETY: the link is borrowed for 'a and keeps the frame.
         unsafe { &*self.sight.0 }
     }

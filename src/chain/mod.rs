@@ -3,7 +3,7 @@
 //! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
 //! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `staying`, `policy`, `pool`, `build`, `key`, `flat`, `queue`,
 //! `counts`, `base`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
-//! `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
+//! `keep`, `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
 #![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
 
 mod base;
@@ -17,6 +17,7 @@ mod ends;
 mod enter;
 mod flat;
 mod frame;
+mod keep;
 mod key;
 mod leave;
 mod link;
@@ -39,6 +40,7 @@ pub(crate) use bundle::{Binder, Plan, Shape};
 pub(crate) use ends::Held;
 pub(crate) use enter::Begins;
 pub(crate) use frame::Name;
+pub(crate) use keep::Kept;
 pub(crate) use key::{Key, Reach};
 pub(crate) use leave::Leaving;
 pub(crate) use link::{Entry, Link, WeakLink, hold_value};

@@ -7,19 +7,21 @@
 //! | `Result<FromContext<User>, Unbound>` | the same | the handler answers |
 //! | [`Context`] | all that is visible | it is empty |
 //!
-//! Nothing is cloned: what the handler holds is the context, and it reads the value there. A context keeps all values
-//! of its request alive, so what outlives the request should take what it needs. A variable of short reach is carried
-//! by no context, and so is not given to a handler: it reads the variable itself.
+//! Nothing is cloned: what the handler holds is the value itself, [kept](crate::Kept) apart from the rest of its
+//! request. The last argument of the table keeps all values of the request alive, so what outlives the request should take
+//! what it needs. A value of short reach ends with its checkpoint, and so is not given to a handler: it reads the variable
+//! itself.
 //!
 //! The bindings are made by a layer around the handler, such as `ContextLayer` of feature `tower`.
 
 use crate::context::Context;
 use crate::error::Missing;
-use crate::sync::Arc;
+use crate::kept::Kept;
 use crate::var::Var;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
+#[doc(hidden)]
+pub use http::StatusCode;
 use http::request::Parts;
 use std::convert::Infallible;
 use std::fmt;
@@ -28,7 +30,7 @@ use std::ops::Deref;
 /// Says which variable a type stands for in the arguments of a handler.
 ///
 /// Usually the type is that of the value. For two variables of one type, or for a type of another crate, a type
-/// without fields may stand for each.
+/// without fields may stand for each. [`ambient`] says the same in one line for each variable.
 ///
 /// # Examples
 /// ```
@@ -57,6 +59,66 @@ pub trait Ambient {
 
     /// The variable.
     fn var() -> &'static Var<Self::Value>;
+}
+
+/// Says for several variables which type stands for each: [`Ambient`] without an `impl` for every one.
+///
+/// A type that is there stands for the variable of its values; `struct` makes one, for a variable of any type. The status
+/// may be left away.
+///
+/// # Examples
+/// ```
+/// use stackholm::{Var, axum::{FromContext, ambient}};
+///
+/// pub struct User {
+///     name: String,
+/// }
+///
+/// static USER: Var<User> = Var::new("user");
+/// static LOCALE: Var<String> = Var::with_default("locale", || "en".into());
+/// static TENANT: Var<String> = Var::new("tenant");
+///
+/// ambient! {
+///     User = USER, UNAUTHORIZED;
+///     struct Locale(String) = LOCALE;
+///     /// The tenant of the request.
+///     pub struct Tenant(String) = TENANT, BAD_REQUEST;
+/// }
+///
+/// async fn hello(user: FromContext<User>, locale: FromContext<Locale>, tenant: FromContext<Tenant>) -> String {
+///     format!("{} {} of {}", *locale, user.name, *tenant)
+/// }
+/// ```
+#[doc(inline)]
+pub use crate::__ambient as ambient;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __ambient {
+    () => {};
+    ($(#[$meta:meta])* $vis:vis struct $name:ident($value:ty) = $var:path $(, $status:ident)?; $($rest:tt)*) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        $vis struct $name;
+        impl $crate::axum::Ambient for $name {
+            type Value = $value;
+            $(const STATUS: $crate::axum::StatusCode = $crate::axum::StatusCode::$status;)?
+            fn var() -> &'static $crate::Var<$value> {
+                &$var
+            }
+        }
+        $crate::__ambient! { $($rest)* }
+    };
+    ($name:ty = $var:path $(, $status:ident)?; $($rest:tt)*) => {
+        impl $crate::axum::Ambient for $name {
+            type Value = $name;
+            $(const STATUS: $crate::axum::StatusCode = $crate::axum::StatusCode::$status;)?
+            fn var() -> &'static $crate::Var<$name> {
+                &$var
+            }
+        }
+        $crate::__ambient! { $($rest)* }
+    };
 }
 
 /// The value that a variable has where the handler is called: the nearest binding, else the process-wide value, else
@@ -99,15 +161,7 @@ pub trait Ambient {
 /// # assert_eq!(axum::body::to_bytes(response.into_body(), 100).await.unwrap(), "hello, ada");
 /// # }
 /// ```
-pub struct FromContext<A: Ambient>(Held<A::Value>);
-
-/// Where the value is found that an extractor gives.
-enum Held<T: 'static> {
-    /// In this context, bound to this variable.
-    Bound(Context, &'static Var<T>),
-    Global(Arc<T>),
-    Default(&'static T),
-}
+pub struct FromContext<A: Ambient>(Kept<'static, A::Value>);
 
 impl<A: Ambient> FromContext<A> {
     /// The value that the variable has here.
@@ -115,19 +169,7 @@ impl<A: Ambient> FromContext<A> {
     /// # Errors
     /// If it has none.
     pub fn current() -> Result<Self, Unbound> {
-        let var = A::var();
-        let context = Context::current();
-        let missing = match context.try_get(var) {
-            Ok(_) => return Ok(FromContext(Held::Bound(context, var))),
-            Err(missing) => missing,
-        };
-        // Bound here and not in the context: of short reach. What lies behind it is not its value.
-        let held = match (var.global(), var.default_value()) {
-            _ if var.is_bound() => None,
-            (Some(global), _) => Some(Held::Global(global)),
-            (None, default) => default.map(Held::Default),
-        };
-        held.map(FromContext).ok_or(Unbound { missing, status: A::STATUS })
+        A::var().keep().map(FromContext).map_err(|missing| Unbound { missing, status: A::STATUS })
     }
 }
 
@@ -135,11 +177,7 @@ impl<A: Ambient> Deref for FromContext<A> {
     type Target = A::Value;
 
     fn deref(&self) -> &A::Value {
-        match &self.0 {
-            Held::Bound(context, var) => context.get(var).expect("was there when it was extracted"),
-            Held::Global(value) => value,
-            Held::Default(value) => value,
-        }
+        &self.0
     }
 }
 
@@ -152,11 +190,7 @@ impl<A: Ambient> AsRef<A::Value> for FromContext<A> {
 /// Shares the value.
 impl<A: Ambient> Clone for FromContext<A> {
     fn clone(&self) -> Self {
-        FromContext(match &self.0 {
-            Held::Bound(context, var) => Held::Bound(context.clone(), var),
-            Held::Global(value) => Held::Global(Arc::clone(value)),
-            Held::Default(value) => Held::Default(value),
-        })
+        FromContext(self.0.clone())
     }
 }
 

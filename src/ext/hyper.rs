@@ -49,6 +49,7 @@ impl<E> CarryingExecutor<E> {
 }
 
 impl<F, E: Executor<InContext<F>>> Executor<F> for CarryingExecutor<E> {
+    #[track_caller]
     fn execute(&self, future: F) {
         self.0.execute(future.in_current_context());
     }

@@ -13,7 +13,21 @@
 //! | `spawn`, `spawn_fifo` | [`spawn`], [`spawn_fifo`] | [`spawn_detached`], [`spawn_fifo_detached`] |
 //! | `broadcast`, `spawn_broadcast` | [`broadcast`], [`spawn_broadcast`] | [`broadcast_detached`], [`spawn_broadcast_detached`] |
 //! | `ThreadPool::install`, `spawn`, … | [`ThreadPoolExt`] | [`ThreadPoolExt`] |
-//! | parallel iterators | [`carrying`](ParallelIteratorExt::carrying), [`carrying_context`](ParallelIteratorExt::carrying_context) | [`carrying_nothing`](ParallelIteratorExt::carrying_nothing) |
+//! | `into_par_iter`, `par_iter`, `par_iter_mut` | [`par_iter`] | [`par_iter_detached`] |
+//! | `par_bridge` | [`par_bridge`] | [`par_bridge_detached`] |
+//! | any parallel iterator | [`carrying`](ParallelIteratorExt::carrying), [`carrying_context`](ParallelIteratorExt::carrying_context) | [`carrying_nothing`](ParallelIteratorExt::carrying_nothing) |
+//!
+//! # A bare job can see another request's values
+//!
+//! While a worker waits, for the other half of a `join`, at the end of a `scope`, in an `install`, it runs whatever job it
+//! finds, on top of the job that waits. A job that was made by the functions here brings a stack of its own. A *bare*
+//! one, made by rayon's own `join`, `scope`, `spawn` or iterators, sees the variables of the job that waits: those of
+//! another request, where requests share a pool.
+//!
+//! Nothing can shield it from outside. Between the wait and the job that is found rayon calls nothing of this crate: it
+//! has handlers for the beginning and the end of a thread, and none for those of a job. And from within a bare job looks
+//! like any callee. So a pool that runs jobs of this module should run no bare ones; the repository's `docs/clippy.toml`
+//! has clippy name them, parallel iterators included.
 
 mod adapters;
 mod carrying;
@@ -21,7 +35,7 @@ mod plumbing;
 mod pool;
 mod scope;
 
-pub use self::carrying::{Carrying, ParallelIteratorExt};
+pub use self::carrying::{Carrying, ParallelIteratorExt, par_bridge, par_bridge_detached, par_iter, par_iter_detached};
 pub use self::pool::ThreadPoolExt;
 pub use self::scope::{Scope, ScopeFifo, in_place_scope, in_place_scope_fifo, scope, scope_fifo};
 
@@ -40,6 +54,7 @@ use ::rayon::{BroadcastContext, FnContext};
 /// let seen = USER.sync_scope("ada", || stackholm::rayon::join(|| USER.get(), || USER.get().len()));
 /// assert_eq!(seen, ("ada", 3));
 /// ```
+#[track_caller]
 pub fn join<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce() -> RA + Send,
@@ -62,6 +77,7 @@ where
 }
 
 /// As [`rayon::join_context`](::rayon::join_context), both in the context of the caller.
+#[track_caller]
 pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce(FnContext) -> RA + Send,
@@ -82,6 +98,7 @@ where
 /// USER.sync_scope("ada", || stackholm::rayon::spawn(move || send.send(USER.get()).unwrap()));
 /// assert_eq!(seen.recv().unwrap(), "ada");
 /// ```
+#[track_caller]
 pub fn spawn<F: FnOnce() + Send + 'static>(job: F) {
     ::rayon::spawn(Envelope::new(job).into_job());
 }
@@ -92,6 +109,7 @@ pub fn spawn_detached<F: FnOnce() + Send + 'static>(job: F) {
 }
 
 /// As [`rayon::spawn_fifo`](::rayon::spawn_fifo), in the context of the caller.
+#[track_caller]
 pub fn spawn_fifo<F: FnOnce() + Send + 'static>(job: F) {
     ::rayon::spawn_fifo(Envelope::new(job).into_job());
 }
@@ -102,6 +120,7 @@ pub fn spawn_fifo_detached<F: FnOnce() + Send + 'static>(job: F) {
 }
 
 /// As [`rayon::broadcast`](::rayon::broadcast): once on each thread, in the context of the caller.
+#[track_caller]
 pub fn broadcast<F, R>(job: F) -> Vec<R>
 where
     F: Fn(BroadcastContext<'_>) -> R + Sync,
@@ -120,6 +139,7 @@ where
 }
 
 /// As [`rayon::spawn_broadcast`](::rayon::spawn_broadcast), in the context of the caller.
+#[track_caller]
 pub fn spawn_broadcast<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(job: F) {
     ::rayon::spawn_broadcast(on_each(Context::current(), job));
 }

@@ -1,5 +1,5 @@
 //! What debug builds note beside a variable, and release builds do not: where it was last bound in the process, and,
-//! while a test watches, what its readers got.
+//! while tests watch, what its readers got and whether somebody looks out for captures.
 //!
 //! No model looks at it: it decides nothing but words, and is the standard library's even under loom. What binds takes
 //! no lock for it. Nothing is allocated, dropped or called while the lock of a watch is held.
@@ -63,17 +63,19 @@ impl<T: Copy> Notes<T> {
         self.on.load(std::sync::atomic::Ordering::Acquire)
     }
 
-    /// Begins with `Some` or ends with `None`; gives back what was noted before.
-    pub(crate) fn replace(&self, note: Option<T>) -> Option<T> {
-        let before = std::mem::replace(&mut *self.lock(), note);
-        // Release: pairs with the Acquire in `is_on`.
-        self.on.store(note.is_some(), std::sync::atomic::Ordering::Release);
+    /// Begins, goes on or ends: notes what `f` makes of what was noted before, and gives that.
+    pub(crate) fn turn(&self, f: impl FnOnce(Option<T>) -> Option<T>) -> Option<T> {
+        let mut noted = self.lock();
+        let before = noted.take();
+        *noted = f(before);
+        // Release: pairs with the Acquire in `is_on`. Under the lock, so that of two the later one's word stands.
+        self.on.store(noted.is_some(), std::sync::atomic::Ordering::Release);
         before
     }
 
-    pub(crate) fn change(&self, f: impl FnOnce(T) -> T) {
-        let mut noted = self.lock();
-        *noted = noted.take().map(f);
+    /// What is noted.
+    pub(crate) fn now(&self) -> Option<T> {
+        *self.lock()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<T>> {
@@ -95,11 +97,13 @@ impl<T> Notes<T> {
         false
     }
 
-    pub(crate) fn replace(&self, _: Option<T>) -> Option<T> {
+    pub(crate) fn turn(&self, _: impl FnOnce(Option<T>) -> Option<T>) -> Option<T> {
         None
     }
 
-    pub(crate) fn change(&self, _: impl FnOnce(T) -> T) {}
+    pub(crate) fn now(&self) -> Option<T> {
+        None
+    }
 }
 
 #[cfg(not(debug_assertions))]
@@ -116,5 +120,39 @@ impl LastPlace {
 
     pub(crate) fn get(&self) -> Option<(&'static Location<'static>, bool)> {
         None
+    }
+}
+
+/// How many look out for something; nobody ever does in release builds.
+pub(crate) struct Tally {
+    #[cfg(debug_assertions)]
+    number: AtomicUsize,
+}
+
+impl Tally {
+    pub(crate) const fn new() -> Self {
+        Tally {
+            #[cfg(debug_assertions)]
+            number: AtomicUsize::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_on(&self) -> bool {
+        #[cfg(debug_assertions)]
+        // Relaxed: who looks out has bound a witness, and is seen by that; this says only "worth a look".
+        return self.number.load(Relaxed) != 0;
+        #[cfg(not(debug_assertions))]
+        false
+    }
+
+    pub(crate) fn more(&self) {
+        #[cfg(debug_assertions)]
+        self.number.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn less(&self) {
+        #[cfg(debug_assertions)]
+        self.number.fetch_sub(1, Relaxed);
     }
 }

@@ -150,10 +150,24 @@ impl<T: 'static> SwapCell<T> {
     }
 
     pub(crate) fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
+        self.change(|value| std::mem::replace(value, new))
+    }
+
+    pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, new: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+        let at = expected.map(Arc::as_ptr);
+        let mut new = Some(new);
+        let before = self.change(|value| {
+            let is_expected = value.as_ref().map(Arc::as_ptr) == at;
+            is_expected.then(|| std::mem::replace(value, new.take()))
+        });
+        new.map_or(Ok(before.flatten()), Err)
+    }
+
+    fn change<R: Default>(&self, f: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {
         if over() {
-            return None;
+            return R::default();
         }
         self.edge.fetch_add(1, order(Site::CellSwap, Ordering::AcqRel));
-        self.with(|value| std::mem::replace(value, new))
+        self.with(f)
     }
 }

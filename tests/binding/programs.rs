@@ -108,7 +108,7 @@ fn what_is_lost_by_a_bare_spawn_of_a_scope_is_said_to_be() {
     });
     for (task, bare) in tasks.into_iter().zip([true, true, false, false]) {
         let reason = runtime.block_on(task).unwrap();
-        assert_eq!((matches!(reason, Reason::SpawnedBare(_)), matches!(reason, Reason::Detached(_))), (bare, !bare));
+        assert_eq!((matches!(reason, Reason::NotHanded(_)), matches!(reason, Reason::Detached(_))), (bare, !bare));
     }
 }
 

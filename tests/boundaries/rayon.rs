@@ -97,6 +97,20 @@ pub(crate) const BOUNDARIES: &[Boundary] = rows! { "`rayon`" Over
         let job = once_only(job);
         pool.spawn_broadcast_detached(move |_| job());
     });
+    "`par_iter(items)`" |job| {
+        let job = once_only(job);
+        rayon::par_iter(0..4).rev().enumerate().for_each(|_| job());
+    }, "`par_iter_detached(items)`" |job| {
+        let job = once_only(job);
+        rayon::par_iter_detached(0..4).rev().enumerate().for_each(|_| job());
+    };
+    "`par_bridge(items)`" |job| {
+        let job = once_only(job);
+        rayon::par_bridge(0..4).for_each(|_| job());
+    }, "`par_bridge_detached(items)`" |job| {
+        let job = once_only(job);
+        rayon::par_bridge_detached(0..4).for_each(|_| job());
+    };
     "an indexed parallel iterator: `items.carrying()`" |job| {
         let job = once_only(job);
         (0..4).into_par_iter().carrying().rev().enumerate().for_each(|_| job());

@@ -3,7 +3,7 @@
 use super::plumbing::{CarryCallback, CarryConsumer};
 use crate::context::Context;
 use ::rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
-use ::rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use ::rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IterBridge, ParallelBridge, ParallelIterator};
 
 /// Hands contexts to parallel iterators.
 ///
@@ -21,6 +21,7 @@ use ::rayon::iter::{IndexedParallelIterator, ParallelIterator};
 /// ```
 pub trait ParallelIteratorExt: ParallelIterator {
     /// Each piece runs in what is visible here and now.
+    #[track_caller]
     fn carrying(self) -> Carrying<Self> {
         self.carrying_context(Context::current())
     }
@@ -38,7 +39,42 @@ pub trait ParallelIteratorExt: ParallelIterator {
 
 impl<I: ParallelIterator> ParallelIteratorExt for I {}
 
-/// A parallel iterator that carries a context; made by [`ParallelIteratorExt`].
+/// As rayon's `par_iter`, `par_iter_mut` and `into_par_iter`: over `&items`, `&mut items` or `items`, each piece in the
+/// context of the caller.
+///
+/// # Examples
+/// ```
+/// use rayon::iter::ParallelIterator;
+/// use stackholm::rayon::par_iter;
+///
+/// static FACTOR: stackholm::Var<u32> = stackholm::Var::new("factor");
+///
+/// let items = vec![1, 2, 3];
+/// let scaled: Vec<u32> = FACTOR.sync_scope(3, || par_iter(&items).map(|item| item * FACTOR.get()).collect());
+/// assert_eq!(scaled, [3, 6, 9]);
+/// ```
+#[track_caller]
+pub fn par_iter<I: IntoParallelIterator>(items: I) -> Carrying<I::Iter> {
+    items.into_par_iter().carrying()
+}
+
+/// As [`par_iter`], each piece in the empty context.
+pub fn par_iter_detached<I: IntoParallelIterator>(items: I) -> Carrying<I::Iter> {
+    items.into_par_iter().carrying_nothing()
+}
+
+/// As rayon's `par_bridge`, each piece in the context of the caller.
+#[track_caller]
+pub fn par_bridge<I: Iterator<Item: Send> + Send>(items: I) -> Carrying<IterBridge<I>> {
+    items.par_bridge().carrying()
+}
+
+/// As [`par_bridge`], each piece in the empty context.
+pub fn par_bridge_detached<I: Iterator<Item: Send> + Send>(items: I) -> Carrying<IterBridge<I>> {
+    items.par_bridge().carrying_nothing()
+}
+
+/// A parallel iterator that carries a context; made by [`ParallelIteratorExt`] and [`par_iter`].
 ///
 /// All closures of the chain run in it, those before and those after: of adapters, of what starts and joins partial
 /// results, of what consumes. It is entered once for each piece that rayon splits off, not for each item, and each

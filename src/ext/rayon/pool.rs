@@ -19,6 +19,7 @@ use ::rayon::{BroadcastContext, ThreadPool};
 /// ```
 pub trait ThreadPoolExt: sealed::Pools {
     /// As [`ThreadPool::install`], in the context of the caller.
+    #[track_caller]
     fn install_carrying<F, R>(&self, job: F) -> R
     where
         F: FnOnce() -> R + Send,
@@ -37,6 +38,7 @@ pub trait ThreadPoolExt: sealed::Pools {
     }
 
     /// As [`ThreadPool::spawn`], in the context of the caller.
+    #[track_caller]
     fn spawn_carrying<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.pool().spawn(Envelope::new(job).into_job());
     }
@@ -47,6 +49,7 @@ pub trait ThreadPoolExt: sealed::Pools {
     }
 
     /// As [`ThreadPool::spawn_fifo`], in the context of the caller.
+    #[track_caller]
     fn spawn_fifo_carrying<F: FnOnce() + Send + 'static>(&self, job: F) {
         self.pool().spawn_fifo(Envelope::new(job).into_job());
     }
@@ -57,6 +60,7 @@ pub trait ThreadPoolExt: sealed::Pools {
     }
 
     /// As [`ThreadPool::broadcast`]: once on each thread, in the context of the caller.
+    #[track_caller]
     fn broadcast_carrying<F, R>(&self, job: F) -> Vec<R>
     where
         F: Fn(BroadcastContext<'_>) -> R + Sync,
@@ -75,6 +79,7 @@ pub trait ThreadPoolExt: sealed::Pools {
     }
 
     /// As [`ThreadPool::spawn_broadcast`], in the context of the caller.
+    #[track_caller]
     fn spawn_broadcast_carrying<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(&self, job: F) {
         self.pool().spawn_broadcast(on_each(Context::current(), job));
     }

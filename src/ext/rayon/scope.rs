@@ -20,6 +20,7 @@ use ::rayon::BroadcastContext;
 /// });
 /// assert_eq!(seen, (Some("ada"), Some("grace")));
 /// ```
+#[track_caller]
 pub fn scope<'scope, F, R>(f: F) -> R
 where
     F: FnOnce(Scope<'_, 'scope>) -> R + Send,
@@ -30,6 +31,7 @@ where
 }
 
 /// As [`rayon::scope_fifo`](::rayon::scope_fifo); see [`scope`].
+#[track_caller]
 pub fn scope_fifo<'scope, F, R>(f: F) -> R
 where
     F: FnOnce(ScopeFifo<'_, 'scope>) -> R + Send,
@@ -65,6 +67,7 @@ macro_rules! scopes {
 
             impl<'scope> $scope<'_, 'scope> {
                 /// Spawns a job in the context of the caller.
+                #[track_caller]
                 pub fn $spawn<F>(&self, job: F)
                 where
                     F: FnOnce($scope<'_, 'scope>) + Send + 'scope,
@@ -83,6 +86,7 @@ macro_rules! scopes {
                 }
 
                 /// Spawns a job on each thread, in the context of the caller.
+                #[track_caller]
                 pub fn spawn_broadcast<F>(&self, job: F)
                 where
                     F: Fn($scope<'_, 'scope>, BroadcastContext<'_>) + Send + Sync + 'scope,

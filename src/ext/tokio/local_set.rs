@@ -113,6 +113,7 @@ impl LocalSetExt for LocalSet {
         self.spawn_local(future.detached())
     }
 
+    #[track_caller]
     fn run_until_carrying<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         run_until(self, future, Context::current())
     }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::stack::Stack;
 use crate::sync::Arc;
 
-/// What all requests of a service begin with; asked once for each.
+/// What all requests of a service begin with; asked once for each, when it is called.
 ///
 /// | base | each request begins with |
 /// |---|---|
@@ -33,12 +33,24 @@ use crate::sync::Arc;
 /// let layer = PlainLayer::new(|_: &String, base| base).on(Stamped);
 /// ```
 pub trait Base {
-    /// What the next request begins with.
+    /// What the next request begins with. Asked once for each.
     fn context(&self) -> Context;
+
+    /// What `poll_ready` runs in, which belongs to no request: nothing, unless the base says otherwise. May be asked any
+    /// number of times for one request.
+    ///
+    /// The bases of this crate give what they give requests.
+    fn readiness(&self) -> Context {
+        Context::empty()
+    }
 }
 
 impl Base for Context {
     fn context(&self) -> Context {
+        self.clone()
+    }
+
+    fn readiness(&self) -> Context {
         self.clone()
     }
 }
@@ -47,17 +59,29 @@ impl Base for ContextCell {
     fn context(&self) -> Context {
         self.load()
     }
+
+    fn readiness(&self) -> Context {
+        self.load()
+    }
 }
 
 impl<B: Base + ?Sized> Base for &B {
     fn context(&self) -> Context {
         (**self).context()
     }
+
+    fn readiness(&self) -> Context {
+        (**self).readiness()
+    }
 }
 
 impl<B: Base + ?Sized> Base for Arc<B> {
     fn context(&self) -> Context {
         (**self).context()
+    }
+
+    fn readiness(&self) -> Context {
+        (**self).readiness()
     }
 }
 
@@ -70,6 +94,10 @@ pub struct Caller;
 
 impl Base for Caller {
     fn context(&self) -> Context {
+        Context::current()
+    }
+
+    fn readiness(&self) -> Context {
         Context::current()
     }
 }

@@ -3,6 +3,7 @@
 use super::base::{self, Base, Caller};
 use crate::context::Context;
 use crate::future::InContext;
+use crate::stack::Stack;
 use std::fmt;
 use std::task::{self, Poll};
 use tower_layer::Layer;
@@ -58,6 +59,7 @@ impl<F, B> PlainLayer<F, B> {
     }
 
     /// The same layer on what is visible here and now.
+    #[track_caller]
     pub fn on_current(self) -> PlainLayer<F> {
         self.on(Context::current())
     }
@@ -107,7 +109,7 @@ where
     type Future = InContext<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
-        base::stack(&self.layer.base, &|(), base| base, &()).run(|| self.inner.poll_ready(cx))
+        Stack::on(self.layer.base.readiness()).run(|| self.inner.poll_ready(cx))
     }
 
     fn call(&mut self, request: Q) -> Self::Future {

@@ -1,0 +1,26 @@
+//! What the readers of a variable got, while tests watch.
+
+use crate::error::Reason;
+
+/// What the readers of a variable got.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub(crate) found: usize,
+    pub(crate) lost: usize,
+    /// Why the last of those that were lost was.
+    pub(crate) latest: Option<Reason>,
+    /// How many tests watch the variable.
+    pub(crate) watchers: usize,
+}
+
+impl Asked {
+    /// The same, and one more reader: whether it found a binding, or why not.
+    pub(crate) fn and(self, lost: Option<Reason>) -> Asked {
+        Asked {
+            found: self.found + usize::from(lost.is_none()),
+            lost: self.lost + usize::from(lost.is_some()),
+            latest: lost.or(self.latest),
+            watchers: self.watchers,
+        }
+    }
+}
