@@ -40,6 +40,7 @@ pub trait ContextExt: Sized {
 
     /// Runs in what is visible here and now, not where it is first polled.
     #[doc(alias("instrument", "in_current_span", "with_current_context", "propagate"))]
+    #[inline]
     #[track_caller]
     fn in_current_context(self) -> InContext<Self> {
         InContext::new(Stack::inherit(), self)

@@ -49,6 +49,7 @@ impl Stack {
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
+    #[inline]
     #[track_caller]
     pub fn inherit() -> Self {
         Self::on(Context::current())

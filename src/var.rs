@@ -224,9 +224,15 @@ impl<T: Send + Sync + 'static> Var<T> {
         if let Some(value) = self.made.get() {
             return Some(value);
         }
+        Some(self.make_default(make))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_default(&self, make: fn() -> T) -> &T {
         let value = current::run_on(&mut Own::new(Spine::on(None)), make);
         // Another thread may have been faster; then its value is the default, and ours goes.
-        Some(self.made.get_or_init(|| value))
+        self.made.get_or_init(|| value)
     }
 
     #[inline(always)]
