@@ -214,8 +214,8 @@ pub(crate) fn future_dropped_while_read() {
         *place.lock().unwrap() = Some(Context::current());
         pending::<()>().await;
     }));
-    assert_eq!(blocks(), before + 1, "both lie in one block");
     assert!(future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(blocks(), before + 1, "both lie in one block, which the first poll made");
     let context = captured.lock().unwrap().take().expect("it was captured");
     let reader = spawn(move || shows(&context, 2, 3));
     drop(future);
