@@ -45,6 +45,21 @@ pub(super) unsafe fn base(frame: *const Frame) -> Base {
     // SAFETY: #1; a frame that lies in the block of a crown is kept with it.
     unsafe {
         let this = &*frame;
+        if this.before & (INNER | HIDES) == 0 && !this.is(CUT) {
+            return Base::Parent(this.parent);
+        }
+        unusual(frame)
+    }
+}
+
+/// The base of a frame that hides something, lies in the block of another, or counts no frame.
+///
+/// # Safety
+/// As [`base`].
+unsafe fn unusual(frame: *const Frame) -> Base {
+    // SAFETY: as in `base`.
+    unsafe {
+        let this = &*frame;
         if this.is(CUT) {
             return Base::Apart(Slot::frame(ptr::null(), 0));
         }

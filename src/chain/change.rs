@@ -24,7 +24,7 @@ use std::ptr;
 impl Spine {
     /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change replaces ends, or is
     /// left to the contexts that show it, and the frames of a checkpoint that has changed too often give way to a digest.
-    pub(crate) fn clear_way(&self, id: usize, parting: &Parting<'_>) {
+    pub(super) fn clear_way(&self, id: usize, kind: &Kind, parting: &Parting<'_>) {
         if self.is_bare() {
             return;
         }
@@ -33,7 +33,7 @@ impl Spine {
         if top.id == id && !top.is(MARKER) {
             return self.pop(parting);
         }
-        let replaced = self.replaced(id);
+        let replaced = if kind.is_plain() { None } else { self.replaced(id) };
         let is_due = match replaced {
             // SAFETY: it was found on this stack.
             Some(frame) if parting.is_unwatched() && unsafe { (*frame).state.get() } == 0 => {
@@ -68,13 +68,13 @@ impl Spine {
 
     /// Binds a variable in the innermost checkpoint, which is open.
     pub(crate) fn set<T>(&self, key: &Key<T>, value: T, place: &'static Location<'static>, parting: &Parting<'_>) {
-        self.clear_way(key.head().id(), parting);
+        self.clear_way(key.head().id(), key.head().kind, parting);
         self.bind(key, value, Begins::Nothing, place);
     }
 
     /// Masks a variable in the innermost checkpoint, which is open.
     pub(crate) fn unset<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
-        self.clear_way(key.head().id(), parting);
+        self.clear_way(key.head().id(), key.head().kind, parting);
         self.mask(key, Begins::Nothing, place);
     }
 
@@ -117,7 +117,7 @@ impl Spine {
         // SAFETY: S1.
         let Some(nearest) = (unsafe { self.find_at(self.top.get(), id) }) else { return false };
         let next = self.next_out(nearest, id);
-        self.clear_way(id, parting);
+        self.clear_way(id, key.head().kind, parting);
         self.reveal(key, next, place);
         true
     }
@@ -129,7 +129,7 @@ impl Spine {
             // Never used, so nowhere bound; frames of no variable have this id too.
             return;
         }
-        self.clear_way(id, parting);
+        self.clear_way(id, key.head().kind, parting);
         // SAFETY: S1; the marker is that of this stack's innermost checkpoint.
         let outside = unsafe { self.find_outside(self.marker(), id) };
         self.reveal(key, outside, place);

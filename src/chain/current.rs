@@ -60,11 +60,10 @@ fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
 /// As [`with`], for what needs a stack. A thread whose slot is gone gets an empty one, which ends as `f` returns.
 #[inline]
 fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
-    let mut f = Some(f);
-    let mut call = |current: &Current| (f.take().expect("is called once"))(current);
-    match CURRENT.try_with(&mut call) {
-        Ok(result) => result,
-        Err(_) => without_slot(call),
+    match with(|_| ()) {
+        // It was there just now, and nothing of the thread ended since.
+        Some(()) => with(f).unwrap_or_else(|| std::process::abort()),
+        None => without_slot(f),
     }
 }
 

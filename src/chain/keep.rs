@@ -62,7 +62,7 @@ impl Spine {
     /// Binds in the innermost checkpoint, which is open, what `entry` shows: the same value, made at the same place.
     pub(crate) fn bind_again(&self, entry: &Entry<'_>, parting: &Parting<'_>) {
         let frame = entry.frame();
-        self.clear_way(frame.id, parting);
+        self.clear_way(frame.id, Kind::of::<Held>(), parting);
         let name = name_of(frame);
         let draft = Draft {
             role: Role::Alias,
@@ -83,7 +83,7 @@ impl Spine {
     /// Masks in the innermost checkpoint, which is open, the variable that `entry` binds.
     pub(crate) fn mask_again(&self, entry: &Entry<'_>, place: &'static Location<'static>, parting: &Parting<'_>) {
         let frame = entry.frame();
-        self.clear_way(frame.id, parting);
+        self.clear_way(frame.id, Kind::of::<Held>(), parting);
         let name = name_of(frame);
         let draft =
             Draft { role: Role::Mask, id: frame.id, edit: Edit::Put, ..self.draft(Begins::Nothing, &name, place) };
