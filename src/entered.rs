@@ -10,8 +10,9 @@ use std::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///
-/// Stays on its thread. Dropped late or on another stack it does nothing; forgotten, its checkpoint is left with
-/// the next outer one, or when the thread or the task ends. None of this panics; [`on_misuse`](crate::on_misuse)
+/// Stays on its thread. Dropped late it does nothing. Dropped while another stack is current, as in a wrapped future, it
+/// leaves its checkpoint as soon as its own stack is current again. Forgotten, its checkpoint is left with the next outer
+/// one, or when the thread or the task ends. None of this panics; [`on_misuse`](crate::on_misuse)
 /// counts it.
 #[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
 pub struct Entered {

@@ -40,7 +40,7 @@ pub struct Stack {
 impl Stack {
     /// A stack with nothing on it.
     pub fn new() -> Self {
-        Stack { own: Own::new(Spine::new()) }
+        Stack { own: Own::new(Spine::held()) }
     }
 
     /// A stack that begins with what `context` shows, in an open checkpoint of its own. No allocation.
@@ -84,7 +84,7 @@ impl Stack {
     }
 
     fn into_own(mut self) -> Own {
-        std::mem::replace(&mut self.own, Own::new(Spine::new()))
+        std::mem::replace(&mut self.own, Own::new(Spine::held()))
     }
 
     /// The value bound to a variable on this stack. Process-wide values and defaults are not on it.

@@ -70,16 +70,22 @@ const OPEN: usize = 1;
 /// the stack has not begun: it is to be made by whoever runs it first.
 const THROUGH: usize = 2;
 
-/// The bit of a floor that says that nothing was handed to the work here: a stack that goes on, where nothing was
-/// handed over before. Debug builds only.
+/// The bit of a floor that says that nothing was handed to the work here: a stack that began with nothing, or one that goes
+/// on where nothing was handed over before, which debug builds alone note.
 const BARE: usize = 4;
 
 // SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
 unsafe impl Send for Spine {}
 
 impl Spine {
-    pub(crate) const fn new() -> Self {
+    /// The spine of a thread.
+    pub(super) const fn new() -> Self {
         Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()) }
+    }
+
+    /// The spine of a stack that is held as a value, with nothing on it.
+    pub(crate) const fn held() -> Self {
+        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::without_provenance(BARE)) }
     }
 
     /// A spine that begins with what `context` shows, in an open checkpoint of its own.
@@ -90,7 +96,7 @@ impl Spine {
 
     /// A spine that is to be made by whoever runs it first.
     pub(crate) fn waiting() -> Self {
-        let spine = Self::new();
+        let spine = Self::held();
         spine.floor.set(ptr::without_provenance(THROUGH));
         spine
     }
@@ -235,7 +241,7 @@ impl Spine {
         self.top.get() == self.floor()
     }
 
-    /// Whether this is the spine of a stack that was handed a context, if only an empty one; that of a thread never is.
+    /// Whether this is the spine of a stack that is held as a value, not that of a thread.
     pub(super) fn is_lent(&self) -> bool {
         !self.floor.get().is_null()
     }
