@@ -115,12 +115,17 @@ impl World {
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
         let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
+        let lent = self.lent;
         let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
         self.waiting.truncate(waiting);
         current_was(here);
+        self.settle();
         (self.current, self.depth) = (current, depth);
+        while self.lent > lent {
+            self.is_back();
+        }
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
                 resume_unwind(panic);
@@ -608,6 +613,7 @@ impl World {
     fn poll(&mut self, uid: u64, task: &mut Task) {
         let outer = std::mem::replace(&mut self.current, uid);
         self.wait();
+        self.lent += 1;
         let before = current_is(uid);
         match task {
             Task::Stack(stack) => stack.run(|| self.planned()),
@@ -621,7 +627,9 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
+        self.settle();
         self.current = outer;
+        self.is_back();
     }
 
     /// Calls `f` with the world in a mailbox.
@@ -639,6 +647,7 @@ impl World {
         let (uid, task) = (*uid, task.take());
         let outer = std::mem::replace(&mut self.current, uid);
         self.wait();
+        self.lent += 1;
         let before = current_is(uid);
         match task {
             Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
@@ -646,7 +655,9 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
+        self.settle();
         self.current = outer;
+        self.is_back();
         self.tasks.retain(|task| task.0 != uid);
         self.stacks.remove(&uid);
     }
@@ -781,7 +792,7 @@ impl World {
         let joined = std::thread::scope(|scope| {
             let job = move || {
                 let (world, f) = ferry.land();
-                world.abroad(f);
+                world.abroad(0, f);
             };
             scope.spawn(job).join()
         });
@@ -791,7 +802,9 @@ impl World {
         self.waiting.pop();
     }
 
-    fn abroad(&mut self, f: impl FnOnce(&mut World)) {
+    fn abroad(&mut self, lent: usize, f: impl FnOnce(&mut World)) {
+        let lent = std::mem::replace(&mut self.lent, lent);
+        let late = std::mem::take(&mut self.late);
         let home = std::mem::replace(&mut self.misuses, misuses());
         let before = current_is(self.current);
         self.abroad += 1;
@@ -800,6 +813,7 @@ impl World {
         self.abroad -= 1;
         current_was(before);
         self.misuses = home;
+        (self.lent, self.late) = (lent, late);
         met::collect();
     }
 
@@ -829,7 +843,7 @@ impl World {
         self.wait();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
-            let job = move || ferry.land().abroad(World::planned);
+            let job = move || ferry.land().abroad(1, World::planned);
             if carrying { scope.spawn(job).join() } else { scope.spawn_detached(job).join() }
         });
         if let Err(panic) = joined {
