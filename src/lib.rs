@@ -52,7 +52,8 @@
 //!   never see each other's bindings.
 //! - **Misuse of a guard corrupts nothing and never panics**; [`on_misuse`] counts it.
 //! - **Your code runs while nothing is held.** Closures, `Drop`, `Clone` and `Debug` of values may read, enter, leave, set.
-//! - **Values end** when their checkpoint is left and no context shows them any more, on the thread that let go last.
+//! - **A value is dropped** when its checkpoint has been left and the last context that shows it is gone, on the thread that
+//!   let go last. [What a context keeps](#what-a-context-keeps) has the cases and the bounds.
 //! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown).
 //!
 //! Costs follow the number of variables bound, by its logarithm, and never how deep they are nested: binding is one
@@ -190,6 +191,33 @@
 //!
 //! Because it carries its context, which is the point. Work that outlives the request should be
 //! [`detached`](ContextExt::detached), and bind what it needs anew; [`WeakContext`] keeps nothing alive.
+//!
+//! # What a context keeps
+//!
+//! A context keeps the values that it shows. A value that it does not show is dropped as soon as no stack can show it again:
+//!
+//! | the value was | its scope or checkpoint is left: it is dropped | before that |
+//! |---|---|---|
+//! | shadowed by an inner scope | at once, whatever captured the inner one | its stack shows it again after the inner scope |
+//! | masked by [`Var::unset`] | at once, whatever captured the masked state | the same |
+//! | hidden by [`Context::with`], taken out by [`Context::without`] | does not apply | dropped with the last context that shows it |
+//! | replaced by [`Var::set`] in one checkpoint | does not apply | dropped at once; if a context shows it, with that context |
+//! | hidden by [`Var::pop`] or [`Var::reset`] of the binding above it | as shadowed | as shadowed |
+//! | of [short reach](Var::stays_on_stack) | at once, even if a context was taken | |
+//!
+//! The same holds for a thread, for a stack that was handed a context and for a task. What a task was handed stays alive
+//! as long as the task, also while the task binds the variable anew: it may show the old value again.
+//!
+//! Where the exact answer would cost too much there is a bound instead:
+//!
+//! - With up to 64 variables visible, one value may be kept for each 64 scopes of one variable inside each other.
+//! - With more than 64 visible, a hidden value may be kept until the chain is shortened, at the latest after twice as many
+//!   bindings as there are variables, and 32 more, in the mean.
+//! - A value replaced by `set` while a context shows it is kept by the checkpoint for up to an eighth of the visible
+//!   variables' number of further changes, and while a read is running.
+//! - Values that need no drop, such as numbers and `&'static str`, are kept as it is cheapest: nobody can tell.
+//!
+//! [`Context::trimmed`] keeps exactly what it shows, at the cost of a look at each binding.
 //!
 //! # Integrations
 //!

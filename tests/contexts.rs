@@ -1,4 +1,4 @@
-//! Contexts: behaviours 21 to 28, how far a binding reaches (R10), and what is never shown (R13).
+//! Contexts: isolation, equality, differences, weak ones; how far a binding reaches (R10), and what is never shown (R13).
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! Guards: behaviours 17 to 20, and what reads that are out keep (R6).
+//! Guards: in and out of order, late, forgotten, on other stacks; and what reads that are out keep (R6).
 
 mod common;
 mod counting;

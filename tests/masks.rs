@@ -1,4 +1,4 @@
-//! Masks and removal: behaviours 12 to 16.
+//! Masks and removal: unset, pop, reset, and the states that a variable can be in.
 
 mod common;
 

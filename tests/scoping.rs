@@ -1,4 +1,4 @@
-//! Scoping and defaults: behaviours 1 to 11.
+//! Scoping and defaults: order of lookup, nesting, restoring, values of any shape.
 
 mod common;
 
