@@ -858,10 +858,13 @@ fn a_scope_whose_drop_leaves_the_guard_below_it_is_not_entered_again_elsewhere()
     });
 }
 
+/// What was seen, with the number of who saw it.
+type Seen = Arc<Mutex<Vec<(u64, Option<u64>)>>>;
+
 /// A value that notes what a variable is as it ends, and then binds another one like it that nobody leaves.
 struct BindsAnother {
     rest: u64,
-    seen: Arc<Mutex<Vec<(u64, Option<u64>)>>>,
+    seen: Seen,
 }
 
 static ANOTHER: Var<BindsAnother> = Var::new("another");

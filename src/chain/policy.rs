@@ -32,7 +32,7 @@ pub(super) fn is_time(from: &Frame) -> bool {
 
 fn is_its_turn(entries: u32) -> bool {
     let turns = u64::from(entries / 2);
-    MODELLED || turns <= 1 || u64::from(random()) * turns >> 32 == 0
+    MODELLED || turns <= 1 || (u64::from(random()) * turns) >> 32 == 0
 }
 
 thread_slot! {

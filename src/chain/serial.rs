@@ -45,6 +45,7 @@ impl Serials {
 }
 
 #[cold]
+#[allow(clippy::useless_conversion, reason = "in models, and where no atomic has 64 bits, the counter is a `usize`")]
 fn first_of_next_block() -> u64 {
     // Relaxed: the number says everything.
     let taken = TAKEN.fetch_update(order(Site::NextBlock, Relaxed), Relaxed, |taken| taken.checked_add(1));

@@ -86,7 +86,8 @@ impl Roots {
             // SAFETY: #1; what is not cut keeps its parent.
             let this = unsafe { &*frame };
             is_own &= frame != floor;
-            let serial = if is_own && this.is(MARKER) { Some(unsafe { this.origin.get().serial }) } else { None };
+            // SAFETY: a frame that begins a checkpoint of a stack has a serial number.
+            let serial = (is_own && this.is(MARKER)).then(|| unsafe { this.origin.get().serial });
             let all = [
                 ("digest", this.role == Role::Digest),
                 ("batch", this.before & CROWN != 0),
