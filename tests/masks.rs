@@ -174,7 +174,7 @@ fn the_states_are_distinguishable_in_a_context_too() {
     static SHORT: Var<u32> = Var::new("short").stays_on_stack();
     everywhere(|_| {
         let empty = Context::empty();
-        assert_eq!(empty.try_get(&X).unwrap_err().reason(), Reason::Unbound);
+        assert_eq!(empty.try_get(&X).unwrap_err().reason(), Reason::NoBinding);
         assert_eq!(empty.with(&X, None).try_get(&X).ok(), Some(&None));
         let masked = empty.without(&X);
         assert!(matches!(masked.try_get(&X).unwrap_err().reason(), Reason::Masked(_)));

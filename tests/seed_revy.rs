@@ -287,18 +287,21 @@ async fn asynchronous_work_is_tracked_and_requests_that_take_turns_do_not_mix() 
     let journal = Arc::<Journal>::default();
     let request = |actor: &'static str| {
         keeping(&journal, || {
-            Block::new().actor(actor).wrap(async move {
-                change("a");
-                yield_now().await;
-                let corrected = Block::new().system().wrap(async {
+            Block::new()
+                .actor(actor)
+                .wrap(async move {
+                    change("a");
                     yield_now().await;
-                    change("b");
-                });
-                corrected.await;
-                set_actor(format!("{actor} in person")).unwrap();
-                yield_now().await;
-                change("c");
-            })
+                    let corrected = Block::new().system().wrap(async {
+                        yield_now().await;
+                        change("b");
+                    });
+                    corrected.await;
+                    set_actor(format!("{actor} in person")).unwrap();
+                    yield_now().await;
+                    change("c");
+                })
+                .in_current_context()
         })
     };
     join(request("ada"), request("grace")).await;
@@ -317,20 +320,23 @@ async fn asynchronous_work_is_tracked_and_requests_that_take_turns_do_not_mix() 
 async fn a_disabled_block_of_asynchronous_work_disables_nothing_else() {
     let journal = Arc::<Journal>::default();
     let block = keeping(&journal, || {
-        Block::new().actor("ada").wrap(async {
-            let silent = Block::new().disabled().wrap(async {
-                change("a");
-                yield_now().await;
-                change("b");
-            });
-            let heard = async {
-                change("c");
-                yield_now().await;
-                change("d");
-            };
-            join(silent, heard).await;
-            change("e");
-        })
+        Block::new()
+            .actor("ada")
+            .wrap(async {
+                let silent = Block::new().disabled().wrap(async {
+                    change("a");
+                    yield_now().await;
+                    change("b");
+                });
+                let heard = async {
+                    change("c");
+                    yield_now().await;
+                    change("d");
+                };
+                join(silent, heard).await;
+                change("e");
+            })
+            .in_current_context()
     });
     block.await;
     assert_eq!(written(&journal), ["revision 1\n  c by ada\n  d by ada\n  e by ada"]);
@@ -340,13 +346,16 @@ async fn a_disabled_block_of_asynchronous_work_disables_nothing_else() {
 async fn tasks_and_threads_that_carry_the_context_write_into_its_revision() {
     let journal = Arc::<Journal>::default();
     let block = keeping(&journal, || {
-        Block::new().actor("ada").wrap(async {
-            tokio::spawn(async { change("in a task") }.in_current_context()).await.unwrap();
-            stackholm::thread::spawn(|| change("on a thread")).join().unwrap();
-            tokio::spawn(async { change("in a task that does not") }).await.unwrap();
-            set_actor("grace").unwrap();
-            change("here");
-        })
+        Block::new()
+            .actor("ada")
+            .wrap(async {
+                tokio::spawn(async { change("in a task") }.in_current_context()).await.unwrap();
+                stackholm::thread::spawn(|| change("on a thread")).join().unwrap();
+                tokio::spawn(async { change("in a task that does not") }).await.unwrap();
+                set_actor("grace").unwrap();
+                change("here");
+            })
+            .in_current_context()
     });
     block.await;
     assert_eq!(written(&journal), ["revision 1\n  in a task by ada\n  on a thread by ada\n  here by grace"]);

@@ -293,7 +293,7 @@ fn a_storage_held_as_a_value_keeps_the_same_promises() {
         theirs.checkpoint(|theirs| assert_eq!(theirs.get(&A), None));
         assert!(!A.is_bound(), "nor is it the stack of the thread");
     });
-    assert_eq!(ours.try_get(&A).unwrap_err().reason(), Reason::Unbound);
+    assert_eq!(ours.try_get(&A).unwrap_err().reason(), Reason::NoBinding);
     assert!(ours.set(&A, 3).is_err());
 }
 

@@ -36,7 +36,7 @@ impl Spine {
         let replaced = if kind.is_plain() { None } else { self.replaced(id) };
         let is_due = match replaced {
             // SAFETY: it was found on this stack.
-            Some(frame) if parting.is_unwatched() && unsafe { (*frame).state.get() } == 0 => {
+            Some(frame) if parting.can_end_value() && unsafe { (*frame).state.get() } == 0 => {
                 // SAFETY: nobody else knows the frame, no read is out, and the stack will not show it any more.
                 unsafe { parting.end_value(frame) };
                 reached(Way::EndsWhenSetAnew);

@@ -48,12 +48,16 @@ impl<'a> Parting<'a> {
         &self.ending
     }
 
+    /// Whether [`end_value`](Self::end_value) may be called: no read is out, and it was not called before.
+    pub(super) fn can_end_value(&self) -> bool {
+        self.is_unwatched() && self.emptied.get().is_null()
+    }
+
     /// Ends the value of a frame that stays on the stack, when the stack is as it is to stay.
     ///
     /// # Safety
-    /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, no read is out, and nothing shows its
-    ///    value any more.
-    /// 2. This is called once.
+    /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, and nothing shows its value any more.
+    /// 2. [`can_end_value`](Self::can_end_value) says so.
     pub(super) unsafe fn end_value(&self, frame: *const Frame) {
         debug_assert!(self.emptied.get().is_null());
         // SAFETY: #1.
