@@ -344,7 +344,11 @@ impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mas
 }
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// Binds the variable until the guard is dropped, in a sealed scope. One allocation.
+    /// Binds the variable until the guard is dropped, in a sealed scope.
+    ///
+    /// One block of memory, which the thread keeps for the next scope of its size. A scope that is entered again on the same
+    /// stack frame, as in a loop, reuses its index too; the first one after a `set`, or in a new task, costs several times as
+    /// much.
     #[track_caller]
     #[inline]
     pub fn enter(&self, value: T) -> Entered {

@@ -1,7 +1,7 @@
 //! `ContextExt`: futures, streams, sinks and iterators that own their stack.
 //!
 //! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after, even if that
-//! panics. Swapping costs four words, twice; nothing is counted and nothing allocated. Only what is handed a context
+//! panics. Two words are swapped in and out again; nothing is counted and nothing allocated. Only what is handed a context
 //! has its stack from the start; a scope makes it at the first poll, of what is visible there.
 
 use crate::context::Context;

@@ -71,7 +71,12 @@ impl Stack {
 
     /// Makes this the current stack of the thread while `f` runs, and puts it back after, even if `f` panics.
     ///
-    /// Four words are swapped, twice. What `f` enters and forgets stays on this stack.
+    /// Two words are swapped in and out again. What `f` enters and forgets stays on this stack.
+    ///
+    /// Calls on one thread must end in the reverse order in which they began, as calls of functions do. On stackful
+    /// coroutines, make the call around each resumption, not around a body that suspends in the middle: if two such calls
+    /// end in another order, one stack is taken for the other, which is undefined behaviour. Reads by [`Var::with`] may
+    /// end in any order.
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         current::run_on(&mut self.own, f)
