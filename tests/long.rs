@@ -405,3 +405,31 @@ fn reading_costs_the_same_at_any_depth() {
         drop(outer);
     });
 }
+
+/// A frame shortens its chain by chance: no loop, whatever its length, keeps step with that.
+#[test]
+fn no_rhythm_of_generations_keeps_a_chain_from_being_shortened() {
+    static A: Var<u64> = Var::new("a");
+    static B: Var<u64> = Var::new("b");
+    let rounds = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
+    on_a_small_stack(|| {
+        for number in 1..=64 {
+            let vars: Vec<Var<u64>> = (0..number).map(|_| variable()).collect();
+            let base = vars.iter().fold(Context::empty(), |context, var| context.with(var, 0));
+            for turns in 0..4 {
+                let run = |rounds: u64| {
+                    let mut context = base.clone();
+                    for i in 0..rounds {
+                        let inner = || (0..turns).for_each(|_| B.sync_scope(i, || ()));
+                        let step = || A.sync_scope(i, || (inner(), Context::current()).1);
+                        context = Stack::on(context).run(step);
+                    }
+                };
+                let ((), few) = counted(|| run(rounds / 4));
+                let ((), many) = counted(|| run(rounds));
+                let (few, many) = (few.peak, many.peak);
+                assert!(many <= 2 * few + KEPT_BYTES, "{number} variables, {turns} turns: {few}, then {many} bytes");
+            }
+        }
+    });
+}
