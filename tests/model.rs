@@ -96,12 +96,17 @@ const MUST: &[&str] = &[
     "a value enters as it ends",
     "a value sets as it ends",
     "a value leaves as it ends",
+    "is seen through a stack",
+    "is not seen through a stack",
+    "begins where it is polled",
+    "begins on another thread",
+    "begins where it is dropped",
 ];
 
 /// Beginnings of programs that lead there.
 #[cfg(debug_assertions)]
 fn beginnings() -> Vec<Vec<Op>> {
-    use model::op::{Change, Op::*};
+    use model::op::{Change, Op::*, Wrapping};
     let number = u8::try_from(model::met::FEATURES.len()).expect("few features");
     let mut all: Vec<Vec<Op>> =
         (0..number).flat_map(|one| (one + 1..number).map(move |other| vec![Meet { one, other }])).collect();
@@ -118,6 +123,16 @@ fn beginnings() -> Vec<Vec<Op>> {
         vec![Enter { var: 0 }, Capture, Downgrade { context: 0 }, Upgrade { weak: 0 }, LeaveLast],
         [inside(Scope { bindings: 5, var: 0 }), vec![DropTask { task: 0 }]].concat(),
     ]);
+    // One that stays on its stack, is bound where a wrapper is made, and another one where that is polled.
+    let later = |wrapping| Wrap { wrapping, var: 0, context: 1, last: 2 };
+    let poll = Poll { task: 0, inside: 1, panics: false };
+    for wrapping in [Wrapping::Var, Wrapping::Scope, Wrapping::Checkpoint, Wrapping::Prepared] {
+        all.extend([
+            vec![Enter { var: 2 }, later(wrapping), Enter { var: 2 }, poll, Capture, LeaveLast, poll],
+            vec![Enter { var: 2 }, later(wrapping), RunOnThread { task: 0, inside: 1 }, Capture, poll],
+            vec![later(wrapping), Enter { var: 2 }, DropTask { task: 0 }, Capture, Read { var: 2, inside: 0 }],
+        ]);
+    }
     all
 }
 

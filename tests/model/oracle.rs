@@ -170,7 +170,14 @@ pub(crate) enum Leaving {
 pub(crate) struct Stack {
     layers: Vec<Layer>,
     chain: Option<Rc<Chain>>,
+    /// Whether the work only goes on here: a wrapper made this stack of what was visible where it began.
+    goes_on: bool,
+    /// The stack that it was last swapped in over, by its number.
+    over: u64,
 }
+
+/// The stacks of a program, by their numbers.
+pub(crate) type Stacks = BTreeMap<u64, Stack>;
 
 /// What a read keeps until it ends.
 pub(crate) struct Kept {
@@ -191,7 +198,26 @@ impl Stack {
         };
         // The drop of a value may set something here and reset it, of which no more is seen than a new point.
         let chain = context.chain.clone().or_else(|| Chain::on(&None, None));
-        Stack { layers: vec![layer], chain }
+        Stack { layers: vec![layer], chain, goes_on: false, over: 0 }
+    }
+
+    /// A stack on which the work goes on, begun where `context` is visible.
+    pub(crate) fn going_on(uid: u64, context: &Snapshot) -> Self {
+        Stack { goes_on: true, ..Self::new(uid, State::Open, context) }
+    }
+
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// It is swapped in.
+    pub(crate) fn runs_over(&mut self, over: u64) {
+        self.over = over;
+    }
+
+    /// Whether a context was entered here, in whose place nothing is left of what was visible before.
+    fn has_entered(&self) -> bool {
+        self.layers.iter().skip(1).any(|layer| layer.outside.is_some())
     }
 
     fn top(&self) -> &Layer {
@@ -319,13 +345,10 @@ impl Stack {
         self.top().shown.get(&var).map_or(Seen::Absent, |sight| self.look(sight))
     }
 
-    pub(crate) fn must(&self, var: usize) -> Option<Rc<Must>> {
-        self.top().shown.get(&var)?.must.clone()
-    }
-
-    pub(crate) fn history(&self, var: usize) -> Vec<Seen> {
+    /// What it leads to, innermost first.
+    fn history(&self, var: usize) -> impl Iterator<Item = Sight> {
         let nearest = self.top().shown.get(&var).cloned();
-        std::iter::successors(nearest, |sight| self.next_out(var, sight)).map(|sight| self.look(&sight)).collect()
+        std::iter::successors(nearest, move |sight| self.next_out(var, sight))
     }
 
     pub(crate) fn capture(&self) -> Snapshot {
@@ -338,5 +361,48 @@ impl Stack {
         let chains = self.layers.iter().filter_map(|layer| layer.chain_outside.clone()).chain(self.chain.clone());
         let short = self.layers.iter().flat_map(|layer| layer.short.iter().cloned());
         Kept { _chains: chains.collect(), _short: short.collect() }
+    }
+}
+
+/// Where a binding that `at` leads to reaches it as one that stays on its stack: on the stack that it was made on, or where
+/// the work goes on from a stack that sees the very same binding.
+fn reached<'a>(stacks: &'a Stacks, at: u64, var: usize, sight: &'a Sight) -> Option<&'a Sight> {
+    match (sight.bound.reach, sight.layer) {
+        (Reach::Stack, Some(_)) => return Some(sight),
+        (Reach::Stack, None) => {}
+        _ => return None,
+    }
+    let stack = stacks.get(&at).filter(|stack| stack.goes_on && !stack.has_entered())?;
+    let beneath = stacks.get(&stack.over)?.top().shown.get(&var)?;
+    if Rc::ptr_eq(&beneath.bound, &sight.bound) { reached(stacks, stack.over, var, beneath) } else { None }
+}
+
+fn look(stacks: &Stacks, at: u64, var: usize, sight: &Sight) -> Seen {
+    match (stacks[&at].look(sight), sight.bound.number) {
+        (Seen::NotCarried(line), Some(number)) if reached(stacks, at, var, sight).is_some() => {
+            Seen::Bound(number, line)
+        }
+        (seen, _) => seen,
+    }
+}
+
+/// What is seen of a variable while the stack `at` is current, and whether it is seen through that stack.
+pub(crate) fn see(stacks: &Stacks, at: u64, var: usize) -> (Seen, bool) {
+    let Some(sight) = stacks[&at].top().shown.get(&var) else { return (Seen::Absent, false) };
+    let seen = look(stacks, at, var, sight);
+    (seen, seen != stacks[&at].look(sight))
+}
+
+/// All that a variable leads to while the stack `at` is current.
+pub(crate) fn history(stacks: &Stacks, at: u64, var: usize) -> Vec<Seen> {
+    stacks[&at].history(var).map(|sight| look(stacks, at, var, &sight)).collect()
+}
+
+/// What is seen of a variable while the stack `at` is current stays alive.
+pub(crate) fn must(stacks: &Stacks, at: u64, var: usize) -> Option<Rc<Must>> {
+    let sight = stacks[&at].top().shown.get(&var)?;
+    match look(stacks, at, var, sight) {
+        Seen::Bound(..) => reached(stacks, at, var, sight).unwrap_or(sight).must.clone(),
+        _ => None,
     }
 }

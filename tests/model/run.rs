@@ -2,7 +2,7 @@
 
 use super::met::{self, FEATURES};
 use super::op::{Block, Change, Op, Start, Wrapping};
-use super::oracle::{Reach, Seen, Snapshot, Stack, State};
+use super::oracle::{self, Reach, Seen, Snapshot, Stack, State};
 use super::roots::Roots;
 use super::value::{Value, current_is, current_was, currents, leaves, while_busy};
 use super::world::*;
@@ -396,9 +396,8 @@ impl World {
 
     fn read(&mut self, var: u8, inside: u8) {
         let (at, handle, uid) = self.var(var);
-        let stack = self.stack();
-        let must = stack.must(uid).filter(|_| matches!(stack.see(uid), Seen::Bound(..)));
-        let kept = stack.kept();
+        let must = oracle::must(&self.stacks, self.current, uid);
+        let kept = self.stack().kept();
         let must = must.or_else(|| self.vars[at].global.as_ref().map(|token| token.must.clone()));
         self.reads.push((kept, must));
         let number = handle.try_with(|value| {
@@ -602,7 +601,14 @@ impl World {
         self.caught(|world| {
             if on_thread {
                 world.moved.insert(uid);
-                world.on_thread(|world| world.poll(uid, &mut task));
+                let bare = world.uid();
+                world.stacks.insert(bare, Stack::new(bare, State::NoCheckpoint, &Snapshot::default()));
+                world.on_thread(|world| {
+                    let outer = std::mem::replace(&mut world.current, bare);
+                    world.poll(uid, &mut task);
+                    world.current = outer;
+                });
+                world.stacks.remove(&bare);
             } else {
                 world.poll(uid, &mut task);
             }
@@ -610,8 +616,35 @@ impl World {
         self.put_task(uid, task);
     }
 
-    fn poll(&mut self, uid: u64, task: &mut Task) {
+    /// A wrapper that has not begun does so on what is current here.
+    fn begin(&mut self, uid: u64) {
+        let Some(Waiting { binds, .. }) = self.to_begin.remove(&uid) else { return };
+        let mut stack = Stack::going_on(uid, &self.stack().capture());
+        if let Some(Binds { var, line, sealed, token }) = binds {
+            if sealed {
+                stack.enter(self.uid(), State::Sealed(line));
+            }
+            let at = self.vars.iter().position(|known| known.uid == var).expect("it stays until then");
+            let sight = self.sight(at, line, Some(&token));
+            stack.bind(var, sight, Some(token.may));
+        }
+        self.stacks.insert(uid, stack);
+    }
+
+    /// Makes the stack of a task the current one; says which one was.
+    fn swap_in(&mut self, uid: u64, begins: &str) -> u64 {
+        if self.to_begin.contains_key(&uid) {
+            met::note(begins);
+            self.begin(uid);
+        }
         let outer = std::mem::replace(&mut self.current, uid);
+        self.stack().runs_over(outer);
+        outer
+    }
+
+    fn poll(&mut self, uid: u64, task: &mut Task) {
+        let begins = if self.abroad > 0 { "begins on another thread" } else { "begins where it is polled" };
+        let outer = self.swap_in(uid, begins);
         self.wait();
         self.lent += 1;
         let before = current_is(uid);
@@ -645,7 +678,7 @@ impl World {
     pub(crate) fn drop_task(&mut self, at: usize) {
         let (uid, task) = &mut self.tasks[at];
         let (uid, task) = (*uid, task.take());
-        let outer = std::mem::replace(&mut self.current, uid);
+        let outer = self.swap_in(uid, "begins where it is dropped");
         self.wait();
         self.lent += 1;
         let before = current_is(uid);
@@ -737,6 +770,7 @@ impl World {
             Task::Stack(stack) => stack.capture(),
             Task::Future(future, _) => future.as_mut().context(),
         };
+        self.begin(uid);
         let snapshot = Rc::new(self.stacks[&uid].capture());
         self.put_task(uid, task);
         self.keep(context, snapshot);
@@ -751,38 +785,42 @@ impl World {
         let uid = self.uid();
         let (at, handle, _) = self.var(var);
         let (value, token) = self.value(at, None);
+        let var = self.vars[at].uid;
+        // What only binds begins where it is first polled, or where it is first asked for something.
+        let begins_later = context % 2 == 1;
         let (context, snapshot) = self.context(context);
         let here = self.stack().capture();
-        let on = |snapshot: &Snapshot| Stack::new(uid, State::Open, snapshot);
-        let line = line!();
         let handle = handle.for_ever();
-        let (mut future, mut stack): (Pin<Box<dyn Wrapped>>, _) = match wrapping {
-            Wrapping::InContext => (Box::pin(steps.in_context(context)), on(&snapshot)),
-            Wrapping::InCurrent => (Box::pin(steps.in_current_context()), on(&here)),
-            Wrapping::Detached => (Box::pin(steps.detached()), on(&Snapshot::default())),
-            Wrapping::Var => (Box::pin(handle.scope(value, steps)), on(&here)),
-            Wrapping::Scope => (Box::pin(Scope::new().set(handle, value).wrap(steps)), on(&here)),
-            Wrapping::Checkpoint => (Box::pin(Checkpoint::wrap(steps)), on(&here)),
-            Wrapping::Prepared => (Box::pin(Checkpoint::prepare().set(handle, value).wrap(steps)), on(&here)),
-        };
-        // What binds begins where it is first asked for something: here.
-        let begun = future.as_mut().context();
-        let (bound, sealed) = match wrapping {
-            Wrapping::Var => (Some(line + 6), true),
-            Wrapping::Scope => (Some(line + 7), true),
-            Wrapping::Prepared => (Some(line + 9), false),
-            _ => (None, false),
-        };
-        if let Some(line) = bound {
-            if sealed {
-                stack.enter(self.uid(), State::Sealed(line));
+        let on = |snapshot: &Snapshot| Some(Stack::new(uid, State::Open, snapshot));
+        let binds = |line, sealed| Some(Binds { var, line, sealed, token: token.clone() });
+        let mut has = Roots::default();
+        let (mut future, stack, binds): (Pin<Box<dyn Wrapped>>, _, _) = match wrapping {
+            Wrapping::InContext => (Box::pin(steps.in_context(context)), on(&snapshot), None),
+            Wrapping::InCurrent => (Box::pin(steps.in_current_context()), on(&here), None),
+            Wrapping::Detached => (Box::pin(steps.detached()), on(&Snapshot::default()), None),
+            Wrapping::Var => (Box::pin(handle.scope(value, steps)), None, binds(line!(), true)),
+            Wrapping::Scope => (Box::pin(Scope::new().set(handle, value).wrap(steps)), None, binds(line!(), true)),
+            Wrapping::Checkpoint => (Box::pin(Checkpoint::wrap(steps)), None, None),
+            Wrapping::Prepared => {
+                let (line, prepared) = (line!(), Checkpoint::prepare().set(handle, value));
+                has.prepared(&prepared);
+                self.used(at);
+                (Box::pin(prepared.wrap(steps)), None, binds(line, false))
             }
-            let (var, sight) = (self.vars[at].uid, self.sight(at, line, Some(&token)));
-            stack.bind(var, sight, Some(token.may));
+        };
+        drop(token);
+        let is_begun = stack.is_some();
+        match stack {
+            Some(stack) => drop(self.stacks.insert(uid, stack)),
+            None => drop(self.to_begin.insert(uid, Waiting { binds, has })),
         }
-        let snapshot = Rc::new(stack.capture());
-        self.add_task(uid, Task::Future(future, mailbox), stack);
-        self.keep(begun, snapshot);
+        if is_begun || !begins_later {
+            let begun = future.as_mut().context();
+            self.begin(uid);
+            let snapshot = Rc::new(self.stacks[&uid].capture());
+            self.keep(begun, snapshot);
+        }
+        self.tasks.push((uid, Some(Task::Future(future, mailbox))));
     }
 
     /// Goes on on another thread, whose own stack is empty, and waits for it.
@@ -888,7 +926,9 @@ impl World {
 
     fn drop_var(&mut self, var: u8) {
         let (at, handle, _) = self.var(var);
-        if matches!(handle, Handle::Made(_)) {
+        let uid = self.vars[at].uid;
+        let is_awaited = |waiting: &Waiting| waiting.binds.as_ref().is_some_and(|binds| binds.var == uid);
+        if matches!(handle, Handle::Made(_)) && !self.to_begin.values().any(is_awaited) {
             drop(handle.clear_global());
             drop(handle);
             self.vars.swap_remove(at);
@@ -1016,6 +1056,7 @@ impl World {
                 self.leave(self.guards.len().saturating_sub(1));
                 self.enter(0, None);
             }
+            "goes on" => self.meet_inside(true, false, &[]),
             _ => {}
         }
         self.check();
@@ -1026,10 +1067,16 @@ impl World {
         let [one, other] = [one, other].map(|number| pick(number, FEATURES.len()) as u8);
         let (first, second) = (one.min(other), one.max(other));
         match FEATURES[usize::from(second)] {
-            "moved" => self.meet_elsewhere(&[first]),
+            "goes on" => self.meet_inside(true, false, &[first]),
+            "moved" if FEATURES[usize::from(first)] == "goes on" => self.meet_inside(true, true, &[]),
+            "moved" => self.meet_inside(false, true, &[first]),
             "several threads" if FEATURES[usize::from(first)] == "moved" => {
                 self.meet_one(2);
-                self.meet_elsewhere(&[]);
+                self.meet_inside(false, true, &[]);
+            }
+            "several threads" if FEATURES[usize::from(first)] == "goes on" => {
+                self.meet_one(2);
+                self.meet_inside(true, true, &[]);
             }
             "several threads" => {
                 self.meet_one(first);
@@ -1043,14 +1090,18 @@ impl World {
         }
     }
 
-    /// On another thread, on a stack that inherits from this one.
-    fn meet_elsewhere(&mut self, features: &[u8]) {
+    /// On a stack that inherits from this one, or on which the work goes on; here or on another thread.
+    fn meet_inside(&mut self, goes_on: bool, on_thread: bool, features: &[u8]) {
         let tasks = self.tasks.len();
-        self.new_stack(1);
+        if goes_on {
+            self.wrap(Wrapping::Checkpoint, 0, 0, 0)
+        } else {
+            self.new_stack(1)
+        }
         if self.tasks.len() > tasks {
             self.to_meet = features.to_vec();
             self.plan(0, false);
-            self.run_task(tasks as u8, true);
+            self.run_task(tasks as u8, on_thread);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::met;
 use super::op::Op;
-use super::oracle::{Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack};
+use super::oracle::{self, Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack, Stacks};
 use super::roots::Roots;
 use super::value::{DEFAULT, Left, Value, left_by_values};
 use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
@@ -125,16 +125,19 @@ pub(crate) struct Steps {
 /// How the world gets into a future and out again.
 pub(crate) type Mailbox = Rc<RefCell<Option<World>>>;
 
+/// Puts the world back, also after a panic.
+struct Back<'a>(&'a Mailbox, World);
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        *self.0.borrow_mut() = Some(std::mem::take(&mut self.1));
+    }
+}
+
 impl Future for Steps {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<()> {
-        struct Back<'a>(&'a Mailbox, World);
-        impl Drop for Back<'_> {
-            fn drop(&mut self) {
-                *self.0.borrow_mut() = Some(std::mem::take(&mut self.1));
-            }
-        }
         let world = self.mailbox.borrow_mut().take().expect("polled with a world");
         let mut back = Back(&self.mailbox, world);
         back.1.planned();
@@ -145,10 +148,10 @@ impl Future for Steps {
 impl Drop for Steps {
     fn drop(&mut self) {
         let world = self.mailbox.borrow_mut().take();
-        if let Some(mut world) = world {
-            world.check();
-            world.steps(self.last);
-            *self.mailbox.borrow_mut() = Some(world);
+        if let Some(world) = world {
+            let mut back = Back(&self.mailbox, world);
+            back.1.check();
+            back.1.steps(self.last);
         }
     }
 }
@@ -156,6 +159,22 @@ impl Drop for Steps {
 pub(crate) enum Task {
     Stack(embed::Stack),
     Future(Pin<Box<dyn Wrapped>>, Mailbox),
+}
+
+/// A wrapper that has not begun.
+pub(crate) struct Waiting {
+    /// What it is going to bind.
+    pub(crate) binds: Option<Binds>,
+    /// What it has meanwhile.
+    pub(crate) has: Roots,
+}
+
+pub(crate) struct Binds {
+    /// The variable's uid; it stays while somebody is going to bind it.
+    pub(crate) var: usize,
+    pub(crate) line: u32,
+    pub(crate) sealed: bool,
+    pub(crate) token: Token,
 }
 
 /// A wrapped future, whatever it binds.
@@ -190,7 +209,9 @@ pub(crate) struct World {
     pub(crate) contexts: Vec<(Context, Rc<Snapshot>)>,
     pub(crate) weak: Vec<WeakSnapshot>,
     pub(crate) tasks: Vec<(u64, Option<Task>)>,
-    pub(crate) stacks: BTreeMap<u64, Stack>,
+    /// Wrappers that have not begun, by the numbers of their tasks; they have no stack.
+    pub(crate) to_begin: BTreeMap<u64, Waiting>,
+    pub(crate) stacks: Stacks,
     pub(crate) current: u64,
     pub(crate) reads: Vec<(Kept, Option<Rc<Must>>)>,
     /// Stacks that wait while another one is current, and what operations that are being done have.
@@ -259,11 +280,17 @@ impl World {
         (Value::new(number, drops, of, context), Token { number, must, may })
     }
 
+    /// A variable is used, for the first time or not; says when that was.
+    pub(crate) fn used(&mut self, var: usize) -> u32 {
+        let rank = self.vars[var].rank.unwrap_or_else(|| self.rank());
+        self.vars[var].rank = Some(rank);
+        rank
+    }
+
     /// What a binding made at `line` shows; `None`: a mask. The variable has been used with that.
     pub(crate) fn sight(&mut self, var: usize, line: u32, token: Option<&Token>) -> Sight {
-        let rank = self.vars[var].rank.unwrap_or_else(|| self.rank());
-        let var = &mut self.vars[var];
-        var.rank = Some(rank);
+        let rank = self.used(var);
+        let var = &self.vars[var];
         let reach = if token.is_some() { var.reach } else { Reach::Everywhere };
         let name = var.handle.name().into();
         let number = token.map(|token| token.number);
@@ -330,20 +357,34 @@ impl World {
         self.settle();
         self.check_drops();
         assert_eq!(MISUSES.get(), self.misuses, "misuses: left with inner, not here");
-        let stack = &self.stacks[&self.current];
         for var in &self.vars {
-            check_read(var, stack.see(var.uid));
+            let (seen, through) = oracle::see(&self.stacks, self.current, var.uid);
+            check_read(var, seen);
+            self.note_through(var, seen, through);
         }
         let at = self.done as usize;
         let var = &self.vars[at % self.vars.len()];
         let history: Vec<Seen> = var.handle.history().into_iter().map(without_value).collect();
-        let expected: Vec<Seen> = stack.history(var.uid).into_iter().map(forget_value).collect();
+        let expected = oracle::history(&self.stacks, self.current, var.uid);
+        let expected: Vec<Seen> = expected.into_iter().map(forget_value).collect();
         assert_eq!(history, expected, "history of {}", var.handle.name());
         if !self.contexts.is_empty() {
             let (context, snapshot) = &self.contexts[at % self.contexts.len()];
             self.check_context(context, snapshot);
         }
         self.walk();
+    }
+
+    /// Notes what is seen of a variable that stays on its stack, where the work goes on.
+    fn note_through(&self, var: &Variable, seen: Seen, through: bool) {
+        if through {
+            met::note("is seen through a stack");
+        } else if var.reach == Reach::Stack
+            && self.stacks[&self.current].goes_on()
+            && matches!(seen, Seen::NotCarried(_))
+        {
+            met::note("is not seen through a stack");
+        }
     }
 
     /// Compares the counts of all frames with what is kept.
@@ -353,8 +394,11 @@ impl World {
         self.contexts.iter().for_each(|(context, _)| roots.context(context));
         self.live.iter().filter_map(|made| made.holds.upgrade()).for_each(|context| roots.context(&context));
         self.weak.iter().for_each(|weak| roots.weak(&weak.real));
-        for (_, task) in &mut self.tasks {
+        self.to_begin.values().for_each(|waiting| roots.add(&waiting.has));
+        for (uid, task) in &mut self.tasks {
             match task {
+                // A look at it would begin it.
+                Some(Task::Future(..)) if self.to_begin.contains_key(uid) => {}
                 Some(Task::Stack(stack)) => roots.stack(stack),
                 Some(Task::Future(future, _)) => future.as_mut().name(&mut roots),
                 None => {}
@@ -366,6 +410,9 @@ impl World {
         unsafe {
             roots.check();
             let mut features = roots.shapes();
+            if self.stacks[&self.current].goes_on() {
+                features.push("goes on");
+            }
             if self.moved.contains(&self.current) {
                 features.push("moved");
             }
@@ -485,7 +532,12 @@ fn forget_value(seen: Seen) -> Seen {
 fn check_read(var: &Variable, seen: Seen) {
     let name = var.handle.name();
     let read = var.handle.try_with(Value::number).map_err(|missing| of_reason(missing.reason()));
+    let required = var.handle.require_with(Value::number).map_err(|missing| of_reason(missing.reason()));
     let source = var.handle.source();
+    match seen {
+        Seen::Bound(number, _) => assert_eq!(required, Ok(number), "required value of {name}"),
+        other => assert_eq!(required, Err(other), "reason why {name} is required in vain"),
+    }
     assert_eq!(var.handle.is_bound(), matches!(seen, Seen::Bound(..)), "is {name} bound");
     match (seen, &var.global) {
         (Seen::Bound(number, line), _) => {
