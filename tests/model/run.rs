@@ -115,17 +115,12 @@ impl World {
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
         let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
-        let lent = self.lent;
         let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
         self.waiting.truncate(waiting);
         current_was(here);
-        self.settle();
         (self.current, self.depth) = (current, depth);
-        while self.lent > lent {
-            self.is_back();
-        }
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
                 resume_unwind(panic);
@@ -646,7 +641,6 @@ impl World {
         let begins = if self.abroad > 0 { "begins on another thread" } else { "begins where it is polled" };
         let outer = self.swap_in(uid, begins);
         self.wait();
-        self.lent += 1;
         let before = current_is(uid);
         match task {
             Task::Stack(stack) => stack.run(|| self.planned()),
@@ -660,9 +654,7 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
-        self.settle();
         self.current = outer;
-        self.is_back();
     }
 
     /// Calls `f` with the world in a mailbox.
@@ -680,7 +672,6 @@ impl World {
         let (uid, task) = (*uid, task.take());
         let outer = self.swap_in(uid, "begins where it is dropped");
         self.wait();
-        self.lent += 1;
         let before = current_is(uid);
         match task {
             Some(Task::Future(future, mailbox)) => self.lent(&mailbox, || drop(future)),
@@ -688,9 +679,7 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
-        self.settle();
         self.current = outer;
-        self.is_back();
         self.tasks.retain(|task| task.0 != uid);
         self.stacks.remove(&uid);
     }
@@ -830,7 +819,7 @@ impl World {
         let joined = std::thread::scope(|scope| {
             let job = move || {
                 let (world, f) = ferry.land();
-                world.abroad(0, f);
+                world.abroad(f);
             };
             scope.spawn(job).join()
         });
@@ -840,9 +829,7 @@ impl World {
         self.waiting.pop();
     }
 
-    fn abroad(&mut self, lent: usize, f: impl FnOnce(&mut World)) {
-        let lent = std::mem::replace(&mut self.lent, lent);
-        let late = std::mem::take(&mut self.late);
+    fn abroad(&mut self, f: impl FnOnce(&mut World)) {
         let home = std::mem::replace(&mut self.misuses, misuses());
         let before = current_is(self.current);
         self.abroad += 1;
@@ -851,7 +838,6 @@ impl World {
         self.abroad -= 1;
         current_was(before);
         self.misuses = home;
-        (self.lent, self.late) = (lent, late);
         met::collect();
     }
 
@@ -881,7 +867,7 @@ impl World {
         self.wait();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
-            let job = move || ferry.land().abroad(1, World::planned);
+            let job = move || ferry.land().abroad(World::planned);
             if carrying { scope.spawn(job).join() } else { scope.spawn_detached(job).join() }
         });
         if let Err(panic) = joined {

@@ -220,9 +220,6 @@ pub(crate) struct World {
     pub(crate) moved: BTreeSet<u64>,
     /// How many threads wait for this one.
     pub(crate) abroad: usize,
-    /// How many stacks were swapped in on this thread, and the guards that were dropped there on another stack.
-    pub(crate) lent: usize,
-    pub(crate) late: Vec<u64>,
     /// Features that are to meet where the next stack is run.
     pub(crate) to_meet: Vec<u8>,
     pub(crate) misuses: (u64, u64),
@@ -234,7 +231,7 @@ impl World {
     pub(crate) fn new(program: &[Op]) -> Self {
         prepare_process();
         let traced = std::env::var_os("STACKHOLM_TRACE").is_some();
-        let mut world = World { program: program.into(), misuses: MISUSES.get(), lent: 1, traced, ..World::default() };
+        let mut world = World { program: program.into(), misuses: MISUSES.get(), traced, ..World::default() };
         for (var, reach) in STATICS {
             let rank = Some(world.rank());
             world.add_var(Handle::Static(var), reach, rank, std::ptr::eq(var, &DEFAULTED));
@@ -311,30 +308,8 @@ impl World {
         match self.stack().leave(uid) {
             InOrder => {}
             WithInner => self.misuses.0 += 1,
-            NotHere => self.is_late(uid),
+            NotHere => self.misuses.1 += 1,
         }
-        self.settle();
-    }
-
-    /// A guard is dropped that finds nothing: it is remembered, if there may be a stack that knows it.
-    fn is_late(&mut self, uid: u64) {
-        self.misuses.1 += 1;
-        if self.lent > 0 && self.late.len() < 8 {
-            self.late.push(uid);
-        }
-    }
-
-    /// A stack is swapped out, and the one beneath is current again.
-    pub(crate) fn is_back(&mut self) {
-        self.settle();
-        self.lent -= 1;
-        let mut rest = Vec::new();
-        while let Some(uid) = self.late.pop() {
-            if self.lent > 0 && self.stack().leave(uid) == Leaving::NotHere {
-                rest.push(uid);
-            }
-        }
-        self.late = rest;
         self.settle();
     }
 
@@ -342,7 +317,7 @@ impl World {
     pub(crate) fn settle(&mut self) {
         for Left { uid, stacks, found } in left_by_values() {
             if !found {
-                self.is_late(uid);
+                self.misuses.1 += 1;
                 continue;
             }
             let stack = stacks.into_iter().find(|uids| self.stacks.get(uids).is_some_and(|stack| stack.has(uid)));
