@@ -10,9 +10,9 @@ use std::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///
-/// Stays on its thread. Dropped late it does nothing. Dropped while another stack is current, as in a wrapped future, it
-/// leaves its checkpoint as soon as its own stack is current again. Forgotten, its checkpoint is left with the next outer
-/// one, or when the thread or the task ends. None of this panics; [`on_misuse`](crate::on_misuse) counts it.
+/// Stays on its thread. Dropped late or on another stack, as in a wrapped future, it does nothing; forgotten, its checkpoint
+/// is left with the next outer one, or when the thread or the task ends. None of this panics;
+/// [`on_misuse`](crate::on_misuse) counts it.
 ///
 /// Dropping the innermost guard is O(1). Any other one looks at each checkpoint of the stack until it finds its own:
 /// O(depth of nesting).

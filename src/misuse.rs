@@ -9,8 +9,7 @@ use std::fmt;
 pub enum Misuse {
     /// A guard was dropped while checkpoints entered after it were still there; they were left with it.
     LeftWithInner,
-    /// A guard was dropped whose checkpoint had been left already, or is on another stack. On a stack beneath the current
-    /// one, as that of the thread that polls a task, it is left as soon as that stack is current again.
+    /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing was done.
     NotHere,
 }
 

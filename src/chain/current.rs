@@ -23,18 +23,7 @@ pub(crate) struct Current {
     borrows: Borrows,
     serials: Serials,
     armed: Cell<bool>,
-    late: Late,
 }
-
-/// Guards that were dropped while another stack was current: what they stand for is left as soon as its stack is current
-/// again.
-struct Late {
-    number: Cell<usize>,
-    serials: [Cell<Serial>; MOST_LATE],
-}
-
-/// So many such guards are remembered. The checkpoint of one more is left with the next one outside it.
-const MOST_LATE: usize = 8;
 
 thread_slot! {
     static CURRENT: Current = Current::new();
@@ -129,13 +118,7 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
 
 impl Current {
     const fn new() -> Current {
-        Current {
-            spine: Spine::new(),
-            borrows: Borrows::new(),
-            serials: Serials::new(),
-            armed: Cell::new(false),
-            late: Late { number: Cell::new(0), serials: [const { Cell::new(Serial::UNKNOWN) }; MOST_LATE] },
-        }
+        Current { spine: Spine::new(), borrows: Borrows::new(), serials: Serials::new(), armed: Cell::new(false) }
     }
 
     /// As [`Spine::look`], and through stacks on which the work goes on.
@@ -289,66 +272,7 @@ fn leave_among_others(serial: Serial) -> Leaving {
     if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial)) == Some(true) {
         return Leaving::InOrder;
     }
-    let leave = |current: &Current| {
-        let leaving = current.spine.leave(serial, &Parting::under(&current.borrows));
-        if leaving == Leaving::NotHere && current.spine.is_lent() {
-            current.late.remember(serial);
-        }
-        leaving
-    };
-    with(leave).unwrap_or(Leaving::NotHere)
-}
-
-impl Late {
-    fn remember(&self, serial: Serial) {
-        let number = self.number.get();
-        if let Some(place) = self.serials.get(number) {
-            place.set(serial);
-            self.number.set(number + 1);
-        }
-    }
-
-    /// Takes one of those that were remembered.
-    fn take(&self) -> Option<Serial> {
-        let number = self.number.get().checked_sub(1)?;
-        self.number.set(number);
-        Some(self.serials[number].get())
-    }
-}
-
-/// When the stack is current again that another one was swapped in over: puts its reads back, and leaves what guards stand
-/// for that were dropped meanwhile.
-struct Back<'a> {
-    current: &'a Current,
-    reads: *const u8,
-}
-
-impl Drop for Back<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: these reads go on, for longer than what was swapped in.
-        unsafe { self.current.borrows.put_back(self.reads) };
-        if self.current.late.number.get() != 0 {
-            leave_late(self.current);
-        }
-    }
-}
-
-/// Guards of stacks that are still beneath this one are remembered on. On the thread's own stack there is none beneath:
-/// what is not there was left before.
-#[cold]
-#[inline(never)]
-fn leave_late(current: &Current) {
-    let mut rest = [Serial::UNKNOWN; MOST_LATE];
-    let mut number = 0;
-    while let Some(serial) = current.late.take() {
-        if current.spine.leave(serial, &Parting::under(&current.borrows)) == Leaving::NotHere && current.spine.is_lent()
-        {
-            rest[number] = serial;
-            number += 1;
-        }
-    }
-    rest[..number].iter().for_each(|serial| current.late.remember(*serial));
+    with(|current| current.spine.leave(serial, &Parting::under(&current.borrows))).unwrap_or(Leaving::NotHere)
 }
 
 #[inline]
@@ -374,7 +298,7 @@ pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl F
     must(|current| {
         let (spine, borrows) = (&current.spine, &current.borrows);
         let under;
-        let _back = Back { current, reads: borrows.list() };
+        let _back = borrows.mark();
         if borrows.has_any() | own.spine().is_through() {
             if own.spine().is_waiting() {
                 begin_on(own, begin);

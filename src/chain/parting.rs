@@ -274,18 +274,21 @@ impl Borrows {
     }
 }
 
-impl Borrows {
-    /// The list as it is now, to be put back when a stack that is swapped in is swapped out.
-    #[inline]
-    pub(super) fn list(&self) -> *const u8 {
-        self.0.get()
-    }
+/// Puts the list back as it was before another stack was swapped in.
+pub(super) struct Back<'a>(&'a Borrows, *const u8);
 
-    /// # Safety
-    /// 1. What [`list`](Self::list) gave, and the records on it are there still.
+impl Drop for Back<'_> {
     #[inline]
-    pub(super) unsafe fn put_back(&self, list: *const u8) {
-        self.0.set(list);
+    fn drop(&mut self) {
+        self.0.0.set(self.1);
+    }
+}
+
+impl Borrows {
+    /// To be called before another stack is swapped in, and kept until it is swapped out.
+    #[inline]
+    pub(super) fn mark(&self) -> Back<'_> {
+        Back(self, self.0.get())
     }
 
     /// Whether there is anything on the list.

@@ -168,18 +168,18 @@ fn branches_of_one_task_see_it_and_bind_their_own() {
 }
 
 #[test]
-fn a_mask_hides_it_and_a_guard_leaves_it_when_its_stack_is_current_again() {
+fn a_mask_hides_it_and_a_guard_leaves_it_where_it_is() {
     let request = async {
         let masked = Scope::new().unset(&TX).wrap(OP.scope("q", query())).await;
         let outside = TX.enter(5);
         let guarded = OP.scope("q", async move {
-            // The guard is of the stack beneath: what it bound stays until that is current again.
+            // The guard is of the stack beneath: here it finds nothing, and what it bound stays.
             drop(outside);
             number().await
         });
         (masked, guarded.await, number().await)
     };
-    assert_eq!(finish(TX.scope(1, request)), (false, Some(5), Some(1)));
+    assert_eq!(finish(TX.scope(1, request)), (false, Some(5), Some(5)));
 }
 
 #[test]
