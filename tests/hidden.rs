@@ -329,7 +329,7 @@ fn a_value_that_is_set_anew_may_leave_its_checkpoint_as_it_goes() {
     // The first value goes; its drop leaves the checkpoint, frame and all, with what was set just now.
     PLAIN.set(3).unwrap();
     let second = Leaves(Arc::new(9), String::new());
-    std::mem::forget(Arc::clone(&second.0));
+    let _other = Arc::clone(&second.0);
     LEAVES.set(second).unwrap();
     assert!(!A.is_bound() && !PLAIN.is_bound());
     assert_eq!(Arc::strong_count(&value), 1);
