@@ -227,3 +227,19 @@ mod coroutines {
         A.sync_scope(1, || B.sync_scope(2, || assert_eq!((A.get(), B.get()), (1, 2))));
     }
 }
+
+#[test]
+fn a_context_derives_another_while_a_value_of_short_reach_ends() {
+    static TX: Var<String> = Var::new("tx").stays_on_stack();
+    static HIDDEN: Var<String> = Var::new("hidden");
+    for _ in 0..TRIES {
+        HIDDEN.sync_scope("hidden".into(), || {
+            let short = TX.enter("t".into());
+            let context = Context::current();
+            // It hides a value, so it counts all others by themselves, that of TX among them.
+            let other = thread::spawn(move || drop(context.with(&HIDDEN, "shown".into())));
+            drop(short);
+            other.join().unwrap();
+        });
+    }
+}

@@ -120,8 +120,9 @@ unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
 ///
 /// # Safety
 /// 1. `frame` is alive, hides something, and nobody else knows it.
-/// 2. Frames above `floor` are of a stack of this thread; `floor` and what is below were inherited.
-pub(super) unsafe fn settle(frame: *const Frame, floor: *const Frame, most: usize) {
+/// 2. Frames above `floor` are of a stack of this thread; `floor` and what is below were inherited. `inherited` says that
+///    all the frame shows was.
+pub(super) unsafe fn settle(frame: *const Frame, floor: *const Frame, inherited: usize, most: usize) {
     // SAFETY: #1 and #2; the frame has a slot for its base.
     unsafe {
         let parent = (*outermost(frame)).parent;
@@ -138,7 +139,7 @@ pub(super) unsafe fn settle(frame: *const Frame, floor: *const Frame, most: usiz
         let noted = base.with(if is_apart { SPECIAL } else { 0 });
         put(frame.cast_mut().cast(), (*frame).root.bitmap.count_ones() as usize, noted);
         if is_apart && kept(Site::HiderHolds) {
-            besides(frame, base.as_frame(), &mut |slot| hold(slot));
+            besides(frame, base.as_frame(), inherited, &mut |slot| hold(slot));
         }
     }
 }
@@ -219,10 +220,10 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
 ///
 /// # Safety
 /// 1. `frame` is alive with everything its index leads to.   2. `base` is null, or alive with everything too.
-unsafe fn besides(frame: *const Frame, base: *const Frame, f: &mut dyn FnMut(Slot)) {
+unsafe fn besides(frame: *const Frame, base: *const Frame, inherited: usize, f: &mut dyn FnMut(Slot)) {
     // SAFETY: #1 and #2.
     unsafe {
-        trie::each(frame.cast(), 0, &mut |slot| {
+        trie::each(frame.cast(), inherited, &mut |slot| {
             let shown = slot.as_frame();
             let is_own = shown == frame || Frame::crown(shown) == Some(frame);
             let in_base = || trie::find(base.cast(), (*shown).id).is_some_and(|slot| slot.as_frame() == shown);
@@ -241,7 +242,7 @@ pub(super) unsafe fn counted_besides(frame: *const Frame, f: &mut dyn FnMut(*con
     // SAFETY: #1; the base is alive while it is counted.
     unsafe {
         if let Base::Apart(base) = noted(frame, ptr::null()) {
-            besides(frame, base.as_frame(), &mut |slot| f(slot.as_frame()));
+            besides(frame, base.as_frame(), 0, &mut |slot| f(slot.as_frame()));
         }
     }
 }

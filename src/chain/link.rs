@@ -163,7 +163,8 @@ impl Link {
                 hold_all(frame, INHERITED);
             } else if (*frame).hides() {
                 // A mask is there to let something go, however far out that was bound.
-                settle(frame, (*frame).parent, if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT });
+                let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
+                settle(frame, (*frame).parent, INHERITED, most);
                 match base(frame) {
                     Base::Parent(_) => _ = from.take().map(Link::into_raw),
                     Base::Apart(base) => take_base(base.as_frame()),

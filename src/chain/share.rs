@@ -66,7 +66,7 @@ impl Spine {
                     hold_all(frame, 0);
                 }
                 if (*frame).hides() {
-                    settle(frame, self.floor(), FAR_OUT);
+                    settle(frame, self.floor(), 0, FAR_OUT);
                 }
                 match base(frame) {
                     // The count of a parent that is shared already passes from the stack to this frame (I4).
