@@ -15,6 +15,8 @@ use std::task::{self, Waker};
 
 static A: Var<Value> = Var::new("a");
 static B: Var<Value> = Var::new("b");
+/// Needs no drop, so that what hides it counts what is below.
+static N: Var<u32> = Var::new("n");
 
 models! {
     several_left_while_read {
@@ -67,6 +69,18 @@ fn enter(alive: &Alive, a: u32, b: u32) -> Entered {
     entered
 }
 
+/// Enters a scope of two variables, in one block, on a scope of the first of them.
+fn enter_above(alive: &Alive, n: u32, b: u32) -> Entered {
+    let before = blocks();
+    let entered = Scope::new().set(&N, n).set(&B, alive.value(b)).enter();
+    assert_eq!(blocks(), before + 1, "both lie in one block");
+    entered
+}
+
+fn shows_above(context: &Context, n: u32, b: u32) {
+    assert_eq!((context.get(&N), context.get(&B).map(Value::number)), (Some(&n), Some(b)));
+}
+
 fn shows(context: &Context, a: u32, b: u32) {
     assert_eq!(context.get(&A).map(Value::number), Some(a));
     assert_eq!(context.get(&B).map(Value::number), Some(b));
@@ -75,12 +89,12 @@ fn shows(context: &Context, a: u32, b: u32) {
 /// A stack leaves all of a shared scope at once while another thread reads it; what is below stays a while.
 pub(crate) fn several_left_while_read() {
     let alive = Alive::default();
-    let outer = A.enter(alive.value(1));
-    let inner = enter(&alive, 2, 3);
+    let outer = N.enter(1);
+    let inner = enter_above(&alive, 2, 3);
     let context = Context::current();
-    let reader = spawn(move || shows(&context, 2, 3));
+    let reader = spawn(move || shows_above(&context, 2, 3));
     drop(inner);
-    assert_eq!(A.with(Value::number), 1);
+    assert_eq!(N.get(), 1);
     assert!(!B.is_bound());
     drop(outer);
     reader.join().unwrap();
@@ -90,16 +104,16 @@ pub(crate) fn several_left_while_read() {
 /// As before, on a stack that owns the last count of what it inherited.
 pub(crate) fn several_left_on_what_was_inherited() {
     let alive = Alive::default();
-    let mut stack = Stack::on(Context::empty().with(&A, alive.value(1)));
+    let mut stack = Stack::on(Context::empty().with(&N, 1));
     let reader = stack.run(|| {
-        let entered = enter(&alive, 2, 3);
+        let entered = enter_above(&alive, 2, 3);
         let context = Context::current();
-        let reader = spawn(move || shows(&context, 2, 3));
+        let reader = spawn(move || shows_above(&context, 2, 3));
         drop(entered);
         assert!(!B.is_bound());
         reader
     });
-    assert_eq!(stack.get(&A).map(Value::number), Some(1));
+    assert_eq!(stack.get(&N), Some(&1));
     drop(stack);
     reader.join().unwrap();
     alive.all_ended();
@@ -206,10 +220,10 @@ pub(crate) fn stack_dropped_while_read() {
 /// that it captured there.
 pub(crate) fn future_dropped_while_read() {
     let alive = Alive::default();
-    let outer = A.enter(alive.value(1));
+    let outer = N.enter(1);
     let captured = Arc::new(Mutex::new(None));
     let place = captured.clone();
-    let (scope, before) = (Scope::new().set(&A, alive.value(2)).set(&B, alive.value(3)), blocks());
+    let (scope, before) = (Scope::new().set(&N, 2).set(&B, alive.value(3)), blocks());
     let mut future = Box::pin(scope.wrap(async move {
         *place.lock().unwrap() = Some(Context::current());
         pending::<()>().await;
@@ -217,9 +231,9 @@ pub(crate) fn future_dropped_while_read() {
     assert!(future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
     assert_eq!(blocks(), before + 1, "both lie in one block, which the first poll made");
     let context = captured.lock().unwrap().take().expect("it was captured");
-    let reader = spawn(move || shows(&context, 2, 3));
+    let reader = spawn(move || shows_above(&context, 2, 3));
     drop(future);
-    assert_eq!(A.with(Value::number), 1);
+    assert_eq!(N.get(), 1);
     drop(outer);
     reader.join().unwrap();
     alive.all_ended();

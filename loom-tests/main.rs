@@ -14,6 +14,7 @@ mod drops;
 mod ends;
 mod executor;
 mod handover;
+mod hidden;
 mod reach;
 mod runtime;
 mod shorten;

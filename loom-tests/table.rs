@@ -1,7 +1,7 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{again, bundles, cells, counts, drops, ends, handover, reach, runtime, shorten, tasks};
+use crate::{again, bundles, cells, counts, drops, ends, handover, hidden, reach, runtime, shorten, tasks};
 
 macro_rules! table {
     ($($file:ident { $($model:ident $orders:literal,)+ })+) => {
@@ -78,6 +78,20 @@ table! {
         short_reach_below_a_digest 95,
         whole_context_over_what_others_leave 220,
         whole_stack_over_what_others_leave 220,
+    }
+    hidden {
+        above_a_hider_while_both_are_left 1,
+        hider_on_what_was_inherited 1,
+        hider_derived_while_the_hidden_one_goes 1,
+        masked_while_the_hidden_one_goes 1,
+        base_captured_after_its_hider 1,
+        base_captured_before_its_hider 1,
+        several_that_hide_left_while_read 1,
+        set_anew_while_private 1,
+        set_anew_while_known 1,
+        hider_above_short_reach 1,
+        hider_derived_while_its_source_is_left 1,
+        hider_derived_while_its_source_is_captured 1,
     }
     drops {
         value_enters_as_it_ends 2,

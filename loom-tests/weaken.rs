@@ -3,10 +3,12 @@
 use crate::support::{VERDICT, is_noticed};
 use crate::table::{MODELS, model};
 use stackholm::proof::Site;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::Command;
 
 const README: &str = include_str!("README.md");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/loom-tests");
 
 /// What came of one model with one site weakened, in a process of its own: what a count too few does to the memory of a
 /// process that goes on is nobody's business here. The kind of its failure, "passed", or "crash".
@@ -47,9 +49,9 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     .collect()
 }
 
-#[test]
-fn weakening_any_site_is_noticed_by_the_models_that_the_table_names() {
-    let (table, mut wrong) = (table(), Vec::new());
+/// The models that notice each site, and what is wrong besides.
+fn found() -> (BTreeMap<String, Vec<&'static str>>, Vec<String>) {
+    let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
     for &site in Site::ALL {
         let (name, mut noticed) = (format!("{site:?}"), Vec::new());
         for model in MODELS.iter().map(|model| model.name) {
@@ -59,12 +61,59 @@ fn weakening_any_site_is_noticed_by_the_models_that_the_table_names() {
                 kind => wrong.push(format!("{name} in {model}: {kind}, which shows nothing")),
             }
         }
-        if table.get(name.as_str()) != Some(&noticed) {
-            let models: Vec<_> = noticed.iter().map(|model| format!("`{model}`")).collect();
-            wrong.push(format!("{name}: {}", if models.is_empty() { "-".into() } else { models.join(", ") }));
-        }
+        found.insert(name, noticed);
     }
-    assert!(wrong.is_empty(), "the table should say:\n{}", wrong.join("\n"));
+    (found, wrong)
+}
+
+/// As they stand in the table.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "-".into() } else { names.join(", ") }
+}
+
+/// The controls that the models declare for a site, by name.
+fn controls(site: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(FOLDER).expect("the models are there").map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let of = |line: &str| {
+        let (name, rest) = line.trim().split_once(": ")?;
+        let is_it = name.starts_with("control_") && rest.split_once(" => ")?.0 == site;
+        is_it.then(|| name.to_owned())
+    };
+    lines.filter_map(of).collect()
+}
+
+/// Writes the last two columns of the table anew. A site that no model notices keeps its reason.
+fn update(found: &BTreeMap<String, Vec<&'static str>>) {
+    let row = |line: &str| {
+        let site = line.strip_prefix("| `")?.split('`').next()?;
+        let models = found.get(site)?;
+        let mut cells: Vec<_> = line.strip_suffix(" |")?.split(" | ").map(str::to_owned).collect();
+        cells[3] = listed(models.iter().copied());
+        let controls = controls(site);
+        if !controls.is_empty() || !models.is_empty() && cells[4].contains("`control_") {
+            cells[4] = listed(controls.iter().map(String::as_str));
+        }
+        Some(cells.join(" | ") + " |")
+    };
+    let lines = README.lines().map(|line| row(line).unwrap_or_else(|| line.into()) + "\n");
+    fs::write(format!("{FOLDER}/README.md"), lines.collect::<String>()).expect("the table can be written");
+}
+
+#[test]
+fn weakening_any_site_is_noticed_by_the_models_that_the_table_names() {
+    let (found, mut wrong) = found();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        update(&found);
+    } else {
+        let table = table();
+        let differs = found.iter().filter(|(site, noticed)| table.get(site.as_str()) != Some(*noticed));
+        wrong.extend(differs.map(|(site, noticed)| format!("{site}: {}", listed(noticed.iter().copied()))));
+    }
+    assert!(wrong.is_empty(), "the table should say (UPDATE_DOCS=1 writes it):\n{}", wrong.join("\n"));
 }
 
 #[test]
