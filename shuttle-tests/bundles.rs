@@ -12,7 +12,6 @@ static N: Var<usize> = Var::new("n");
 
 scenarios! {
     scopes_of_several {
-        control_several_take_below: LeaveTakesBelow,
         control_several_give_block: InnerGivesBlock,
         control_several_give_parent: EndGivesParent,
         control_several_give_values: EndGivesValues,

@@ -24,7 +24,6 @@ scenarios! {
         control_programs_whole_holds: WholeHolds,
         control_programs_held_takes: HeldTakes,
         control_programs_upgrade_looks: UpgradeLooks,
-        control_programs_downgrade_takes: DowngradeTakes,
         control_programs_end_gives_values: EndGivesValues,
         control_programs_leave_takes_below: LeaveTakesBelow,
         control_programs_left_to_looks: LeftToLooks,
