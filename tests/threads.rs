@@ -687,7 +687,8 @@ fn random_programs_on_three_threads_read_what_they_bound_and_drop_it_once() {
     }
     let ways = std::mem::take(&mut *WAYS.lock().unwrap());
     println!("{rounds} programs from seed {first}: {ways:?}");
-    // A scope of several is on a long chain only by much chance.
-    let never: Vec<_> = ways.iter().filter(|(way, times)| **times == 0 && **way != "BundleOutgrown").collect();
+    // A scope of several is on a long chain only by much chance; where no block is kept, no scope is entered again.
+    let is_asked = |way: &str| way != "BundleOutgrown" && !(cfg!(stackholm_malloc) && way.contains("Again"));
+    let never: Vec<_> = ways.iter().filter(|(way, times)| **times == 0 && is_asked(way)).collect();
     assert!(rounds < 100 || cfg!(miri) || never.is_empty(), "no program went there: {never:?}");
 }
