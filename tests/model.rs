@@ -123,6 +123,25 @@ fn beginnings() -> Vec<Vec<Op>> {
         vec![Enter { var: 0 }, Capture, Downgrade { context: 0 }, Upgrade { weak: 0 }, LeaveLast],
         [inside(Scope { bindings: 5, var: 0 }), vec![DropTask { task: 0 }]].concat(),
     ]);
+    let on = |task, inside| Poll { task, inside, panics: false };
+    let now = |wrapping| Wrap { wrapping, var: 0, context: 0, last: 0 };
+    let (checkpoint, enters) = (now(Wrapping::Checkpoint), EnterContext { context: 0 });
+    all.extend([
+        // Through two stacks, and not where a context was entered on either of them, or handed over between them.
+        vec![Enter { var: 2 }, checkpoint, checkpoint, on(0, 2), on(1, 1), Checkpoint, LeaveLast],
+        vec![Enter { var: 2 }, checkpoint, on(0, 2), enters, Set { var: 2 }, LeaveLast],
+        vec![Enter { var: 2 }, checkpoint, checkpoint, on(0, 3), enters, on(1, 1), Checkpoint, LeaveLast],
+        vec![
+            Enter { var: 2 },
+            checkpoint,
+            now(Wrapping::InCurrent),
+            checkpoint,
+            on(0, 3),
+            on(1, 2),
+            on(2, 1),
+            Checkpoint,
+        ],
+    ]);
     // One that stays on its stack, is bound where a wrapper is made, and another one where that is polled.
     let later = |wrapping| Wrap { wrapping, var: 0, context: 1, last: 2 };
     let poll = Poll { task: 0, inside: 1, panics: false };
