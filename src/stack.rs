@@ -76,7 +76,7 @@ impl Stack {
     /// Calls on one thread must end in the reverse order in which they began, as calls of functions do. On stackful
     /// coroutines, make the call around each resumption, not around a body that suspends in the middle: if two such calls
     /// end in another order, one stack is taken for the other, which is undefined behaviour. Reads by [`Var::with`] may
-    /// end in any order.
+    /// end in any order, each while the stack is alive on which it began, with the bindings that it found there.
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         current::run_on(&mut self.own, f)

@@ -210,6 +210,16 @@ mod coroutines {
     }
 
     #[test]
+    fn a_read_that_began_before_another_stack_was_current_ends_while_it_is() {
+        let outer = TEXT.enter("text".into());
+        let read = begin(|pause| TEXT.with(|_| pause()));
+        Stack::on(Context::empty().with(&A, 1)).run(|| finish(read));
+        // Nothing of the read is on the list any more; its coroutine is gone.
+        B.sync_scope(2, || assert_eq!(B.get(), 2));
+        drop(outer);
+    }
+
+    #[test]
     fn reads_end_in_the_order_in_which_they_began() {
         static VALUE: Var<Drops> = Var::new("value");
         let outer = VALUE.enter(Drops);

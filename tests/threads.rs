@@ -671,7 +671,7 @@ fn asked(name: &str) -> Option<u64> {
 fn random_programs_on_three_threads_read_what_they_bound_and_drop_it_once() {
     let first = asked("STACKHOLM_SEED").unwrap_or(1);
     let rounds = asked("STACKHOLM_ROUNDS").unwrap_or(if cfg!(miri) { 4 } else { 300 });
-    let steps = if cfg!(miri) { 20 } else { 300 };
+    let steps = asked("STACKHOLM_STEPS").unwrap_or(if cfg!(miri) { 20 } else { 300 }) as usize;
     struct Seed(u64);
     impl Drop for Seed {
         fn drop(&mut self) {

@@ -298,14 +298,14 @@ pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl F
     must(|current| {
         let (spine, borrows) = (&current.spine, &current.borrows);
         let under;
-        let _back = borrows.mark();
+        let back = borrows.mark();
         if borrows.has_any() | own.spine().is_through() {
             if own.spine().is_waiting() {
                 begin_on(own, begin);
             }
             under = borrows.under(spine.ends());
             // SAFETY: it is there until after the list is put back; nothing moves it.
-            unsafe { borrows.push(&under) };
+            unsafe { borrows.push(&under, &back) };
         }
         spine.run_as(own.spine(), f)
     })

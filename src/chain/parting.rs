@@ -274,21 +274,25 @@ impl Borrows {
     }
 }
 
-/// Puts the list back as it was before another stack was swapped in.
-pub(super) struct Back<'a>(&'a Borrows, *const u8);
+/// Puts the list back as it was before another stack was swapped in, but for reads that have ended since: those are not
+/// on it any more. Null if the list was empty and nothing was put on it.
+pub(super) struct Back<'a>(&'a Borrows, Cell<*const Under>);
 
 impl Drop for Back<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.0.set(self.1);
+        let under = self.1.get();
+        // SAFETY: the record is there until the list is put back (#1 of `push`).
+        self.0.0.set(if under.is_null() { ptr::null() } else { unsafe { (*under).outer.get() } });
     }
 }
 
 impl Borrows {
-    /// To be called before another stack is swapped in, and kept until it is swapped out.
+    /// To be called before another stack is swapped in, and kept until it is swapped out. If there is anything on the
+    /// list, a record of the stack beneath is to be put there.
     #[inline]
     pub(super) fn mark(&self) -> Back<'_> {
-        Back(self, self.0.get())
+        Back(self, Cell::new(ptr::null()))
     }
 
     /// Whether there is anything on the list.
@@ -306,9 +310,10 @@ impl Borrows {
     /// Puts such a record on the list: from now on what leaves the current stack is nothing to the reads beneath.
     ///
     /// # Safety
-    /// 1. It stays where it is until the list is put back.
+    /// 1. It stays where it is until the list is put back, by `back`.
     #[inline]
-    pub(super) unsafe fn push(&self, under: &Under) {
+    pub(super) unsafe fn push(&self, under: &Under, back: &Back<'_>) {
+        back.1.set(under);
         self.0.set((&raw const *under).cast());
     }
 
