@@ -1,9 +1,10 @@
-//! Question: did a change make an operation of the core longer by a few instructions? Counts say so whatever else
-//! the machine does.
+//! Question: did a change make an operation of the core longer by a few instructions? Counts say so
+//! whatever else the machine does.
 //!
-//! `cargo bench --manifest-path benches/Cargo.toml --bench instructions` prints a line for each operation: its
-//! name and the instructions of one turn. `benches/check-instructions` compares them with the baseline. Each
-//! operation runs twice under valgrind, once with more turns; the difference is the turns' alone.
+//! `cargo bench --manifest-path benches/Cargo.toml --bench instructions` prints a line for each
+//! operation: its name and the instructions of one turn. `benches/check-instructions` compares them
+//! with the baseline. Each operation runs twice under valgrind, once with more turns; the
+//! difference is the turns' alone.
 
 use stackholm::{Checkpoint, Context};
 use stackholm_benches::bound::{self, VARS, value};
@@ -11,7 +12,8 @@ use stackholm_benches::work::{self, Busy};
 use std::pin::pin;
 use std::process::{Command, ExitCode};
 
-/// Turns of the shorter run, enough for what is done once in many turns to even out; the longer has twice as many.
+/// Turns of the shorter run, enough for what is done once in many turns to even out; the longer has
+/// twice as many.
 const TURNS: u64 = 4096;
 
 /// A name, and what does that many turns.
@@ -70,7 +72,9 @@ fn main() -> ExitCode {
         if flag == "--count" {
             let turns = turns.parse().expect("a number of turns");
             bound::touch();
-            OPERATIONS.iter().find(|(operation, _)| operation == name).expect("an operation").1(turns);
+            OPERATIONS.iter().find(|(operation, _)| operation == name).expect("an operation").1(
+                turns,
+            );
             return ExitCode::SUCCESS;
         }
     }

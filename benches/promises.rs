@@ -1,5 +1,5 @@
-//! Question: does the core keep what it promises about cost? Each promise compares two things that are done in
-//! turns on the same machine; see `race`.
+//! Question: does the core keep what it promises about cost? Each promise compares two things that
+//! are done in turns on the same machine; see `race`.
 //!
 //! `cargo bench --manifest-path benches/Cargo.toml --bench promises` prints the table;
 //! `-- --strict` also fails if a promise is broken.
@@ -17,7 +17,8 @@ use std::time::Duration;
 
 tokio::task_local! { static LOCAL: u64; }
 
-/// What is promised: `ours` takes at most `most` times as long as `theirs`; `aim` is what we want next.
+/// What is promised: `ours` takes at most `most` times as long as `theirs`; `aim` is what we want
+/// next.
 struct Promise {
     what: &'static str,
     ours: &'static str,
@@ -26,30 +27,114 @@ struct Promise {
     aim: Option<f64>,
 }
 
-const fn promise(what: &'static str, ours: &'static str, theirs: &'static str, most: f64, aim: Option<f64>) -> Promise {
+const fn promise(
+    what: &'static str,
+    ours: &'static str,
+    theirs: &'static str,
+    most: f64,
+    aim: Option<f64>,
+) -> Promise {
     Promise { what, ours, theirs, most, aim }
 }
 
 const PROMISES: &[Promise] = &[
-    promise("enter + leave / malloc + free of 64 bytes", "enter, 1 bound", "malloc", 1.5, Some(1.2)),
+    promise(
+        "enter + leave / malloc + free of 64 bytes",
+        "enter, 1 bound",
+        "malloc",
+        1.5,
+        Some(1.2),
+    ),
     promise("  the same at 8 bound", "enter, 8 bound", "malloc", 1.5, Some(1.2)),
-    promise("enter + leave at 32 bound / at 1 bound", "enter again, 32 bound", "enter, 1 bound", 1.3, None),
+    promise(
+        "enter + leave at 32 bound / at 1 bound",
+        "enter again, 32 bound",
+        "enter, 1 bound",
+        1.3,
+        None,
+    ),
     promise("  the same, a 33rd variable", "enter, 32 bound", "enter, 1 bound", 1.3, None),
-    promise("enter + leave / OpenTelemetry, 8 bound", "enter, 8 bound", "otel enter, 8 bound", 1.0 / 8.0, None),
-    promise("enter + leave / OpenTelemetry, 32 bound", "enter, 32 bound", "otel enter, 32 bound", 1.0 / 20.0, None),
-    promise("two scopes in turn / malloc + free, 1 bound", "two in turn, 1 bound", "malloc", 3.0, Some(2.4)),
+    promise(
+        "enter + leave / OpenTelemetry, 8 bound",
+        "enter, 8 bound",
+        "otel enter, 8 bound",
+        1.0 / 8.0,
+        None,
+    ),
+    promise(
+        "enter + leave / OpenTelemetry, 32 bound",
+        "enter, 32 bound",
+        "otel enter, 32 bound",
+        1.0 / 20.0,
+        None,
+    ),
+    promise(
+        "two scopes in turn / malloc + free, 1 bound",
+        "two in turn, 1 bound",
+        "malloc",
+        3.0,
+        Some(2.4),
+    ),
     promise("  the same at 8 bound", "two in turn, 8 bound", "malloc", 3.0, Some(2.4)),
-    promise("two scopes in turn / OpenTelemetry, 8 bound", "two in turn, 8 bound", "otel enter, 8 bound", 0.25, None),
-    promise("two scopes in turn / OpenTelemetry, 32 bound", "two in turn, 32 bound", "otel enter, 32 bound", 0.1, None),
-    promise("a scope in a scope / malloc + free, 8 bound", "nested, 8 bound", "malloc", 3.0, Some(2.4)),
-    promise("  the same / OpenTelemetry, 8 bound", "nested, 8 bound", "otel enter, 8 bound", 0.25, None),
-    promise("  the same / OpenTelemetry, 32 bound", "nested, 32 bound", "otel enter, 32 bound", 0.1, None),
-    promise("a scope in a new checkpoint / OpenTelemetry, 8 bound", "anew, 8 bound", "otel enter, 8 bound", 1.0, None),
+    promise(
+        "two scopes in turn / OpenTelemetry, 8 bound",
+        "two in turn, 8 bound",
+        "otel enter, 8 bound",
+        0.25,
+        None,
+    ),
+    promise(
+        "two scopes in turn / OpenTelemetry, 32 bound",
+        "two in turn, 32 bound",
+        "otel enter, 32 bound",
+        0.1,
+        None,
+    ),
+    promise(
+        "a scope in a scope / malloc + free, 8 bound",
+        "nested, 8 bound",
+        "malloc",
+        3.0,
+        Some(2.4),
+    ),
+    promise(
+        "  the same / OpenTelemetry, 8 bound",
+        "nested, 8 bound",
+        "otel enter, 8 bound",
+        0.25,
+        None,
+    ),
+    promise(
+        "  the same / OpenTelemetry, 32 bound",
+        "nested, 32 bound",
+        "otel enter, 32 bound",
+        0.1,
+        None,
+    ),
+    promise(
+        "a scope in a new checkpoint / OpenTelemetry, 8 bound",
+        "anew, 8 bound",
+        "otel enter, 8 bound",
+        1.0,
+        None,
+    ),
     promise("  the same, 32 bound", "anew, 32 bound", "otel enter, 32 bound", 1.0, None),
-    promise("read at 8 bound / OpenTelemetry", "read present", "otel read present", 0.75, Some(0.6)),
+    promise(
+        "read at 8 bound / OpenTelemetry",
+        "read present",
+        "otel read present",
+        0.75,
+        Some(0.6),
+    ),
     promise("read absent / read present", "read absent", "read present", 0.5, None),
     promise("  the same, by is_bound", "is_bound absent", "read present", 0.5, None),
-    promise("  the same, in a place that is taken", "read absent, crowded", "read present", 1.0, None),
+    promise(
+        "  the same, in a place that is taken",
+        "read absent, crowded",
+        "read present",
+        1.0,
+        None,
+    ),
     promise("poll / tokio's task_local with one key", "poll", "tokio poll", 0.6, Some(0.45)),
     promise("poll / OpenTelemetry's with_context", "poll", "otel poll", 0.1, None),
     promise("capture + drop, settled / Arc clone + drop", "capture", "arc", 1.3, Some(1.15)),
@@ -71,24 +156,34 @@ fn print_times(times: &Times) {
     println!("\n{:<26}{:>10}{:>20}", "ns for a turn", "median", "quartiles");
     for name in times.names() {
         let nanos = times.nanos(name);
-        println!("{name:<26}{:>10.2}{:>20}", nanos.median, format!("{:.2} .. {:.2}", nanos.low, nanos.high));
+        println!(
+            "{name:<26}{:>10.2}{:>20}",
+            nanos.median,
+            format!("{:.2} .. {:.2}", nanos.low, nanos.high)
+        );
     }
 }
 
 /// Prints the table and says how many promises are broken.
 fn print_promises(times: &Times) -> usize {
-    println!("\n{:<46}{:>8}{:>18}{:>8}{:>7}{:>8}", "promise", "figure", "quartiles", "most", "holds", "aim");
+    println!(
+        "\n{:<46}{:>8}{:>18}{:>8}{:>7}{:>8}",
+        "promise", "figure", "quartiles", "most", "holds", "aim"
+    );
     let mut broken = 0;
     for promise in PROMISES {
         let ratio = times.ratio(promise.ours, promise.theirs);
         let holds = ratio.median <= promise.most;
         broken += usize::from(!holds);
         let quartiles = format!("{:.3} .. {:.3}", ratio.low, ratio.high);
-        let aim = promise
-            .aim
-            .map_or(String::new(), |aim| format!("{aim:.2} {}", if ratio.median <= aim { "yes" } else { "no" }));
+        let aim = promise.aim.map_or(String::new(), |aim| {
+            format!("{aim:.2} {}", if ratio.median <= aim { "yes" } else { "no" })
+        });
         let holds = if holds { "yes" } else { "NO" };
-        println!("{:<46}{:>8.3}{quartiles:>18}{:>8.3}{holds:>7}  {aim:>8}", promise.what, ratio.median, promise.most);
+        println!(
+            "{:<46}{:>8.3}{quartiles:>18}{:>8.3}{holds:>7}  {aim:>8}",
+            promise.what, ratio.median, promise.most
+        );
     }
     println!("\n{} of {} promises hold", PROMISES.len() - broken, PROMISES.len());
     broken
@@ -105,7 +200,9 @@ fn race() -> Race<'static> {
 }
 
 fn yardsticks(race: &mut Race<'_>) {
-    race.runner("malloc", |batch| batch.time(0, || malloc_and_free(black_box(Layout::new::<[u64; 8]>()))));
+    race.runner("malloc", |batch| {
+        batch.time(0, || malloc_and_free(black_box(Layout::new::<[u64; 8]>())))
+    });
     race.runner("arc", |batch| {
         let arc = Arc::new(7_u64);
         batch.time(7, || *black_box(Arc::clone(black_box(&arc))));
@@ -173,7 +270,8 @@ fn entering(race: &mut Race<'_>) {
             enter_and_leave::<5>()
         });
     });
-    // The scope is made anew each time, index and all, because the frame that it is entered on is a new one.
+    // The scope is made anew each time, index and all, because the frame that it is entered on is a
+    // new one.
     race.runner("anew, 8 bound", |batch| {
         let _bound = bound::ours(8);
         batch.time(0, || {
@@ -217,11 +315,15 @@ fn reading(race: &mut Race<'_>) {
     });
     race.runner("otel read present", |batch| {
         let _bound = bound::otel(8);
-        batch.time(value(3), || Otel::map_current(|context| context.get::<Number<3>>().map_or(0, |number| number.0)));
+        batch.time(value(3), || {
+            Otel::map_current(|context| context.get::<Number<3>>().map_or(0, |number| number.0))
+        });
     });
     race.runner("otel read absent", |batch| {
         let _bound = bound::otel(8);
-        batch.time(1, || Otel::map_current(|context| context.get::<Absent>().map_or(1, |absent| absent.0)));
+        batch.time(1, || {
+            Otel::map_current(|context| context.get::<Absent>().map_or(1, |absent| absent.0))
+        });
     });
 }
 

@@ -1,8 +1,9 @@
-//! Question: what does it cost to carry a context into a parallel iterator? Rival: the bare iterator, with the same
-//! work of about 100 ns for each item.
+//! Question: what does it cost to carry a context into a parallel iterator? Rival: the bare
+//! iterator, with the same work of about 100 ns for each item.
 //!
-//! `cargo bench --manifest-path benches/Cargo.toml --bench rayon` prints the table; `-- --strict` also fails if a
-//! promise is broken. On a busy machine the long rows are noise; the short ones have more pieces for each item.
+//! `cargo bench --manifest-path benches/Cargo.toml --bench rayon` prints the table; `-- --strict`
+//! also fails if a promise is broken. On a busy machine the long rows are noise; the short ones
+//! have more pieces for each item.
 
 use rayon::prelude::*;
 use stackholm::Var;
@@ -42,12 +43,17 @@ fn add(race: &mut Race<'_>, number: usize) {
     });
     race.runner(format!("carrying zip, {number}"), move |batch| {
         let _bound = FACTOR.enter(1);
-        batch.time(expected, || items(number).carrying().zip(items(number)).map(|(a, _)| work(a)).reduce(|| 0, sum));
+        batch.time(expected, || {
+            items(number).carrying().zip(items(number)).map(|(a, _)| work(a)).reduce(|| 0, sum)
+        });
     });
     race.runner(format!("carrying and reading, {number}"), move |batch| {
         let _bound = FACTOR.enter(1);
         batch.time(expected, || {
-            items(number).carrying().map(|item| FACTOR.with(|factor| factor * work(item))).reduce(|| 0, sum)
+            items(number)
+                .carrying()
+                .map(|item| FACTOR.with(|factor| factor * work(item)))
+                .reduce(|| 0, sum)
         });
     });
 }
@@ -80,9 +86,12 @@ fn print(times: &Times, number: usize) -> usize {
         "holds"
     );
     let mut broken = 0;
-    for (name, promised) in
-        [("bare", false), ("carrying", true), ("carrying zip", false), ("carrying and reading", false)]
-    {
+    for (name, promised) in [
+        ("bare", false),
+        ("carrying", true),
+        ("carrying zip", false),
+        ("carrying and reading", false),
+    ] {
         let runner = format!("{name}, {number}");
         let ratio = times.ratio(&runner, &format!("bare, {number}"));
         let holds = ratio.median <= MOST;

@@ -1,7 +1,8 @@
-//! A service of axum whose requests each have a context of their own, up to the last chunk of the answer.
+//! A service of axum whose requests each have a context of their own, up to the last chunk of the
+//! answer.
 //!
-//! `cargo run --features axum,tower --example axum_app`, then `curl -H 'x-user: ada' localhost:3000`, and without
-//! the header, and `localhost:3000/count`.
+//! `cargo run --features axum,tower --example axum_app`, then
+//! `curl -H 'x-user: ada' localhost:3000`, and without the header, and `localhost:3000/count`.
 
 use axum::{Router, body::Body, extract::Request, http::StatusCode, routing::get};
 use futures_util::{StreamExt, stream};
@@ -52,7 +53,10 @@ async fn count() -> Body {
 }
 
 pub(crate) fn app() -> Router {
-    Router::new().route("/", get(hello)).route("/count", get(count)).layer(ContextLayer::new(of_request))
+    Router::new()
+        .route("/", get(hello))
+        .route("/count", get(count))
+        .layer(ContextLayer::new(of_request))
 }
 
 #[tokio::main]

@@ -1,4 +1,5 @@
-//! Values that belong to a block: an inner checkpoint inherits them, changes them for itself, and gives them back.
+//! Values that belong to a block: an inner checkpoint inherits them, changes them for itself, and
+//! gives them back.
 
 use stackholm::{Checkpoint, Var};
 use std::error::Error;

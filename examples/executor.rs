@@ -1,4 +1,5 @@
-//! The executor of `loom-tests/`, on real threads under load: a million tasks, no wrong value, no leak.
+//! The executor of `loom-tests/`, on real threads under load: a million tasks, no wrong value, no
+//! leak.
 //!
 //! `cargo run --release --example executor`, with the number of tasks if it is to be another one.
 
@@ -58,7 +59,8 @@ async fn job(pool: Arc<Pool>, number: usize) {
 }
 
 fn main() {
-    let tasks: usize = std::env::args().nth(1).map_or(1_000_000, |tasks| tasks.parse().expect("a number"));
+    let tasks: usize =
+        std::env::args().nth(1).map_or(1_000_000, |tasks| tasks.parse().expect("a number"));
     let workers = std::thread::available_parallelism().map_or(2, usize::from).max(2);
     let (start, pool) = (Instant::now(), Pool::new(workers));
     let mut expected = 0;
@@ -82,7 +84,11 @@ fn main() {
             }
         });
     }
-    assert_eq!(RIGHT.load(Relaxed), expected, "every task that was not cancelled saw its own values");
+    assert_eq!(
+        RIGHT.load(Relaxed),
+        expected,
+        "every task that was not cancelled saw its own values"
+    );
     assert_eq!(ALIVE.load(Relaxed), 0, "no value is left");
     println!("{tasks} tasks on {workers} workers: no wrong value, no leak, {:?}", start.elapsed());
 }

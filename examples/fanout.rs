@@ -1,5 +1,5 @@
-//! A CPU-bound job on rayon from async handlers: each request binds its own tenant, each item of it its own name, and
-//! whatever thread computes a price, deep below, reads both.
+//! A CPU-bound job on rayon from async handlers: each request binds its own tenant, each item of it
+//! its own name, and whatever thread computes a price, deep below, reads both.
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use stackholm::rayon::{ParallelIteratorExt, join, spawn};
@@ -17,7 +17,8 @@ fn grind(rounds: u64) -> u64 {
     (0..rounds * 50).fold(7, |sum: u64, round| (sum ^ round).wrapping_mul(0x9E37_79B9) % 1009)
 }
 
-/// Two halves of the work, perhaps on two threads; both read what was bound for this item of this request.
+/// Two halves of the work, perhaps on two threads; both read what was bound for this item of this
+/// request.
 fn price() -> u64 {
     let half = || ITEM.with(|item| grind(*item)) * (100 - DISCOUNT.get());
     let (left, right) = join(half, half);
@@ -47,11 +48,18 @@ async fn handle(items: Vec<u64>) -> Result<Vec<u64>, oneshot::error::RecvError> 
 /// One request after the other is taken in, all are answered at once, and each answer is checked.
 async fn serve(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let tenants = ["acme", "globex", "initech", "umbrella"];
-    let request = |at: usize| (tenants[at % 4], (at as u64 * 7) % 50, (0..60 + at as u64).collect::<Vec<_>>());
+    let request = |at: usize| {
+        (tenants[at % 4], (at as u64 * 7) % 50, (0..60 + at as u64).collect::<Vec<_>>())
+    };
     let tasks: Vec<_> = (0..32)
         .map(|at| {
             let (tenant, discount, items) = request(at);
-            tokio::spawn(Scope::new().set(&TENANT, tenant.into()).set(&DISCOUNT, discount).wrap(handle(items)))
+            tokio::spawn(
+                Scope::new()
+                    .set(&TENANT, tenant.into())
+                    .set(&DISCOUNT, discount)
+                    .wrap(handle(items)),
+            )
         })
         .collect();
 
@@ -65,8 +73,8 @@ async fn serve(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     }
     writeln!(out, "{computed} prices for 32 requests, {wrong} wrong")?;
 
-    // A job that nobody waits for ends in its own context, and keeps nothing. A worker that is still waiting inside one
-    // would show its stack to the broadcast, which is as bare as can be.
+    // A job that nobody waits for ends in its own context, and keeps nothing. A worker that is
+    // still waiting inside one would show its stack to the broadcast, which is as bare as can be.
     let (tell, told) = oneshot::channel();
     TENANT.sync_scope("gone".into(), || {
         spawn(move || {
@@ -75,7 +83,10 @@ async fn serve(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         });
     });
     told.await?;
-    let left = rayon::broadcast(|_| !Context::current().is_empty()).into_iter().filter(|left| *left).count();
+    let left = rayon::broadcast(|_| !Context::current().is_empty())
+        .into_iter()
+        .filter(|left| *left)
+        .count();
     writeln!(out, "{left} workers with something left on them")?;
     if wrong + left > 0 {
         Err(format!("{wrong} wrong prices, {left} workers with something left on them").into())

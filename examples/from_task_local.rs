@@ -1,5 +1,5 @@
-//! Coming from `tokio::task_local!`: one program, written once, on task-locals and on variables. Both print the same; what
-//! task-locals cannot do comes after.
+//! Coming from `tokio::task_local!`: one program, written once, on task-locals and on variables.
+//! Both print the same; what task-locals cannot do comes after.
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -99,7 +99,8 @@ async fn beyond() -> [String; 2] {
     let request = TENANT.scope(
         "acme",
         USER.scope("ada", async {
-            stackholm::tokio::spawn(async { format!("spawned carrying: {} {}", tenant(), user()) }).await
+            stackholm::tokio::spawn(async { format!("spawned carrying: {} {}", tenant(), user()) })
+                .await
         }),
     );
     let session = Checkpoint::wrap(async {
@@ -114,7 +115,8 @@ async fn beyond() -> [String; 2] {
 
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let (theirs, ours) = runtime.block_on(async { (task_locals::run().await, variables::run().await) });
+    let (theirs, ours) =
+        runtime.block_on(async { (task_locals::run().await, variables::run().await) });
     for (theirs, ours) in theirs.iter().zip(&ours) {
         writeln!(out, "{ours}{}", if ours == theirs { "" } else { " (differs)" })?;
     }

@@ -1,4 +1,5 @@
-//! A framework hands requests to plugins on threads of their own; the plugin reads the request from its context.
+//! A framework hands requests to plugins on threads of their own; the plugin reads the request from
+//! its context.
 
 use stackholm::{Context, Var};
 use std::error::Error;

@@ -1,4 +1,5 @@
-//! A request through layers of services: each layer binds what it knows, the handler and the body read it.
+//! A request through layers of services: each layer binds what it knows, the handler and the body
+//! read it.
 
 use futures_util::{Stream, StreamExt, future::join, stream};
 use stackholm::{Checkpoint, ContextExt, InContext, Var};

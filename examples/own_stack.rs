@@ -1,4 +1,5 @@
-//! Checkpoints on a stack that the program holds as a value, as single-threaded code and runtimes do.
+//! Checkpoints on a stack that the program holds as a value, as single-threaded code and runtimes
+//! do.
 
 use stackholm::Var;
 use stackholm::embed::Stack;

@@ -1,4 +1,5 @@
-//! Variables that are made while the program runs: each plugin brings its own, and takes it away again.
+//! Variables that are made while the program runs: each plugin brings its own, and takes it away
+//! again.
 
 use stackholm::{Checkpoint, Context, Var};
 use std::error::Error;

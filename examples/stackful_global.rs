@@ -37,7 +37,8 @@ fn inner() -> Option<i32> {
 
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     SOME_GLOBAL.set_global(7);
-    let (here, elsewhere) = SOME_GLOBAL.sync_scope(8, || (foo(), thread::spawn(foo).join().expect("it ends well")));
+    let (here, elsewhere) =
+        SOME_GLOBAL.sync_scope(8, || (foo(), thread::spawn(foo).join().expect("it ends well")));
     writeln!(out, "inside: {here}, on another thread: {elsewhere}, after: {}", foo())?;
 
     DB.set_global("postgres://production.example.com".into());

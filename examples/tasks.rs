@@ -1,4 +1,5 @@
-//! Two tasks take turns on one thread; each has a stack of its own and never sees the other's values.
+//! Two tasks take turns on one thread; each has a stack of its own and never sees the other's
+//! values.
 
 use futures_util::future::join;
 use stackholm::{Checkpoint, SetError, Var};

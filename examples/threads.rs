@@ -1,4 +1,5 @@
-//! Each thread has a stack of its own: plain ones start empty, ours start with what is visible at the call.
+//! Each thread has a stack of its own: plain ones start empty, ours start with what is visible at
+//! the call.
 
 use stackholm::{Checkpoint, Context, Var, thread};
 use std::error::Error;
@@ -18,13 +19,16 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
 
     // The scoped ones borrow, and each carries what is visible where it is spawned.
     let names = thread::scope(|scope| {
-        let workers = ["grace", "edsger"].map(|name| USER.sync_scope(name.into(), || scope.spawn(|| USER.get())));
+        let workers = ["grace", "edsger"]
+            .map(|name| USER.sync_scope(name.into(), || scope.spawn(|| USER.get())));
         workers.map(|worker| worker.join().expect("it ends well")).join(" and ")
     });
     writeln!(out, "two at once: {names}")?;
 
     // What a thread sets stays there.
-    let theirs = thread::spawn(|| USER.set("mallory".into()).map(|()| USER.get())).join().expect("it ends well");
+    let theirs = thread::spawn(|| USER.set("mallory".into()).map(|()| USER.get()))
+        .join()
+        .expect("it ends well");
     writeln!(out, "a thread changed its own: {}, here still: {}", theirs?, USER.get())?;
 
     // For a pool that is not ours: take a context, wrap the job.

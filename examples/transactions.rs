@@ -1,5 +1,5 @@
-//! A transaction for each request, in async code: blocks in blocks are savepoints, other variables are bound below it,
-//! and there is no way into a spawned task.
+//! A transaction for each request, in async code: blocks in blocks are savepoints, other variables
+//! are bound below it, and there is no way into a spawned task.
 
 use futures_util::future::join;
 use stackholm::{Missing, Var};
@@ -41,7 +41,11 @@ impl From<Missing> for Refused {
 }
 
 /// Runs `work` in a transaction of its own.
-async fn transaction<R>(log: &Log, id: u32, work: impl Future<Output = Result<R, Refused>>) -> Result<R, Refused> {
+async fn transaction<R>(
+    log: &Log,
+    id: u32,
+    work: impl Future<Output = Result<R, Refused>>,
+) -> Result<R, Refused> {
     log.write(id, "BEGIN");
     let done = TX.scope(Transaction { id, depth: 0, log: log.clone() }, work).await;
     log.write(id, if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
@@ -50,11 +54,15 @@ async fn transaction<R>(log: &Log, id: u32, work: impl Future<Output = Result<R,
 
 /// Runs `work` in a savepoint of the transaction that is here.
 async fn savepoint<R>(work: impl Future<Output = Result<R, Refused>>) -> Result<R, Refused> {
-    let inner = TX.try_with(|tx| Transaction { id: tx.id, depth: tx.depth + 1, log: tx.log.clone() })?;
+    let inner =
+        TX.try_with(|tx| Transaction { id: tx.id, depth: tx.depth + 1, log: tx.log.clone() })?;
     let (id, depth, log) = (inner.id, inner.depth, inner.log.clone());
     log.write(id, format_args!("SAVEPOINT s{depth}"));
     let done = TX.scope(inner, work).await;
-    log.write(id, format_args!("{} s{depth}", if done.is_ok() { "RELEASE" } else { "ROLLBACK TO" }));
+    log.write(
+        id,
+        format_args!("{} s{depth}", if done.is_ok() { "RELEASE" } else { "ROLLBACK TO" }),
+    );
     done
 }
 
@@ -80,7 +88,8 @@ async fn order(item: &'static str, in_stock: bool) -> Result<Option<String>, Ref
         })),
     );
     let refused = reserved.await.err().map(|refused| refused.0);
-    named("note", execute(if refused.is_none() { "INSERT reservation" } else { "INSERT waiting" })).await?;
+    named("note", execute(if refused.is_none() { "INSERT reservation" } else { "INSERT waiting" }))
+        .await?;
     // The mail goes out by itself; it sees the operation, and no transaction.
     let mail = named("mail", async { stackholm::tokio::spawn(execute("UPDATE mails")).await });
     let mail = mail.await.expect("it ends").expect_err("it is outside of the transaction").0;
@@ -91,9 +100,13 @@ async fn order(item: &'static str, in_stock: bool) -> Result<Option<String>, Ref
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let log = Log::default();
-    let both = join(transaction(&log, 1, order("lamp", true)), transaction(&log, 2, order("chair", false)));
+    let both = join(
+        transaction(&log, 1, order("lamp", true)),
+        transaction(&log, 2, order("chair", false)),
+    );
     let (first, second) = runtime.block_on(both);
-    let failed = runtime.block_on(transaction(&log, 3, async { Err::<(), _>(Refused("changed my mind".into())) }));
+    let failed = runtime
+        .block_on(transaction(&log, 3, async { Err::<(), _>(Refused("changed my mind".into())) }));
 
     let mut lines = log.0.lock().expect("nobody panics").clone();
     // The two took turns; each by itself is what its page promises.
@@ -101,7 +114,8 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     for line in lines {
         writeln!(out, "{line}")?;
     }
-    let (first, second) = (first.map_err(|refused| refused.0)?, second.map_err(|refused| refused.0)?);
+    let (first, second) =
+        (first.map_err(|refused| refused.0)?, second.map_err(|refused| refused.0)?);
     writeln!(out, "refused: {first:?}, {second:?}, {:?}", failed.map_err(|refused| refused.0))?;
     Ok(writeln!(out, "after all: {}", TX.is_bound())?)
 }

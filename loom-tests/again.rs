@@ -1,5 +1,6 @@
-//! Scopes that are entered again: the frame of one that ended is kept as it was, and is used once more by whoever enters
-//! the same variable in the same place, while others still have to do with what it was before.
+//! Scopes that are entered again: the frame of one that ended is kept as it was, and is used once
+//! more by whoever enters the same variable in the same place, while others still have to do with
+//! what it was before.
 
 use crate::support::models;
 use loom::thread::spawn;
@@ -41,8 +42,8 @@ fn enter(number: u32) {
     N.sync_scope(number, || assert_eq!(N.get(), number));
 }
 
-/// A scope is left and entered again while another thread reads what it was, lets go, and enters one of its own: perhaps
-/// in the block that it was the last to know.
+/// A scope is left and entered again while another thread reads what it was, lets go, and enters
+/// one of its own: perhaps in the block that it was the last to know.
 pub(crate) fn entered_again_while_read() {
     model_reuses();
     let entered = N.enter(1);
@@ -58,7 +59,8 @@ pub(crate) fn entered_again_while_read() {
     reader.join().unwrap();
 }
 
-/// A weak context does not rise as what its scope is by then; and the thread that keeps the scope may end first.
+/// A weak context does not rise as what its scope is by then; and the thread that keeps the scope
+/// may end first.
 pub(crate) fn entered_again_while_known_weakly() {
     model_reuses();
     let entered = N.enter(1);
@@ -81,14 +83,16 @@ pub(crate) fn entered_again_while_held() {
     let entered = N.enter(1);
     let context = Context::current().with(&M, 2).with(&M, 3).with(&M, 4);
     let reader = spawn(move || assert_eq!(context.get(&N), Some(&1)));
-    // Loom remembers one last access of each count, and would not find the order in which the reader comes first.
+    // Loom remembers one last access of each count, and would not find the order in which the
+    // reader comes first.
     loom::thread::yield_now();
     drop(entered);
     enter(5);
     reader.join().unwrap();
 }
 
-/// A scope that is entered again is captured again, with another one above it; two threads have both contexts.
+/// A scope that is entered again is captured again, with another one above it; two threads have
+/// both contexts.
 pub(crate) fn handed_over_once_more() {
     model_reuses();
     enter(0);
@@ -107,7 +111,8 @@ pub(crate) fn handed_over_once_more() {
     [first, second].into_iter().for_each(|reader| reader.join().unwrap());
 }
 
-/// A scope is not entered again on another frame, be it in the same block as the one that it was on.
+/// A scope is not entered again on another frame, be it in the same block as the one that it was
+/// on.
 pub(crate) fn entered_on_what_lies_there_now() {
     model_reuses();
     enter(0);

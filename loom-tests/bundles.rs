@@ -1,7 +1,8 @@
-//! Scopes of several bindings, whose frames lie in one block: whoever gives the last of them back frees it, once.
+//! Scopes of several bindings, whose frames lie in one block: whoever gives the last of them back
+//! frees it, once.
 //!
-//! Under loom an index node has two ways, so such a scope is one of two variables with ids that follow each other. Each
-//! model counts the blocks, to be sure that it is about one.
+//! Under loom an index node has two ways, so such a scope is one of two variables with ids that
+//! follow each other. Each model counts the blocks, to be sure that it is about one.
 
 use crate::support::{Alive, Value, models};
 use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -86,7 +87,8 @@ fn shows(context: &Context, a: u32, b: u32) {
     assert_eq!(context.get(&B).map(Value::number), Some(b));
 }
 
-/// A stack leaves all of a shared scope at once while another thread reads it; what is below stays a while.
+/// A stack leaves all of a shared scope at once while another thread reads it; what is below stays
+/// a while.
 pub(crate) fn several_left_while_read() {
     let alive = Alive::default();
     let outer = N.enter(1);
@@ -119,8 +121,8 @@ pub(crate) fn several_left_on_what_was_inherited() {
     alive.all_ended();
 }
 
-/// A read keeps the frames while their scope is left: the stack gives back each by itself, while the last context of all
-/// of them ends.
+/// A read keeps the frames while their scope is left: the stack gives back each by itself, while
+/// the last context of all of them ends.
 pub(crate) fn several_left_in_a_read() {
     let alive = Alive::default();
     let entered = enter(&alive, 1, 2);
@@ -134,14 +136,15 @@ pub(crate) fn several_left_in_a_read() {
     alive.all_ended();
 }
 
-/// A shortened context keeps the value of the outer frame alone, and gives it back while the stack, the last to know
-/// the inner one, leaves the scope.
+/// A shortened context keeps the value of the outer frame alone, and gives it back while the stack,
+/// the last to know the inner one, leaves the scope.
 pub(crate) fn several_shortened_while_left() {
     let alive = Alive::default();
     let entered = enter(&alive, 1, 2);
     let context = Context::current().with(&B, alive.value(3)).with(&B, alive.value(4));
-    // Orders nothing. Without it loom does not try to let the reader end first: it takes what a thread does to a count for
-    // independent of another thread's load, if the thread has loaded the count itself since.
+    // Orders nothing. Without it loom does not try to let the reader end first: it takes what a
+    // thread does to a count for independent of another thread's load, if the thread has loaded the
+    // count itself since.
     let given = Arc::new(AtomicBool::new(false));
     let seen = given.clone();
     let reader = spawn(move || {
@@ -171,8 +174,8 @@ pub(crate) fn several_kept_one_by_one() {
     alive.all_ended();
 }
 
-/// The frames are the stack's alone: only the value of the outer one is counted, by a scope with a whole index that was
-/// captured.
+/// The frames are the stack's alone: only the value of the outer one is counted, by a scope with a
+/// whole index that was captured.
 pub(crate) fn several_below_a_whole_index() {
     let alive = Alive::default();
     let entered = enter(&alive, 1, 2);
@@ -201,7 +204,8 @@ pub(crate) fn several_known_weakly_while_left() {
     alive.all_ended();
 }
 
-/// A stack is dropped with what it entered, all of it captured, while another thread drops the only context.
+/// A stack is dropped with what it entered, all of it captured, while another thread drops the only
+/// context.
 pub(crate) fn stack_dropped_while_read() {
     let alive = Alive::default();
     let mut stack = Stack::new();
@@ -216,8 +220,8 @@ pub(crate) fn stack_dropped_while_read() {
     alive.all_ended();
 }
 
-/// A future is dropped in the middle of its scope, which is on a scope of others, while another thread drops the context
-/// that it captured there.
+/// A future is dropped in the middle of its scope, which is on a scope of others, while another
+/// thread drops the context that it captured there.
 pub(crate) fn future_dropped_while_read() {
     let alive = Alive::default();
     let outer = N.enter(1);

@@ -34,7 +34,8 @@ models! {
     }
 }
 
-/// Two threads bind one variable that has no id yet; each finds its own binding, and both find both.
+/// Two threads bind one variable that has no id yet; each finds its own binding, and both find
+/// both.
 pub(crate) fn first_use_on_two_threads() {
     let var: Arc<Var<u32>> = Arc::new(Var::named("new"));
     let theirs = var.clone();
@@ -81,7 +82,8 @@ pub(crate) fn guards_of_two_threads() {
     assert_eq!(A.with(Value::number), 2);
 }
 
-/// A process-wide value is replaced while another thread reads it: it reads one of the two, whole and alive.
+/// A process-wide value is replaced while another thread reads it: it reads one of the two, whole
+/// and alive.
 pub(crate) fn global_swapped_while_read() {
     let alive = Alive::default();
     let global = |number| Context::empty().with(&A, alive.value(number));

@@ -150,7 +150,8 @@ pub(crate) fn upgrade_against_leave() {
     alive.all_ended();
 }
 
-/// A stack leaves a shared frame by the short way, which is for plain values, while a weak context goes.
+/// A stack leaves a shared frame by the short way, which is for plain values, while a weak context
+/// goes.
 pub(crate) fn plain_value_left_while_known_weakly() {
     let entered = N.enter(1);
     let weak = Context::current().downgrade();

@@ -42,7 +42,8 @@ impl<F: Fn()> Drop for AtEnd<F> {
     }
 }
 
-/// A value enters a scope and captures it as it ends, on the thread of its stack or that of its last context.
+/// A value enters a scope and captures it as it ends, on the thread of its stack or that of its
+/// last context.
 pub(crate) fn value_enters_as_it_ends() {
     let alive = Alive::default();
     let captured = Arc::new(Mutex::new(None));
@@ -71,8 +72,8 @@ pub(crate) fn value_enters_as_it_ends() {
 }
 
 loom::thread_local! {
-    /// What a value leaves as it ends, if that is on the thread that entered it. Loom must not be touched by what a model
-    /// that failed left there.
+    /// What a value leaves as it ends, if that is on the thread that entered it. Loom must not be
+    /// touched by what a model that failed left there.
     static GUARD: RefCell<Option<ManuallyDrop<Entered>>> = RefCell::new(None);
 }
 
@@ -84,7 +85,8 @@ fn leave_below() -> bool {
     was_there
 }
 
-/// A value leaves the scope below its own as it ends, if it ends on the thread of its stack; else nothing.
+/// A value leaves the scope below its own as it ends, if it ends on the thread of its stack; else
+/// nothing.
 pub(crate) fn value_leaves_as_it_ends() {
     let alive = Alive::default();
     let below = B.enter(alive.value(1));
@@ -107,7 +109,8 @@ pub(crate) fn value_leaves_as_it_ends() {
     alive.all_ended();
 }
 
-/// A value changes the checkpoint that it ends in: that of its own stack, or that of whoever has the last context.
+/// A value changes the checkpoint that it ends in: that of its own stack, or that of whoever has
+/// the last context.
 pub(crate) fn value_sets_as_it_ends() {
     let alive = Alive::default();
     let set = Arc::new(AtomicUsize::new(0));
@@ -136,8 +139,8 @@ pub(crate) fn value_sets_as_it_ends() {
     alive.all_ended();
 }
 
-/// The drop of a value panics on the thread that gives its last count; what is below ends all the same, and so does what
-/// that thread does next.
+/// The drop of a value panics on the thread that gives its last count; what is below ends all the
+/// same, and so does what that thread does next.
 pub(crate) fn value_panics_as_it_ends() {
     let alive = Alive::default();
     // Not `panic!`: that would tell the engine that the model has failed.

@@ -36,7 +36,8 @@ pub(crate) fn thread_ends_with_frames_entered() {
     assert_eq!(context.get(&B).map(Value::number), Some(1));
 }
 
-/// A value owns the context of another, which owns one too; two threads let go of the outermost at once.
+/// A value owns the context of another, which owns one too; two threads let go of the outermost at
+/// once.
 pub(crate) fn value_releases_a_context() {
     let alive = Alive::default();
     let innermost = Context::empty().with(&A, alive.value(1));

@@ -1,12 +1,14 @@
-//! A small work-stealing executor that embeds `embed::Stack`: one file, the same in models, in schedules by chance and on
-//! real threads.
+//! A small work-stealing executor that embeds `embed::Stack`: one file, the same in models, in
+//! schedules by chance and on real threads.
 //!
-//! A task is a future with a stack of its own. Who may touch the two is decided by one word, the *stage* of the task;
-//! whoever brings it from *ready* to *polling* has them until it brings it on. So the stack is swapped in and out by
-//! the one worker that polls, and whoever polls next has seen the swap.
+//! A task is a future with a stack of its own. Who may touch the two is decided by one word, the
+//! *stage* of the task; whoever brings it from *ready* to *polling* has them until it brings it on.
+//! So the stack is swapped in and out by the one worker that polls, and whoever polls next has seen
+//! the swap.
 //!
-//! What an author of a runtime may copy is marked `stackholm:`. All else is an executor as any other, made small: each
-//! worker has a queue behind a lock and takes from the others when its own is empty.
+//! What an author of a runtime may copy is marked `stackholm:`. All else is an executor as any
+//! other, made small: each worker has a queue behind a lock and takes from the others when its own
+//! is empty.
 #![expect(unsafe_code, reason = "the future of a task is handed from thread to thread")]
 
 #[cfg(not(stackholm_loom))]
@@ -77,7 +79,8 @@ pub(crate) struct Task {
     pool: Weak<Pool>,
 }
 
-// SAFETY: the body is touched by the one thread that brought the stage to polling; stacks and jobs are `Send`.
+// SAFETY: the body is touched by the one thread that brought the stage to polling; stacks and jobs
+// are `Send`.
 unsafe impl Send for Task {}
 // SAFETY: as above.
 unsafe impl Sync for Task {}
@@ -96,7 +99,10 @@ impl Pool {
     }
 
     /// Spawns a task in what is visible here and now.
-    pub(crate) fn spawn(self: &Arc<Self>, job: impl Future<Output = ()> + Send + 'static) -> Arc<Task> {
+    pub(crate) fn spawn(
+        self: &Arc<Self>,
+        job: impl Future<Output = ()> + Send + 'static,
+    ) -> Arc<Task> {
         self.spawn_in(Context::current(), job)
     }
 
@@ -109,7 +115,8 @@ impl Pool {
         self.alive.fetch_add(1, Relaxed);
         let task = Arc::new(Task {
             stage: AtomicUsize::new(READY),
-            // stackholm: the stack of a task begins with the context it was spawned in. No allocation.
+            // stackholm: the stack of a task begins with the context it was spawned in. No
+            // allocation.
             body: UnsafeCell::new(Body { stack: Stack::on(context), job: Some(Box::pin(job)) }),
             pool: Arc::downgrade(self),
         });
@@ -143,7 +150,8 @@ impl Pool {
 impl Task {
     /// Polls the task, which the caller took from a queue.
     fn poll(self: Arc<Self>) {
-        // Acquire: pairs with the Release of whoever had the task before; its stack is as it was left there.
+        // Acquire: pairs with the Release of whoever had the task before; its stack is as it was
+        // left there.
         if self.stage.compare_exchange(READY, POLLING, Acquire, Acquire).is_err() {
             return self.end();
         }
@@ -164,7 +172,9 @@ impl Task {
         // Release: pairs with the Acquire above; only now others may have the stack.
         match self.stage.compare_exchange(POLLING, WAITING, AcqRel, Acquire) {
             Ok(_) => {}
-            Err(WOKEN) if self.stage.compare_exchange(WOKEN, READY, AcqRel, Acquire).is_ok() => self.push(),
+            Err(WOKEN) if self.stage.compare_exchange(WOKEN, READY, AcqRel, Acquire).is_ok() => {
+                self.push()
+            }
             Err(_) => self.end(),
         }
     }
@@ -174,8 +184,8 @@ impl Task {
         // Acquire: as in `poll`.
         self.stage.swap(DONE, AcqRel);
         self.body.with_mut(|body| {
-            // SAFETY: whoever ends a task has it: it polled it, found it cancelled in its queue, or cancelled it
-            // while it was waiting.
+            // SAFETY: whoever ends a task has it: it polled it, found it cancelled in its queue, or
+            // cancelled it while it was waiting.
             let Body { stack, job } = unsafe { &mut *body };
             let job = job.take();
             // stackholm: the drop of a job sees the task's own context, as its polls did.
@@ -195,7 +205,8 @@ impl Task {
         }
     }
 
-    /// Cancels the task: it is dropped now if it waits, else by the worker that has it or finds it in its queue.
+    /// Cancels the task: it is dropped now if it waits, else by the worker that has it or finds it
+    /// in its queue.
     pub(crate) fn cancel(&self) {
         let mut stage = self.stage.load(Acquire);
         while stage < CANCELLED {

@@ -21,7 +21,8 @@ models! {
     }
 }
 
-/// The source sets, captures, sets again and leaves, while the receiver of the first context reads on.
+/// The source sets, captures, sets again and leaves, while the receiver of the first context reads
+/// on.
 pub(crate) fn source_goes_on() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();

@@ -1,5 +1,6 @@
-//! Frames that hide a value which needs a drop: each counts a frame further out, its base, and one by one the values that
-//! it shows and its base does not. What is hidden ends with the scope that bound it, whoever keeps the frame above.
+//! Frames that hide a value which needs a drop: each counts a frame further out, its base, and one
+//! by one the values that it shows and its base does not. What is hidden ends with the scope that
+//! bound it, whoever keeps the frame above.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -62,7 +63,8 @@ fn number(context: &Context, var: &Var<Value>) -> Option<u32> {
     context.get(var).map(Value::number)
 }
 
-/// A context above a frame that hides something is read on another thread while the stack leaves both.
+/// A context above a frame that hides something is read on another thread while the stack leaves
+/// both.
 pub(crate) fn above_a_hider_while_both_are_left() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     // Shortened, so that what is entered on it is not yet.
@@ -73,7 +75,10 @@ pub(crate) fn above_a_hider_while_both_are_left() {
     let above = N.enter(4);
     let context = Context::current();
     let reader = spawn(move || {
-        assert_eq!((number(&context, &A), number(&context, &B), context.get(&N)), (Some(3), Some(2), Some(&4)));
+        assert_eq!(
+            (number(&context, &A), number(&context, &B), context.get(&N)),
+            (Some(3), Some(2), Some(&4))
+        );
     });
     drop(above);
     drop(hider);
@@ -84,8 +89,8 @@ pub(crate) fn above_a_hider_while_both_are_left() {
     alive.all_ended();
 }
 
-/// A stack enters a scope that hides what it inherited and captures it, while another thread gives the last other context
-/// of what is hidden.
+/// A stack enters a scope that hides what it inherited and captures it, while another thread gives
+/// the last other context of what is hidden.
 pub(crate) fn hider_on_what_was_inherited() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let base = Context::empty().with(&B, alive.value(1));
@@ -143,15 +148,16 @@ pub(crate) fn masked_while_the_hidden_one_goes() {
     alive.all_ended();
 }
 
-/// A base that was its stack's alone is shared for the frame that hides something, and captured itself when the stack is
-/// back there, while another thread has the first context.
+/// A base that was its stack's alone is shared for the frame that hides something, and captured
+/// itself when the stack is back there, while another thread has the first context.
 pub(crate) fn base_captured_after_its_hider() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let base = B.enter(alive.value(1));
     let outer = A.enter(hidden.value(2));
     let hider = A.enter(alive.value(3));
     let context = Context::current();
-    let reader = spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(1))));
+    let reader =
+        spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(1))));
     drop(hider);
     drop(outer);
     hidden.all_ended();
@@ -163,7 +169,8 @@ pub(crate) fn base_captured_after_its_hider() {
     alive.all_ended();
 }
 
-/// A base that is shared already is counted once more, and left while another thread has the context above.
+/// A base that is shared already is counted once more, and left while another thread has the
+/// context above.
 pub(crate) fn base_captured_before_its_hider() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let base = B.enter(alive.value(1));
@@ -171,7 +178,8 @@ pub(crate) fn base_captured_before_its_hider() {
     let outer = A.enter(hidden.value(2));
     let hider = A.enter(alive.value(3));
     let context = Context::current();
-    let reader = spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(1))));
+    let reader =
+        spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(1))));
     drop(hider);
     drop(outer);
     hidden.all_ended();
@@ -181,8 +189,8 @@ pub(crate) fn base_captured_before_its_hider() {
     alive.all_ended();
 }
 
-/// A scope of two, in one block, hides a value; it is left at once while another thread has its last context. Its base is
-/// a frame that hides nothing which needs a drop.
+/// A scope of two, in one block, hides a value; it is left at once while another thread has its
+/// last context. Its base is a frame that hides nothing which needs a drop.
 pub(crate) fn several_that_hide_left_while_read() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let base = N.enter(1);
@@ -192,7 +200,8 @@ pub(crate) fn several_that_hide_left_while_read() {
     let hider = Scope::new().set(&N, 3).set(&A, alive.value(4)).enter();
     assert_eq!(stackholm::proof::blocks(), before + 1, "both lie in one block");
     let context = Context::current();
-    let reader = spawn(move || assert_eq!((context.get(&N), number(&context, &A)), (Some(&3), Some(4))));
+    let reader =
+        spawn(move || assert_eq!((context.get(&N), number(&context, &A)), (Some(&3), Some(4))));
     drop(hider);
     assert_eq!(A.with(Value::number), 2);
     drop(outer);
@@ -203,8 +212,8 @@ pub(crate) fn several_that_hide_left_while_read() {
     alive.all_ended();
 }
 
-/// A value that is set anew ends at once, for nobody else knows it; what is captured then goes to another thread while the
-/// checkpoint is left.
+/// A value that is set anew ends at once, for nobody else knows it; what is captured then goes to
+/// another thread while the checkpoint is left.
 pub(crate) fn set_anew_while_private() {
     let (alive, old) = (Alive::default(), Alive::default());
     let checkpoint = Checkpoint::enter();
@@ -213,20 +222,23 @@ pub(crate) fn set_anew_while_private() {
     A.set(alive.value(3)).unwrap();
     old.all_ended();
     let context = Context::current();
-    let reader = spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(2))));
+    let reader =
+        spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(3), Some(2))));
     drop(checkpoint);
     reader.join().unwrap();
     alive.all_ended();
 }
 
-/// A value that is set anew is known to a context on another thread: a digest takes its place, and it ends with that.
+/// A value that is set anew is known to a context on another thread: a digest takes its place, and
+/// it ends with that.
 pub(crate) fn set_anew_while_known() {
     let (alive, old) = (Alive::default(), Alive::default());
     let checkpoint = Checkpoint::enter();
     A.set(old.value(1)).unwrap();
     B.set(alive.value(2)).unwrap();
     let context = Context::current();
-    let reader = spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(1), Some(2))));
+    let reader =
+        spawn(move || assert_eq!((number(&context, &A), number(&context, &B)), (Some(1), Some(2))));
     A.set(alive.value(3)).unwrap();
     reader.join().unwrap();
     old.all_ended();
@@ -235,8 +247,8 @@ pub(crate) fn set_anew_while_known() {
     alive.all_ended();
 }
 
-/// A frame that hides something counts a value of short reach, which ends with its stack while another thread has the
-/// frame.
+/// A frame that hides something counts a value of short reach, which ends with its stack while
+/// another thread has the frame.
 pub(crate) fn hider_above_short_reach() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let outer = A.enter(hidden.value(1));
@@ -256,8 +268,8 @@ pub(crate) fn hider_above_short_reach() {
     alive.all_ended();
 }
 
-/// A context that hides something is made of one whose frames are being left by their stack on another thread: it counts
-/// the value of one of them, whose cells are not its own to look at.
+/// A context that hides something is made of one whose frames are being left by their stack on
+/// another thread: it counts the value of one of them, whose cells are not its own to look at.
 pub(crate) fn hider_derived_while_its_source_is_left() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let outer = A.enter(hidden.value(1));
@@ -277,7 +289,8 @@ pub(crate) fn hider_derived_while_its_source_is_left() {
     alive.all_ended();
 }
 
-/// As before, of one that has the value of a frame alone, while the stack captures that frame itself.
+/// As before, of one that has the value of a frame alone, while the stack captures that frame
+/// itself.
 pub(crate) fn hider_derived_while_its_source_is_captured() {
     let (alive, hidden) = (Alive::default(), Alive::default());
     let outer = A.enter(hidden.value(1));

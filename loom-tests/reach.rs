@@ -1,7 +1,8 @@
-//! Bindings of short reach: their values end with their stack, on its thread, while contexts that do not carry them
-//! keep their frames on others.
+//! Bindings of short reach: their values end with their stack, on its thread, while contexts that
+//! do not carry them keep their frames on others.
 //!
-//! So the cells of such a frame are written as it is left, whoever keeps it: nobody else may look at them.
+//! So the cells of such a frame are written as it is left, whoever keeps it: nobody else may look
+//! at them.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -29,7 +30,8 @@ models! {
     }
 }
 
-/// A stack leaves a binding of short reach, which ends at once, while another thread has the last context of its frame.
+/// A stack leaves a binding of short reach, which ends at once, while another thread has the last
+/// context of its frame.
 pub(crate) fn short_reach_left_while_captured() {
     let alive = Alive::default();
     let outer = A.enter(alive.value(1));
@@ -47,8 +49,8 @@ pub(crate) fn short_reach_left_while_captured() {
     alive.all_ended();
 }
 
-/// A digest, which counts the value of a binding of short reach and not its frame, takes the place of that; the stack
-/// leaves while another thread gives the last context of the frame back.
+/// A digest, which counts the value of a binding of short reach and not its frame, takes the place
+/// of that; the stack leaves while another thread gives the last context of the frame back.
 pub(crate) fn short_reach_below_a_digest() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();
@@ -68,8 +70,8 @@ pub(crate) fn short_reach_below_a_digest() {
     alive.all_ended();
 }
 
-/// A context outgrows its variables on one thread, and so counts the values that it shows one by one, while another leaves
-/// the frames of two of them.
+/// A context outgrows its variables on one thread, and so counts the values that it shows one by
+/// one, while another leaves the frames of two of them.
 pub(crate) fn whole_context_over_what_others_leave() {
     let alive = Alive::default();
     let (outer, inner) = (A.enter(alive.value(1)), TX.enter(alive.value(2)));

@@ -1,7 +1,7 @@
 //! Short chains: an old value is kept without the frames that were below it.
 //!
-//! Under loom a chain is shortened after two or three frames, and an index has two ways, so that three variables
-//! already make several levels.
+//! Under loom a chain is shortened after two or three frames, and an index has two ways, so that
+//! three variables already make several levels.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -36,10 +36,12 @@ models! {
     }
 }
 
-/// A chain of contexts grows beyond its variables; the old one ends on another thread while the new one is read.
+/// A chain of contexts grows beyond its variables; the old one ends on another thread while the new
+/// one is read.
 pub(crate) fn values_against_structure() {
     let alive = Alive::default();
-    let old = Context::empty().with(&B, alive.value(1)).with(&A, alive.value(2)).with(&A, alive.value(3));
+    let old =
+        Context::empty().with(&B, alive.value(1)).with(&A, alive.value(2)).with(&A, alive.value(3));
     let new = old.with(&A, alive.value(4));
     let other = spawn(move || {
         assert_eq!(old.get(&A).map(Value::number), Some(3));
@@ -53,7 +55,8 @@ pub(crate) fn values_against_structure() {
     alive.all_ended();
 }
 
-/// One checkpoint is changed so often that a digest takes the place of its frames; others hold them.
+/// One checkpoint is changed so often that a digest takes the place of its frames; others hold
+/// them.
 pub(crate) fn shortened_while_others_hold_the_old_chain() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();
@@ -97,7 +100,8 @@ pub(crate) fn digest_above_a_shared_frame() {
     alive.all_ended();
 }
 
-/// Nested scopes make a frame with a whole index; its context outlives the stack, which leaves meanwhile.
+/// Nested scopes make a frame with a whole index; its context outlives the stack, which leaves
+/// meanwhile.
 pub(crate) fn whole_on_a_stack() {
     let alive = Alive::default();
     let outer = B.enter(alive.value(1));
@@ -114,8 +118,8 @@ pub(crate) fn whole_on_a_stack() {
     alive.all_ended();
 }
 
-/// A stack leaves a shared frame by the short way, which is for plain values, while a context that was shortened
-/// gives back the last count of the value beside the stack's.
+/// A stack leaves a shared frame by the short way, which is for plain values, while a context that
+/// was shortened gives back the last count of the value beside the stack's.
 pub(crate) fn plain_value_held_beside_its_stack() {
     let outer = N.enter(1);
     drop(Context::current());
@@ -124,7 +128,8 @@ pub(crate) fn plain_value_held_beside_its_stack() {
     inner.into_iter().rev().for_each(drop);
     let reader = spawn(move || assert_eq!(context.get(&N), Some(&1)));
     assert_eq!(N.get(), 1);
-    // Loom remembers one last access of each count, and would not find the order in which the reader comes first.
+    // Loom remembers one last access of each count, and would not find the order in which the
+    // reader comes first.
     loom::thread::yield_now();
     drop(outer);
     reader.join().unwrap();

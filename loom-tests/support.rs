@@ -1,12 +1,15 @@
 //! How a model is run, and the values that its bindings have.
 
-use stackholm::proof::{Site, blocks, has_failed, model_begins, model_failed, model_reuses, weakened};
+use stackholm::proof::{
+    Site, blocks, has_failed, model_begins, model_failed, model_reuses, weakened,
+};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Once};
 
-/// A model by name, and in how many orders it must run at least: one that shrinks to fewer shows less than it says.
+/// A model by name, and in how many orders it must run at least: one that shrinks to fewer shows
+/// less than it says.
 #[derive(Clone, Copy)]
 pub(crate) struct Model {
     pub(crate) name: &'static str,
@@ -25,7 +28,12 @@ impl Model {
     /// Runs it in every order.
     pub(crate) fn check(self) {
         let orders = self.explore(|| {});
-        assert!(orders >= self.orders, "{}: {orders} orders, it must have {} at least", self.name, self.orders);
+        assert!(
+            orders >= self.orders,
+            "{}: {orders} orders, it must have {} at least",
+            self.name,
+            self.orders
+        );
     }
 
     /// Runs it as a program runs, in which freed blocks are kept for the next frames.
@@ -53,7 +61,8 @@ impl Model {
         // What stands in the environment for loom changes nothing.
         let mut builder = loom::model::Builder::new();
         builder.max_branches = 20_000;
-        (builder.max_permutations, builder.max_duration, builder.preemption_bound) = (None, None, None);
+        (builder.max_permutations, builder.max_duration, builder.preemption_bound) =
+            (None, None, None);
         (builder.checkpoint_file, builder.expect_explicit_explore) = (None, false);
         let counted = orders.clone();
         builder.check(move || {
@@ -73,12 +82,15 @@ impl Model {
     }
 }
 
-/// The kinds of failures, and what the messages of each say. The first three are those of the watch that the engine is
-/// under, see `README.md`.
+/// The kinds of failures, and what the messages of each say. The first three are those of the watch
+/// that the engine is under, see `README.md`.
 const KINDS: [(&str, &[&str]); 6] = [
     ("race", &["Causality violation"]),
     // The last one: by a thread that goes on though the execution is over, and nothing is left.
-    ("used after its end", &["used after its end", "read after its end", "ended twice", "lazy_static during shutdown"]),
+    (
+        "used after its end",
+        &["used after its end", "read after its end", "ended twice", "lazy_static during shutdown"],
+    ),
     ("count below zero", &["a count was given back that nobody had"]),
     ("leak", &["leaked", "not given back"]),
     ("wrong number alive", &["wrong number of values alive"]),
@@ -112,8 +124,8 @@ std::thread_local! {
     static FIRST: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Tells the engine when a model has failed, so that it does not touch loom while the failure unwinds, and notes the kind
-/// of the failure.
+/// Tells the engine when a model has failed, so that it does not touch loom while the failure
+/// unwinds, and notes the kind of the failure.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -124,7 +136,8 @@ fn listen() {
                 let message = info.payload_as_str().unwrap_or("");
                 let kind = kind_of(message, info.location().map_or("", |place| place.file()));
                 FIRST.set(Some(kind));
-                // At once: what a count too few does to the memory may end the process while the failure unwinds.
+                // At once: what a count too few does to the memory may end the process while the
+                // failure unwinds.
                 println!("{VERDICT}{kind}");
             }
             before(info);
@@ -132,7 +145,8 @@ fn listen() {
     });
 }
 
-/// Declares models as tests, and controls: the same model with one site weakened, which must fail, and in that way.
+/// Declares models as tests, and controls: the same model with one site weakened, which must fail,
+/// and in that way.
 macro_rules! models {
     ($($model:ident { $($control:ident: $site:ident => $kind:literal,)* })+) => {
         mod checks {
@@ -182,7 +196,8 @@ impl Alive {
     }
 }
 
-/// A value that knows whether it is alive. Races with its end are for the engine's own watch to notice.
+/// A value that knows whether it is alive. Races with its end are for the engine's own watch to
+/// notice.
 pub(crate) struct Value {
     number: u32,
     alive: Arc<AtomicUsize>,

@@ -1,7 +1,9 @@
 //! All models by name.
 
 use crate::support::Model;
-use crate::{again, bundles, cells, counts, drops, ends, handover, hidden, reach, runtime, shorten, tasks};
+use crate::{
+    again, bundles, cells, counts, drops, ends, handover, hidden, reach, runtime, shorten, tasks,
+};
 
 macro_rules! table {
     ($($file:ident { $($model:ident $orders:literal,)+ })+) => {

@@ -1,8 +1,9 @@
-//! Tasks: a stack that is polled on one thread and then on another, and one that is dropped meanwhile.
+//! Tasks: a stack that is polled on one thread and then on another, and one that is dropped
+//! meanwhile.
 //!
-//! The part of a runtime that decides who may poll is here, because it is not the library's: a word that says
-//! whether somebody is polling. The library owes the rest: once `run` has returned, nothing of the task is left on
-//! the thread, and all that it entered is on the stack.
+//! The part of a runtime that decides who may poll is here, because it is not the library's: a word
+//! that says whether somebody is polling. The library owes the rest: once `run` has returned,
+//! nothing of the task is left on the thread, and all that it entered is on the stack.
 #![expect(unsafe_code, reason = "a task hands its stack from thread to thread, as a runtime does")]
 
 use crate::support::{Alive, Value, models};
@@ -72,7 +73,8 @@ impl Task {
     }
 
     fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: see `Task`; loom fails the model if two threads are here, or one is not seen by the next.
+        // SAFETY: see `Task`; loom fails the model if two threads are here, or one is not seen by
+        // the next.
         self.stack.with_mut(|stack| unsafe { (*stack).as_mut() }.expect("not cancelled").run(f))
     }
 
@@ -83,8 +85,8 @@ impl Task {
     }
 }
 
-/// Two polls on two threads, whichever comes first: what it entered and forgot is there in the other, and on no thread
-/// besides.
+/// Two polls on two threads, whichever comes first: what it entered and forgot is there in the
+/// other, and on no thread besides.
 pub(crate) fn polled_here_then_there() {
     let alive = Alive::default();
     let task = Task::new(Context::empty().with(&A, alive.value(1)));
@@ -146,7 +148,8 @@ fn woken(free: Free) {
         task.end();
     };
     let other = spawn(move || {
-        // The waker: the one who finds the task idle polls it; else the one who polls it does so again.
+        // The waker: the one who finds the task idle polls it; else the one who polls it does so
+        // again.
         match theirs.state.compare_exchange(IDLE, POLLING, Acquire, Acquire) {
             Ok(_) => poll_again(&theirs),
             Err(_) => {
@@ -166,7 +169,9 @@ fn woken(free: Free) {
     });
     assert!(!A.is_bound());
     let order = if free == Free::Relaxed { Relaxed } else { AcqRel };
-    if free != Free::WhilePolling && task.state.compare_exchange(POLLING, IDLE, order, Acquire) == Err(WOKEN) {
+    if free != Free::WhilePolling
+        && task.state.compare_exchange(POLLING, IDLE, order, Acquire) == Err(WOKEN)
+    {
         poll_again(&task);
     }
     other.join().unwrap();

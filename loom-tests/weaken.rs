@@ -10,16 +10,22 @@ use std::process::Command;
 const README: &str = include_str!("README.md");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/loom-tests");
 
-/// What came of one model with one site weakened, in a process of its own: what a count too few does to the memory of a
-/// process that goes on is nobody's business here. The kind of its failure, "passed", or "crash".
+/// What came of one model with one site weakened, in a process of its own: what a count too few
+/// does to the memory of a process that goes on is nobody's business here. The kind of its failure,
+/// "passed", or "crash".
 fn verdict(site: Site, model: &str) -> String {
     let mut child = Command::new(std::env::current_exe().expect("the test is a program"));
-    child.args(["--exact", "weaken::one_site_in_one_model", "--nocapture"]).env(PAIR, format!("{site:?} {model}"));
+    child
+        .args(["--exact", "weaken::one_site_in_one_model", "--nocapture"])
+        .env(PAIR, format!("{site:?} {model}"));
     // It would be most of the work.
     child.env("RUST_BACKTRACE", "0");
     let output = child.output().expect("the test can be run once more");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let verdict = said.lines().find_map(|line| line.split_once(VERDICT)).map(|(_, verdict)| verdict.to_owned());
+    let verdict = said
+        .lines()
+        .find_map(|line| line.split_once(VERDICT))
+        .map(|(_, verdict)| verdict.to_owned());
     verdict.unwrap_or_else(|| "crash".into())
 }
 
@@ -43,7 +49,10 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     rows.filter_map(|row| {
         let cells: Vec<_> = row.split(" | ").collect();
         let site = cells[0].trim_end_matches('`');
-        let models = cells.get(3)?.split(", ").filter_map(|model| model.strip_prefix('`')?.strip_suffix('`'));
+        let models = cells
+            .get(3)?
+            .split(", ")
+            .filter_map(|model| model.strip_prefix('`')?.strip_suffix('`'));
         Some((site, models.collect()))
     })
     .collect()
@@ -74,7 +83,8 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// The controls that the models declare for a site, by name.
 fn controls(site: &str) -> BTreeSet<String> {
-    let files = fs::read_dir(FOLDER).expect("the models are there").map(|entry| entry.unwrap().path());
+    let files =
+        fs::read_dir(FOLDER).expect("the models are there").map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
     let texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     let lines = texts.iter().flat_map(|text| text.lines());
@@ -100,7 +110,8 @@ fn update(found: &BTreeMap<String, Vec<&'static str>>) {
         Some(cells.join(" | ") + " |")
     };
     let lines = README.lines().map(|line| row(line).unwrap_or_else(|| line.into()) + "\n");
-    fs::write(format!("{FOLDER}/README.md"), lines.collect::<String>()).expect("the table can be written");
+    fs::write(format!("{FOLDER}/README.md"), lines.collect::<String>())
+        .expect("the table can be written");
 }
 
 #[test]
@@ -110,10 +121,17 @@ fn weakening_any_site_is_noticed_by_the_models_that_the_table_names() {
         update(&found);
     } else {
         let table = table();
-        let differs = found.iter().filter(|(site, noticed)| table.get(site.as_str()) != Some(*noticed));
-        wrong.extend(differs.map(|(site, noticed)| format!("{site}: {}", listed(noticed.iter().copied()))));
+        let differs =
+            found.iter().filter(|(site, noticed)| table.get(site.as_str()) != Some(*noticed));
+        wrong.extend(
+            differs.map(|(site, noticed)| format!("{site}: {}", listed(noticed.iter().copied()))),
+        );
     }
-    assert!(wrong.is_empty(), "the table should say (UPDATE_DOCS=1 writes it):\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "the table should say (UPDATE_DOCS=1 writes it):\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ A change is a text that stands in `src/` exactly once, and another one in its pl
 files may move. It names the test that is to notice. Where that one passes, all the suites of TESTS are asked.
 """
 
-import os, pathlib, resource, signal, subprocess, sys, time, tomllib
+import os, pathlib, re, resource, signal, subprocess, sys, time, tomllib
 
 ROOT = pathlib.Path.cwd()
 CHANGES = tomllib.loads(ROOT.joinpath("scripts/meanings.toml").read_text())["change"]
@@ -14,9 +14,17 @@ LIMIT = 300
 ENV = dict(os.environ, CARGO_TARGET_DIR=str(ROOT / "target"), CARGO_PROFILE_DEV_DEBUG="0", RUST_BACKTRACE="0")
 
 
+def pattern(old):
+    """Finds a text however rustfmt breaks it: spaces do not matter, nor a comma before a bracket."""
+    tokens = re.findall(r"\w+|[^\w\s]", old)
+    joined = [r"(?:,\s*)?" * (token in ")]}") + re.escape(token) for token in tokens]
+    return re.compile(r"\s*".join(joined))
+
+
 def place(old):
     """The one file of `src/` that has this text, and why there is none."""
-    found = [(file, text.count(old)) for file in ROOT.glob("src/**/*.rs") if old in (text := file.read_text())]
+    files = ROOT.glob("src/**/*.rs")
+    found = [(file, n) for file in files if (n := len(pattern(old).findall(file.read_text())))]
     number = sum(count for _, count in found)
     return (found[0][0], "") if number == 1 else (None, f"its text is found {number} times, not once")
 
@@ -88,7 +96,7 @@ def main():
     for c in chosen:
         began, file = time.time(), place(c["old"])[0]
         text, changed = file.read_text(), COPY / file.relative_to(ROOT)
-        changed.write_text(text.replace(c["old"], c["new"]))
+        changed.write_text(pattern(c["old"]).sub(lambda _: c["new"], text))
         try:
             name, _, which = c["by"].partition("::")
             by = test(suite(name), which) if name else None

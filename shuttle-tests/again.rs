@@ -1,5 +1,5 @@
-//! Scopes that are entered again and again: their blocks, and all that is in them, are used once more, while contexts
-//! that were captured inside travel and end elsewhere.
+//! Scopes that are entered again and again: their blocks, and all that is in them, are used once
+//! more, while contexts that were captured inside travel and end elsewhere.
 
 use crate::support::{Alive, Numbered, Pile, Value, any, on_threads, scenarios};
 use stackholm::{Context, Var, WeakContext};
@@ -23,7 +23,9 @@ struct Busy(usize);
 impl Drop for Busy {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            N.sync_scope(self.0, || M.sync_scope(self.0, || assert_eq!((N.get(), M.get()), (self.0, self.0))));
+            N.sync_scope(self.0, || {
+                M.sync_scope(self.0, || assert_eq!((N.get(), M.get()), (self.0, self.0)))
+            });
         }
     }
 }
@@ -33,11 +35,12 @@ fn shows((number, context): &Numbered) {
     assert!(context.get(&A).is_none_or(|value| value.number() == *number));
 }
 
-/// Each thread enters the same scopes in a loop, the plain ones by the short way; some are captured, once or twice, and
-/// known weakly.
+/// Each thread enters the same scopes in a loop, the plain ones by the short way; some are
+/// captured, once or twice, and known weakly.
 pub(crate) fn scopes_entered_again() {
     let (alive, pile) = (Alive::default(), Pile::default());
-    let (theirs, captured, known) = (alive.clone(), pile.clone(), Pile::<(usize, WeakContext)>::default());
+    let (theirs, captured, known) =
+        (alive.clone(), pile.clone(), Pile::<(usize, WeakContext)>::default());
     on_threads(3, move |thread| {
         for turn in 0..24 {
             let number = 100 * thread + turn;

@@ -1,5 +1,6 @@
-//! Scopes of several bindings, whose frames lie in one block, in their real sizes: captured, shortened, known weakly, left
-//! and dropped with their stack while others let go of what they have.
+//! Scopes of several bindings, whose frames lie in one block, in their real sizes: captured,
+//! shortened, known weakly, left and dropped with their stack while others let go of what they
+//! have.
 
 use crate::support::{Alive, Pile, Value, any, on_threads, scenarios};
 use stackholm::embed::Stack;
@@ -60,12 +61,14 @@ fn shortened(alive: &Alive, number: usize) -> Context {
 
 /// Threads enter scopes on scopes of others, hand on what they see there, and leave.
 pub(crate) fn scopes_of_several() {
-    let (alive, pile, known) = (Alive::default(), Pile::default(), Pile::<(View, WeakContext)>::default());
+    let (alive, pile, known) =
+        (Alive::default(), Pile::default(), Pile::<(View, WeakContext)>::default());
     let (theirs, captured, weak) = (alive.clone(), pile.clone(), known.clone());
     on_threads(3, move |thread| {
         for turn in 0..8 {
             let number = 100 * thread + turn;
-            let received: Option<(View, Context)> = if any(3) == 0 { captured.take() } else { None };
+            let received: Option<(View, Context)> =
+                if any(3) == 0 { captured.take() } else { None };
             let received = received.map(|(view, context)| (view, context.enter()));
             let outer = enter(&theirs, number + 1000);
             let inner = enter(&theirs, number);
@@ -74,7 +77,9 @@ pub(crate) fn scopes_of_several() {
                 0 | 1 => captured.put((view(number), Context::current())),
                 2 => captured.put((view(number), shortened(&theirs, number))),
                 3 => weak.put((view(number), Context::current().downgrade())),
-                4 => A.sync_scope(theirs.value(number), || captured.put((view(number), Context::current()))),
+                4 => A.sync_scope(theirs.value(number), || {
+                    captured.put((view(number), Context::current()))
+                }),
                 _ => {}
             }
             captured.take().iter().for_each(shows);
@@ -82,7 +87,10 @@ pub(crate) fn scopes_of_several() {
                 weak.upgrade().into_iter().for_each(|context| shows(&(view, context)));
             }
             drop(inner);
-            assert_eq!((A.with(Value::number), B.with(Value::number)), (number + 1000, number + 1000));
+            assert_eq!(
+                (A.with(Value::number), B.with(Value::number)),
+                (number + 1000, number + 1000)
+            );
             drop(outer);
             if let Some((View(number, plain), entered)) = received {
                 assert_eq!((A.with(Value::number), N.try_get().ok()), (number, plain));
@@ -100,10 +108,12 @@ pub(crate) fn scopes_of_several() {
     }
 }
 
-/// Stacks are filled on one thread and dropped on any other, with all that they entered, while the contexts that were
-/// captured there end elsewhere: those of all their scopes, of the outer ones, or none.
+/// Stacks are filled on one thread and dropped on any other, with all that they entered, while the
+/// contexts that were captured there end elsewhere: those of all their scopes, of the outer ones,
+/// or none.
 pub(crate) fn stacks_dropped_with_their_scopes() {
-    let (alive, pile, stacks) = (Alive::default(), Pile::default(), Pile::<(usize, Stack)>::default());
+    let (alive, pile, stacks) =
+        (Alive::default(), Pile::default(), Pile::<(usize, Stack)>::default());
     let (theirs, captured, entered) = (alive.clone(), pile.clone(), stacks.clone());
     on_threads(3, move |thread| {
         for turn in 0..10 {

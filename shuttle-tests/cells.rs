@@ -58,7 +58,8 @@ pub(crate) fn values_swapped_while_read() {
     assert_eq!(alive.now(), 0);
 }
 
-/// Threads bind forty variables that have no ids yet, each in an order of its own: an index of two levels.
+/// Threads bind forty variables that have no ids yet, each in an order of its own: an index of two
+/// levels.
 pub(crate) fn many_variables_first_used_at_once() {
     let vars: Arc<Vec<Var<usize>>> = Arc::new((0..40).map(|_| Var::named("new")).collect());
     on_threads(3, move |thread| {
@@ -70,7 +71,10 @@ pub(crate) fn many_variables_first_used_at_once() {
         assert_eq!(context.len(), vars.len());
         context.run(|| {
             for (i, var) in vars.iter().enumerate() {
-                assert_eq!((var.get(), context.get(var)), (100 * thread + i, Some(&(100 * thread + i))));
+                assert_eq!(
+                    (var.get(), context.get(var)),
+                    (100 * thread + i, Some(&(100 * thread + i)))
+                );
                 let within = var.enter(i);
                 assert_eq!(var.get(), i);
                 drop(within);
@@ -79,8 +83,8 @@ pub(crate) fn many_variables_first_used_at_once() {
     });
 }
 
-/// Threads hand each other stacks with frames on them, and drop guards of their own there: that leaves nothing, for no
-/// number is given to two.
+/// Threads hand each other stacks with frames on them, and drop guards of their own there: that
+/// leaves nothing, for no number is given to two.
 pub(crate) fn guards_dropped_on_the_stacks_of_others() {
     let (alive, pile) = (Alive::default(), Pile::<(usize, Stack)>::default());
     let (theirs, stacks) = (alive.clone(), pile.clone());

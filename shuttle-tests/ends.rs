@@ -49,8 +49,8 @@ pub(crate) fn threads_end_with_frames_entered() {
     assert_eq!(alive.now(), 0);
 }
 
-/// Values own contexts whose values own contexts, deeper than lists of ending frames nest; threads let go of them at
-/// any depth, all at once.
+/// Values own contexts whose values own contexts, deeper than lists of ending frames nest; threads
+/// let go of them at any depth, all at once.
 pub(crate) fn values_that_keep_contexts() {
     let (alive, pile) = (Alive::default(), Pile::default());
     for number in 0..3 {

@@ -1,4 +1,5 @@
-//! Hand-over among many: what was captured stays as it was, whoever goes on from it and wherever it ends.
+//! Hand-over among many: what was captured stays as it was, whoever goes on from it and wherever it
+//! ends.
 
 use crate::support::{Alive, Numbered, Pile, Value, any, on_threads, scenarios};
 use stackholm::{Checkpoint, Context, Var};
@@ -46,7 +47,8 @@ fn shows((number, context): &Numbered) {
     assert_eq!(context.get(&A).map(Value::number), Some(1));
 }
 
-/// Threads enter one context, change, capture and leave; what they captured is read and dropped by any of them.
+/// Threads enter one context, change, capture and leave; what they captured is read and dropped by
+/// any of them.
 pub(crate) fn many_threads_on_one_base() {
     let (alive, pile) = (Alive::default(), Pile::default());
     let base = Context::empty().with(&A, alive.value(1));
@@ -75,7 +77,8 @@ pub(crate) fn many_threads_on_one_base() {
     assert_eq!(alive.now(), 0);
 }
 
-/// Threads change one checkpoint so often that a digest takes the place of its frames, which others hold.
+/// Threads change one checkpoint so often that a digest takes the place of its frames, which others
+/// hold.
 pub(crate) fn a_checkpoint_changed_often() {
     let (alive, pile) = (Alive::default(), Pile::default());
     let base = Context::empty().with(&A, alive.value(1)).with(&C, alive.value(2));
@@ -103,11 +106,15 @@ pub(crate) fn a_checkpoint_changed_often() {
     assert_eq!(alive.now(), 0);
 }
 
-/// A context grows by one binding at a time, each by whoever has it; its former selves end anywhere.
+/// A context grows by one binding at a time, each by whoever has it; its former selves end
+/// anywhere.
 pub(crate) fn contexts_that_grow_from_hand_to_hand() {
     let (alive, pile) = (Alive::default(), Pile::default());
     for _ in 0..3 {
-        pile.put((2, Context::empty().with(&A, alive.value(1)).with(&B, alive.value(2)).with(&N, 2)));
+        pile.put((
+            2,
+            Context::empty().with(&A, alive.value(1)).with(&B, alive.value(2)).with(&N, 2),
+        ));
     }
     let (theirs, grown) = (alive.clone(), pile.clone());
     on_threads(3, move |thread| {
@@ -133,7 +140,9 @@ pub(crate) fn contexts_that_grow_from_hand_to_hand() {
 /// As before, with so many variables that threads take turns to write the index anew.
 pub(crate) fn large_contexts_that_grow() {
     let (alive, pile) = (Alive::default(), Pile::<Numbered>::default());
-    let bind = |context: Context, i: usize, number| context.with(&MANY[i % MANY.len()], alive.value(number));
+    let bind = |context: Context, i: usize, number| {
+        context.with(&MANY[i % MANY.len()], alive.value(number))
+    };
     // A few frames short of the length at which the first one is due.
     let base = (0..110).fold(Context::empty(), |context, i| bind(context, i, i % MANY.len()));
     pile.put((0, base.clone()));
@@ -147,7 +156,8 @@ pub(crate) fn large_contexts_that_grow() {
             assert_eq!(context.get(&MANY[i]).map(Value::number), Some(i));
             let number = 100 * thread + turn + MANY.len();
             for _ in 0..any(4) + 1 {
-                context = context.with(&MANY[i], theirs.value(i)).with(&MANY[0], theirs.value(number));
+                context =
+                    context.with(&MANY[i], theirs.value(i)).with(&MANY[0], theirs.value(number));
             }
             grown.put((number, context));
         }

@@ -1,8 +1,9 @@
-//! Random programs: each thread enters, leaves, sets, captures and hands over as it comes, and knows what it must see.
+//! Random programs: each thread enters, leaves, sets, captures and hands over as it comes, and
+//! knows what it must see.
 //!
-//! Contexts, weak ones, stacks and prepared checkpoints go from thread to thread with what they must show. Values enter
-//! scopes as they end, or panic; guards are forgotten, and dropped late or on another stack; process-wide values come and
-//! go.
+//! Contexts, weak ones, stacks and prepared checkpoints go from thread to thread with what they
+//! must show. Values enter scopes as they end, or panic; guards are forgotten, and dropped late or
+//! on another stack; process-wide values come and go.
 
 use crate::oracle::{Oracle, View};
 use crate::support::{Alive, Pile, Value, any, on_threads, scenarios, unharmed};
@@ -83,10 +84,16 @@ impl Hand {
     /// What a read gives: what is bound, else the process-wide value, else the default.
     fn check(&mut self, i: usize, bound: Option<usize>, read: Option<usize>) {
         match (bound, owner(i)) {
-            (None, Some(owner)) if owner == self.thread => assert_eq!(read, self.global, "our own process-wide value"),
+            (None, Some(owner)) if owner == self.thread => {
+                assert_eq!(read, self.global, "our own process-wide value")
+            }
             (None, Some(owner)) => {
                 if let Some(number) = read {
-                    assert_eq!(number / OF_THREAD, owner, "the process-wide value of another thread");
+                    assert_eq!(
+                        number / OF_THREAD,
+                        owner,
+                        "the process-wide value of another thread"
+                    );
                     assert!(number >= self.newest[owner], "an older one after a newer one");
                     self.newest[owner] = number;
                 }
@@ -293,7 +300,8 @@ impl Program {
         for _ in 0..any(2) * 40 + 1 {
             let ((i, var), number) = (any_common(), self.hand.number());
             let (mask, (other, plain)) = (any(6) == 0, any_plain());
-            let next = if mask { context.without(var) } else { context.with(var, value(number, alive)) };
+            let next =
+                if mask { context.without(var) } else { context.with(var, value(number, alive)) };
             let next = next.with(plain, number);
             view.bind(i, (!mask).then_some(number));
             view.bind(other, Some(number));
@@ -322,7 +330,9 @@ impl Program {
         for _ in 0..any(48) {
             let ((i, one), (j, two)) = (any_common(), any_common());
             let (first, second) = (self.hand.number(), self.hand.number());
-            let scope = Scope::new().set(one, value(first, &ways.alive)).set(two, value(second, &ways.alive));
+            let scope = Scope::new()
+                .set(one, value(first, &ways.alive))
+                .set(two, value(second, &ways.alive));
             context = Stack::on(context).run(|| scope.run(Context::current));
             view.bind(i, Some(first));
             view.bind(j, Some(second));
@@ -331,7 +341,8 @@ impl Program {
         ways.contexts.put((view, context));
     }
 
-    /// Goes on with the program of another stack for a while. A guard of this one finds nothing there.
+    /// Goes on with the program of another stack for a while. A guard of this one finds nothing
+    /// there.
     fn run_another(&mut self, ways: &Ways) {
         let Some((oracle, mut stack)) = ways.stacks.take() else { return };
         let stray = if any(3) == 0 { self.stray() } else { None };
@@ -353,8 +364,10 @@ impl Program {
 
     fn prepared(&mut self, ways: &Ways) {
         let (bound, prepared) = ways.prepared.take().unwrap_or_else(|| {
-            let ((i, var), number, (other, plain)) = (any_common(), self.hand.number(), any_plain());
-            let prepared = Checkpoint::prepare().set(var, value(number, &ways.alive)).set(plain, number);
+            let ((i, var), number, (other, plain)) =
+                (any_common(), self.hand.number(), any_plain());
+            let prepared =
+                Checkpoint::prepare().set(var, value(number, &ways.alive)).set(plain, number);
             (vec![(i, number), (other, number)], Arc::new(prepared))
         });
         if any(3) != 0 {
@@ -405,7 +418,8 @@ pub(crate) fn random_programs() {
     let alive = ways.alive.clone();
     let theirs = ways.clone();
     on_threads(THREADS, move |thread| {
-        let mut program = Program::on(Oracle::new(View::empty(), false), Hand { thread, ..Hand::default() });
+        let mut program =
+            Program::on(Oracle::new(View::empty(), false), Hand { thread, ..Hand::default() });
         (0..40).for_each(|_| program.step(&theirs, true));
         if any(2) == 0 {
             while !program.guarded().is_empty() {
@@ -421,7 +435,9 @@ pub(crate) fn random_programs() {
         check_context(&view, &context);
     }
     while let Some((oracle, mut stack)) = ways.stacks.take() {
-        stack.run(|| (0..NUMBER).for_each(|i| assert_eq!(variable(i).read(), oracle.see(i).or(default(i)))));
+        stack.run(|| {
+            (0..NUMBER).for_each(|i| assert_eq!(variable(i).read(), oracle.see(i).or(default(i))))
+        });
     }
     drop(ways);
     assert_eq!(alive.now(), 0);

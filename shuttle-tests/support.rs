@@ -31,10 +31,13 @@ impl Scenario {
     /// Runs it in schedules that choose a thread at each step, and in as many that seldom change.
     pub(crate) fn check(self) {
         if let Ok(file) = std::env::var("STACKHOLM_SCHEDULE") {
-            return self.check_by(ReplayScheduler::new_from_file(file).expect("a schedule that was printed"));
+            return self.check_by(
+                ReplayScheduler::new_from_file(file).expect("a schedule that was printed"),
+            );
         }
         let schedules = std::env::var("STACKHOLM_SCHEDULES").ok();
-        let schedules = schedules.map_or(self.schedules, |number| number.parse().expect("a number of schedules"));
+        let schedules = schedules
+            .map_or(self.schedules, |number| number.parse().expect("a number of schedules"));
         self.check_by(RandomScheduler::new_from_seed(SEED, schedules));
         self.check_by(PctScheduler::new_from_seed(SEED, PREEMPTIONS, schedules));
     }
@@ -48,7 +51,8 @@ impl Scenario {
         let run = self.run;
         Runner::new(scheduler, config).run(move || {
             model_begins();
-            // On a thread of its own, so that all that threads keep has been given back when it is over.
+            // On a thread of its own, so that all that threads keep has been given back when it is
+            // over.
             spawn(run).join().unwrap();
             assert!(!has_failed(), "a task has failed, see above");
             assert_eq!(blocks(), 0, "blocks of memory that were not given back");
@@ -56,8 +60,8 @@ impl Scenario {
     }
 }
 
-/// Tells the engine when a scenario has failed, so that it goes no further while the failure unwinds. A panic on
-/// purpose is one by `resume_unwind`, which calls no hook.
+/// Tells the engine when a scenario has failed, so that it goes no further while the failure
+/// unwinds. A panic on purpose is one by `resume_unwind`, which calls no hook.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -28,17 +28,25 @@ table! {
 }
 
 pub(crate) fn scenario(name: &str) -> Scenario {
-    *SCENARIOS.iter().find(|scenario| scenario.name == name).expect("every scenario is in the table")
+    *SCENARIOS
+        .iter()
+        .find(|scenario| scenario.name == name)
+        .expect("every scenario is in the table")
 }
 
 const PAIR: &str = "STACKHOLM_WEAKEN";
 
-/// Whether a scenario fails if a site is weakened. In a process of its own: what a count too few does to the memory of
-/// a process that goes on is nobody's business here.
+/// Whether a scenario fails if a site is weakened. In a process of its own: what a count too few
+/// does to the memory of a process that goes on is nobody's business here.
 pub(crate) fn fails(site: Site, scenario: &str) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("the test is a program"));
-    child.args(["--exact", "table::one_site_in_one_scenario"]).env(PAIR, format!("{site:?} {scenario}"));
-    child.env_remove("STACKHOLM_SCHEDULE").env_remove("STACKHOLM_SCHEDULES").env_remove("SHUTTLE_RANDOM_SEED");
+    child
+        .args(["--exact", "table::one_site_in_one_scenario"])
+        .env(PAIR, format!("{site:?} {scenario}"));
+    child
+        .env_remove("STACKHOLM_SCHEDULE")
+        .env_remove("STACKHOLM_SCHEDULES")
+        .env_remove("SHUTTLE_RANDOM_SEED");
     !child.output().expect("the test can be run once more").status.success()
 }
 
@@ -55,7 +63,8 @@ fn one_site_in_one_scenario() {
 #[ignore = "prints a table, takes minutes"]
 fn each_site_in_each_scenario() {
     for scenario in SCENARIOS {
-        let noticed: Vec<_> = Site::ALL.iter().filter(|site| fails(**site, scenario.name)).collect();
+        let noticed: Vec<_> =
+            Site::ALL.iter().filter(|site| fails(**site, scenario.name)).collect();
         println!("{}: {noticed:?}", scenario.name);
     }
 }

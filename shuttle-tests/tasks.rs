@@ -1,4 +1,5 @@
-//! Tasks: on a pool of workers that take from each other, cancelled at any time, and in wrappers that go round.
+//! Tasks: on a pool of workers that take from each other, cancelled at any time, and in wrappers
+//! that go round.
 
 use crate::executor::{Pool, give_way};
 use crate::support::{Alive, Pile, Value, any, on_threads, scenarios};
@@ -45,7 +46,8 @@ fn sees(number: usize) {
     assert_eq!(A.with(Value::number), number);
 }
 
-/// A task of a hundred: sees its own before and after each rest, sets, binds a future inside it, spawns one more.
+/// A task of a hundred: sees its own before and after each rest, sets, binds a future inside it,
+/// spawns one more.
 async fn task(number: usize, alive: Alive, pool: Arc<Pool>) {
     sees(number);
     assert!(!B.is_bound());
@@ -176,7 +178,8 @@ pub(crate) fn cancels_against_polls() {
 
 type Wrapped = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Futures in wrappers, one in another, go from thread to thread between polls, and some are dropped in the middle.
+/// Futures in wrappers, one in another, go from thread to thread between polls, and some are
+/// dropped in the middle.
 pub(crate) fn wrapped_futures_that_migrate() {
     let (alive, pile) = (Alive::default(), Pile::<Wrapped>::default());
     for number in 0..20 {

@@ -3,7 +3,8 @@
 use crate::support::{Value, any};
 use stackholm::{Context, Entered, NotOpen, Var};
 
-/// So many threads run random programs; each has a variable that it alone gives process-wide values.
+/// So many threads run random programs; each has a variable that it alone gives process-wide
+/// values.
 pub(crate) const THREADS: usize = 3;
 
 static VALUES: [Var<Value>; 5 + THREADS] = [

@@ -14,9 +14,11 @@ scenarios! {
     }
 }
 
-/// Threads make contexts, from nothing and on their stacks, let go of them and rise those of others.
+/// Threads make contexts, from nothing and on their stacks, let go of them and rise those of
+/// others.
 pub(crate) fn weak_contexts_against_last_drops() {
-    let (alive, strong, weak) = (Alive::default(), Pile::default(), Pile::<(usize, WeakContext)>::default());
+    let (alive, strong, weak) =
+        (Alive::default(), Pile::default(), Pile::<(usize, WeakContext)>::default());
     let (theirs, mine, known) = (alive.clone(), strong.clone(), weak.clone());
     on_threads(4, move |thread| {
         for turn in 0..10 {

@@ -1,14 +1,15 @@
 //! Where contexts were captured inside a piece that a test watches, in debug builds.
 //!
-//! The witness is a binding: whatever is captured where it is visible keeps it alive, and is noted in it. Contexts are
-//! noted by weak handles, so that being noted keeps no value.
+//! The witness is a binding: whatever is captured where it is visible keeps it alive, and is noted
+//! in it. Contexts are noted by weak handles, so that being noted keeps no value.
 
 use crate::chain::{Link, WeakLink};
 use crate::error::Place;
 use crate::sync::{Arc, Mutex, PoisonError, Tally};
 use crate::var::Var;
 
-/// So many are noted; there is room for them from the start, since nothing may be allocated under the lock.
+/// So many are noted; there is room for them from the start, since nothing may be allocated under
+/// the lock.
 const MOST: usize = 1024;
 
 pub(crate) struct Captures(Mutex<Vec<(WeakLink, Place)>>);
@@ -29,7 +30,10 @@ pub(crate) fn note(link: Option<&Link>, place: Place) {
 
 #[cold]
 fn note_slowly(link: Option<&Link>, place: Place) {
-    let Some((link, captures)) = link.and_then(|link| Some((link, link.get(WITNESS.key())?))) else { return };
+    let Some((link, captures)) = link.and_then(|link| Some((link, link.get(WITNESS.key())?)))
+    else {
+        return;
+    };
     let weak = link.downgrade();
     let mut noted = captures.0.lock().unwrap_or_else(PoisonError::into_inner);
     if noted.len() < noted.capacity() {
@@ -53,12 +57,14 @@ impl Witness {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// What was captured and is alive, each point once, with the places where it was. A point that is kept by another one,
-    /// further in on the same chain, is left out.
+    /// What was captured and is alive, each point once, with the places where it was. A point that
+    /// is kept by another one, further in on the same chain, is left out.
     pub(crate) fn alive(&self) -> Vec<(Link, Vec<Place>)> {
         let noted = std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut alive: Vec<(Link, Vec<Place>)> = Vec::new();
-        for (link, place) in noted.iter().filter_map(|(weak, place)| Some((weak.upgrade()?, *place))) {
+        for (link, place) in
+            noted.iter().filter_map(|(weak, place)| Some((weak.upgrade()?, *place)))
+        {
             match alive.iter_mut().find(|(known, _)| known.ptr_eq(&link)) {
                 Some((_, places)) if places.contains(&place) => {}
                 Some((_, places)) => places.push(place),

@@ -40,8 +40,8 @@ impl ContextCell {
         old.map(unwrap).unwrap_or_default()
     }
 
-    /// Puts in what `f` makes of the context that is in the cell, and gives that. No change by another is lost: if one
-    /// came in between, `f` is called again, with what is there now.
+    /// Puts in what `f` makes of the context that is in the cell, and gives that. No change by
+    /// another is lost: if one came in between, `f` is called again, with what is there now.
     ///
     /// `f` runs with nothing of the library held.
     ///
@@ -74,7 +74,11 @@ impl ContextCell {
     ///
     /// # Errors
     /// Gives what is in the cell if that is another one.
-    pub fn compare_exchange(&self, expected: &Context, context: Context) -> Result<Context, Context> {
+    pub fn compare_exchange(
+        &self,
+        expected: &Context,
+        context: Context,
+    ) -> Result<Context, Context> {
         let mut context = Arc::new(context);
         loop {
             let before = self.0.load();

@@ -9,8 +9,9 @@ use crate::var::Var;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
-/// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop) and
-/// [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible before.
+/// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop)
+/// and [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible
+/// before.
 ///
 /// # Examples
 /// ```
@@ -59,15 +60,18 @@ impl Checkpoint {
         move |argument| Self::run(|| f(argument))
     }
 
-    /// A future that runs inside an open checkpoint, on what is visible where it is first polled. What it sets is there
-    /// at each later poll, and nobody else sees it.
+    /// A future that runs inside an open checkpoint, on what is visible where it is first polled.
+    /// What it sets is there at each later poll, and nobody else sees it.
     #[track_caller]
     pub fn wrap<F>(future: F) -> InContext<F, Checkpoint> {
         // A stack begins in an open checkpoint.
-        InContext::waiting(future, Checkpoint, Location::caller(), |Checkpoint, _| Stack::going_on())
+        InContext::waiting(future, Checkpoint, Location::caller(), |Checkpoint, _| {
+            Stack::going_on()
+        })
     }
 
-    /// A checkpoint that is given bindings before it is entered, and may be entered again and again.
+    /// A checkpoint that is given bindings before it is entered, and may be entered again and
+    /// again.
     pub fn prepare<'v>() -> Prepared<'v> {
         Prepared { bindings: Vec::new() }
     }
@@ -155,8 +159,8 @@ impl<'v> Prepared<'v> {
         f()
     }
 
-    /// A future that runs inside an open checkpoint that begins with these bindings, on what is visible where it is
-    /// first polled.
+    /// A future that runs inside an open checkpoint that begins with these bindings, on what is
+    /// visible where it is first polled.
     #[track_caller]
     pub fn wrap<F>(&self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self.clone(), Location::caller(), |prepared, _| {
@@ -175,18 +179,20 @@ impl RefUnwindSafe for Prepared<'_> {}
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry =
-            |(place, var, _): &(Place, &(dyn Prepare + '_), Held)| (String::from(var.name()), place.to_string());
+        let entry = |(place, var, _): &(Place, &(dyn Prepare + '_), Held)| {
+            (String::from(var.name()), place.to_string())
+        };
         f.debug_map().entries(self.bindings.iter().map(entry)).finish()
     }
 }
 
 /// A block whose bindings are given beforehand, all at once, and cannot be changed from inside.
 ///
-/// Equals the nested single scopes: of two bindings of one variable the last wins, and the values were made
-/// outside. One allocation for all bindings together, where the index has room for them in one node (up to 32
-/// variables are visible, and no two meet in a slot), and their names are static; else one for each. What shares an
-/// allocation is freed with the last of it: a value that is kept alone keeps the room of the others, not their values.
+/// Equals the nested single scopes: of two bindings of one variable the last wins, and the values
+/// were made outside. One allocation for all bindings together, where the index has room for them
+/// in one node (up to 32 variables are visible, and no two meet in a slot), and their names are
+/// static; else one for each. What shares an allocation is freed with the last of it: a value that
+/// is kept alone keeps the room of the others, not their values.
 ///
 /// # Examples
 /// ```
@@ -346,9 +352,9 @@ impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mas
 impl<T: Send + Sync + 'static> Var<T> {
     /// Binds the variable until the guard is dropped, in a sealed scope.
     ///
-    /// One block of memory, which the thread keeps for the next scope of its size. A scope that is entered again on the same
-    /// stack frame, as in a loop, reuses its index too; the first one after a `set`, or in a new task, costs several times as
-    /// much.
+    /// One block of memory, which the thread keeps for the next scope of its size. A scope that is
+    /// entered again on the same stack frame, as in a loop, reuses its index too; the first one
+    /// after a `set`, or in a new task, costs several times as much.
     #[track_caller]
     #[inline]
     pub fn enter(&self, value: T) -> Entered {
@@ -363,11 +369,13 @@ impl<T: Send + Sync + 'static> Var<T> {
         f()
     }
 
-    /// A future with the variable bound, in a sealed scope, on top of what is visible where it is first polled.
+    /// A future with the variable bound, in a sealed scope, on top of what is visible where it is
+    /// first polled.
     ///
-    /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams, sinks, iterators, bodies
-    /// and readers may be wrapped too. A variable made at run time is borrowed until the future is gone; for a task that
-    /// outlives it, await the scope in an `async move` block.
+    /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams,
+    /// sinks, iterators, bodies and readers may be wrapped too. A variable made at run time is
+    /// borrowed until the future is gone; for a task that outlives it, await the scope in an
+    /// `async move` block.
     ///
     /// # Examples
     /// ```
@@ -388,11 +396,16 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn scope<F>(&self, value: T, future: F) -> InContext<F, Bind<'_, T>> {
         let place = Location::caller();
-        InContext::waiting(future, Bind { var: self, value, place }, place, |Bind { var, value, place }, _| {
-            let mut stack = Stack::going_on();
-            let serial = current::serial();
-            stack.own().work(|spine, _| spine.scope(var.key(), value, || serial, place));
-            stack
-        })
+        InContext::waiting(
+            future,
+            Bind { var: self, value, place },
+            place,
+            |Bind { var, value, place }, _| {
+                let mut stack = Stack::going_on();
+                let serial = current::serial();
+                stack.own().work(|spine, _| spine.scope(var.key(), value, || serial, place));
+                stack
+            },
+        )
     }
 }

@@ -1,6 +1,8 @@
-//! What must not compile, each beside a twin that does. Doc tests; `tests/messages.rs` checks the codes and texts.
+//! What must not compile, each beside a twin that does. Doc tests; `tests/messages.rs` checks the
+//! codes and texts.
 //!
-//! Each item is one case: the program that is refused, what its message says, the nearest program that is not.
+//! Each item is one case: the program that is refused, what its message says, the nearest program
+//! that is not.
 
 /// A guard does not go to another thread.
 ///

@@ -11,8 +11,9 @@ use std::panic::Location;
 
 /// Everything that was visible at one point: immutable, `Send + Sync`, cloned in O(1).
 ///
-/// Bindings are shared with the stack they came from, not copied; later changes there are not seen here, nor the
-/// reverse. Bindings of short reach are not carried: asked for one, a context says where it was bound.
+/// Bindings are shared with the stack they came from, not copied; later changes there are not seen
+/// here, nor the reverse. Bindings of short reach are not carried: asked for one, a context says
+/// where it was bound.
 ///
 /// # Examples
 /// ```
@@ -67,7 +68,8 @@ impl Context {
 
     /// This context and one more binding. One allocation.
     ///
-    /// A variable of short reach is not carried: the value is kept out of sight until the new context ends.
+    /// A variable of short reach is not carried: the value is kept out of sight until the new
+    /// context ends.
     #[doc(alias("with_value"))]
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
@@ -80,21 +82,24 @@ impl Context {
         Self::captured(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
     }
 
-    /// This context, keeping exactly what it shows: no value that a later binding or a mask hides. O(n), one allocation.
+    /// This context, keeping exactly what it shows: no value that a later binding or a mask hides.
+    /// O(n), one allocation.
     ///
-    /// Contexts keep hardly anything else as it is, see [what a context keeps](crate#what-a-context-keeps). This is for one
-    /// that is kept for long and whose every value counts.
+    /// Contexts keep hardly anything else as it is, see [what a context
+    /// keeps](crate#what-a-context-keeps). This is for one that is kept for long and whose every
+    /// value counts.
     pub fn trimmed(&self) -> Context {
         Context(self.0.as_ref().map(Link::trimmed))
     }
 
-    /// The value bound to a variable in this context. Process-wide values and defaults are not part of it.
+    /// The value bound to a variable in this context. Process-wide values and defaults are not part
+    /// of it.
     pub fn get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<&T> {
         self.0.as_ref()?.get(var.key())
     }
 
-    /// The value bound to a variable in this context, or why there is none. As with [`get`](Self::get), process-wide
-    /// values and defaults are not part of it.
+    /// The value bound to a variable in this context, or why there is none. As with
+    /// [`get`](Self::get), process-wide values and defaults are not part of it.
     ///
     /// # Errors
     /// If it is not bound, masked, or bound with a reach that no context carries.
@@ -103,7 +108,8 @@ impl Context {
         self.get(var).ok_or_else(|| var.no_binding(seen()))
     }
 
-    /// Keeps the value bound to a variable in this context, and nothing else of it; see [`Var::keep`].
+    /// Keeps the value bound to a variable in this context, and nothing else of it; see
+    /// [`Var::keep`].
     pub fn keep<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Kept<'static, T>> {
         self.0.as_ref()?.keep(var.key()).map(Kept::bound)
     }
@@ -120,17 +126,19 @@ impl Context {
         f()
     }
 
-    /// Enters this context: until the guard is dropped it takes the place of everything that was visible here.
+    /// Enters this context: until the guard is dropped it takes the place of everything that was
+    /// visible here.
     ///
-    /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside, nor in the
-    /// context.
+    /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside,
+    /// nor in the context.
     #[doc(alias("attach"))]
     #[track_caller]
     pub fn enter(&self) -> Entered {
         Entered::new(current::adopt(self.0.clone(), Location::caller()))
     }
 
-    /// The visible bindings, each once, in the order in which their variables were first used. O(n log n).
+    /// The visible bindings, each once, in the order in which their variables were first used. O(n
+    /// log n).
     pub fn iter(&self) -> Bindings<'_> {
         Bindings(self.0.as_ref().map(Link::entries).unwrap_or_default().into_iter())
     }
@@ -145,8 +153,8 @@ impl Context {
         self.len() == 0
     }
 
-    /// Whether both are snapshots of the very same point. Never `true` for contexts that show different things;
-    /// two snapshots of one point always are.
+    /// Whether both are snapshots of the very same point. Never `true` for contexts that show
+    /// different things; two snapshots of one point always are.
     pub fn ptr_eq(&self, other: &Context) -> bool {
         match (&self.0, &other.0) {
             (Some(a), Some(b)) => a.ptr_eq(b),
@@ -155,7 +163,8 @@ impl Context {
         }
     }
 
-    /// The bindings of `self` that `later` does not have, and the reverse, in pairs where the variable is one.
+    /// The bindings of `self` that `later` does not have, and the reverse, in pairs where the
+    /// variable is one.
     ///
     /// What both share is skipped, so the cost follows the changes.
     pub fn changes<'a>(&'a self, later: &'a Context) -> Vec<Change<'a>> {
@@ -174,9 +183,9 @@ impl Context {
     }
 }
 
-/// Contexts are equal if they show the same bindings: the same ones, not merely equal values. So they are equal exactly
-/// if [`changes`](Context::changes) between them are none. What neither shows, a mask or a binding of short reach, makes
-/// no difference.
+/// Contexts are equal if they show the same bindings: the same ones, not merely equal values. So
+/// they are equal exactly if [`changes`](Context::changes) between them are none. What neither
+/// shows, a mask or a binding of short reach, makes no difference.
 impl PartialEq for Context {
     fn eq(&self, other: &Context) -> bool {
         self.ptr_eq(other) || Link::same(self.0.as_ref(), other.0.as_ref())

@@ -1,7 +1,7 @@
 //! `Entered`: the guard that leaves a checkpoint.
 //!
-//! It knows its checkpoint by number and trusts no pointer, so that dropping it late, twice over or on another
-//! stack finds nothing and does nothing (R5).
+//! It knows its checkpoint by number and trusts no pointer, so that dropping it late, twice over or
+//! on another stack finds nothing and does nothing (R5).
 
 use crate::chain::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
@@ -10,12 +10,12 @@ use std::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///
-/// Stays on its thread. Dropped late or on another stack, as in a wrapped future, it does nothing; forgotten, its checkpoint
-/// is left with the next outer one, or when the thread or the task ends. None of this panics;
-/// [`on_misuse`](crate::on_misuse) counts it.
+/// Stays on its thread. Dropped late or on another stack, as in a wrapped future, it does nothing;
+/// forgotten, its checkpoint is left with the next outer one, or when the thread or the task ends.
+/// None of this panics; [`on_misuse`](crate::on_misuse) counts it.
 ///
-/// Dropping the innermost guard is O(1). Any other one looks at each checkpoint of the stack until it finds its own:
-/// O(depth of nesting).
+/// Dropping the innermost guard is O(1). Any other one looks at each checkpoint of the stack until
+/// it finds its own: O(depth of nesting).
 #[must_use = "the checkpoint is left when this is dropped; bind it to a name"]
 pub struct Entered {
     serial: Serial,
@@ -23,8 +23,8 @@ pub struct Entered {
     stays: GuardsStayOnTheirThread,
 }
 
-/// Makes a guard neither `Send` nor `Sync`: it belongs to the stack of its thread. Its name stands in what the compiler
-/// says to a future that holds one over an await.
+/// Makes a guard neither `Send` nor `Sync`: it belongs to the stack of its thread. Its name stands
+/// in what the compiler says to a future that holds one over an await.
 struct GuardsStayOnTheirThread(PhantomData<*mut ()>);
 
 impl Entered {
@@ -40,8 +40,8 @@ impl Entered {
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        // Nothing of ours can fail here: what is not on the current stack is not touched. A value's own drop may
-        // panic, after the stack is in order.
+        // Nothing of ours can fail here: what is not on the current stack is not touched. A value's
+        // own drop may panic, after the stack is in order.
         match current::leave(self.serial) {
             Leaving::InOrder => {}
             Leaving::WithInner => report(Misuse::LeftWithInner),

@@ -1,7 +1,7 @@
 //! `Envelope`: something to be opened elsewhere, with the context of where it was sealed.
 //!
-//! For channels of jobs and messages, and for closures that other threads call. Whoever opens it works on a stack
-//! of its own; if nobody does, what is inside is dropped on such a stack too.
+//! For channels of jobs and messages, and for closures that other threads call. Whoever opens it
+//! works on a stack of its own; if nobody does, what is inside is dropped on such a stack too.
 
 use crate::context::Context;
 use crate::future::InContext;
@@ -52,13 +52,15 @@ impl<T> Envelope<T> {
         Envelope { context, content: Some(content) }
     }
 
-    /// Calls `f` with what is inside, in the context of the sender, in an open checkpoint of its own.
+    /// Calls `f` with what is inside, in the context of the sender, in an open checkpoint of its
+    /// own.
     pub fn open<R>(mut self, f: impl FnOnce(T) -> R) -> R {
         let content = self.take();
         self.stack().run(|| f(content))
     }
 
-    /// As [`open`](Self::open), for a job that awaits: the future that `f` makes goes on with the same stack.
+    /// As [`open`](Self::open), for a job that awaits: the future that `f` makes goes on with the
+    /// same stack.
     ///
     /// # Examples
     /// ```
@@ -79,8 +81,8 @@ impl<T> Envelope<T> {
         InContext::new(stack, future)
     }
 
-    /// An envelope with what `f` makes of what is inside, and with the same context. `f` runs in the context of the
-    /// sender; what it sets is not sent.
+    /// An envelope with what `f` makes of what is inside, and with the same context. `f` runs in
+    /// the context of the sender; what it sets is not sent.
     ///
     /// # Examples
     /// ```
@@ -126,7 +128,8 @@ impl<T> Envelope<T> {
 }
 
 impl<R, F: FnOnce() -> R> Envelope<F> {
-    /// Calls the closure that is inside, in the context of the sender: [`Context::wrap`] with a type that has a name.
+    /// Calls the closure that is inside, in the context of the sender: [`Context::wrap`] with a
+    /// type that has a name.
     ///
     /// # Examples
     /// ```

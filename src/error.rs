@@ -1,4 +1,5 @@
-//! What can go wrong, each a small type that says which variable, what was expected, and where it was bound.
+//! What can go wrong, each a small type that says which variable, what was expected, and where it
+//! was bound.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -27,16 +28,19 @@ pub enum Reason {
     Masked(Place),
     /// It was bound at that place, but its reach ends before here.
     NotCarried(Place),
-    /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require), and in debug builds by the
-    /// panic of [`Var::get`](crate::Var::get) and [`Var::with`](crate::Var::with); so is what follows.
+    /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require), and in
+    /// debug builds by the panic of [`Var::get`](crate::Var::get) and
+    /// [`Var::with`](crate::Var::with); so is what follows.
     NeverBound,
-    /// It was last bound at that place, by this thread, but not around what runs here: that checkpoint was left, or
-    /// the work was spawned bare and runs on the same thread. In debug builds only, as what follows.
+    /// It was last bound at that place, by this thread, but not around what runs here: that
+    /// checkpoint was left, or the work was spawned bare and runs on the same thread. In debug
+    /// builds only, as what follows.
     Ended(Place),
-    /// It was last bound at that place, by another thread, and nothing was handed to what runs here. If that was spawned
-    /// there, it was spawned bare.
+    /// It was last bound at that place, by another thread, and nothing was handed to what runs
+    /// here. If that was spawned there, it was spawned bare.
     NotHanded(Place),
-    /// It was last bound at that place, but what runs here was detached, or handed a context without it.
+    /// It was last bound at that place, but what runs here was detached, or handed a context
+    /// without it.
     Detached(Place),
 }
 
@@ -73,7 +77,10 @@ impl fmt::Display for Missing {
             }
             Reason::NeverBound => f.write_str("was never bound"),
             Reason::Ended(place) => {
-                write!(f, "was last bound at {place}, on this thread, but not around what runs here")
+                write!(
+                    f,
+                    "was last bound at {place}, on this thread, but not around what runs here"
+                )
             }
             Reason::NotHanded(place) => write!(
                 f,

@@ -1,8 +1,9 @@
 //! `ContextExt`: futures, streams, sinks and iterators that own their stack.
 //!
-//! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after, even if that
-//! panics. Two words are swapped in and out again; nothing is counted and nothing allocated. Only what is handed a context
-//! has its stack from the start; a scope makes it at the first poll, of what is visible there.
+//! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after,
+//! even if that panics. Two words are swapped in and out again; nothing is counted and nothing
+//! allocated. Only what is handed a context has its stack from the start; a scope makes it at the
+//! first poll, of what is visible there.
 
 use crate::context::Context;
 use crate::error::Place;
@@ -67,12 +68,13 @@ pin_project! {
     /// | `InContext<F, Checkpoint>` | [`Checkpoint::wrap`](crate::Checkpoint::wrap) | the same |
     /// | `InContext<F, Prepared>` | [`Prepared::wrap`](crate::Prepared::wrap) | the same, and the bindings |
     ///
-    /// From then on it runs on its own stack, whoever polls it, and what it enters and sets is still there at the next
-    /// poll. "Polled" is any call that runs what is wrapped: `poll_next`, `next`, `poll_read`, [`on_stack`](Self::on_stack).
-    /// If it is never polled, all this happens where it is dropped, and it is dropped in there.
+    /// From then on it runs on its own stack, whoever polls it, and what it enters and sets is
+    /// still there at the next poll. "Polled" is any call that runs what is wrapped: `poll_next`,
+    /// `next`, `poll_read`, [`on_stack`](Self::on_stack). If it is never polled, all this happens
+    /// where it is dropped, and it is dropped in there.
     ///
-    /// A future lets go of everything when it is ready: what is wrapped is dropped on the stack, then the stack ends. It
-    /// panics if it is polled again.
+    /// A future lets go of everything when it is ready: what is wrapped is dropped on the stack,
+    /// then the stack ends. It panics if it is polled again.
     #[must_use = "futures and streams do nothing unless polled"]
     pub struct InContext<F, B = ()> {
         stack: Stack,
@@ -119,12 +121,21 @@ impl<F> InContext<F> {
 
 impl<F, B> InContext<F, B> {
     /// What `begin` makes of `scope` where it is first polled.
-    pub(crate) fn waiting(wrapped: F, scope: B, place: Place, begin: fn(B, Place) -> Stack) -> Self {
-        InContext { stack: Stack::waiting(), begins: Some(Begins { scope, place, begin }), wrapped: Some(wrapped) }
+    pub(crate) fn waiting(
+        wrapped: F,
+        scope: B,
+        place: Place,
+        begin: fn(B, Place) -> Stack,
+    ) -> Self {
+        InContext {
+            stack: Stack::waiting(),
+            begins: Some(Begins { scope, place, begin }),
+            wrapped: Some(wrapped),
+        }
     }
 
-    /// A snapshot of what is visible on the stack of this future, which begins now if it has not been polled. Empty once
-    /// the future is ready.
+    /// A snapshot of what is visible on the stack of this future, which begins now if it has not
+    /// been polled. Empty once the future is ready.
     pub fn context(self: Pin<&mut Self>) -> Context {
         let this = self.project();
         if this.begins.is_some() {
@@ -141,8 +152,8 @@ impl<F, B> InContext<F, B> {
         self.wrapped.as_ref().unwrap_or_else(|| over())
     }
 
-    /// What is wrapped, for a look from outside: nothing that is called there runs on its stack. See
-    /// [`on_stack`](Self::on_stack).
+    /// What is wrapped, for a look from outside: nothing that is called there runs on its stack.
+    /// See [`on_stack`](Self::on_stack).
     ///
     /// # Panics
     /// If it was a future, and is ready.
@@ -158,8 +169,8 @@ impl<F, B> InContext<F, B> {
         self.project().wrapped.as_pin_mut().unwrap_or_else(|| over())
     }
 
-    /// What is wrapped, without its stack, which ends here with all that is bound on it. If it was never polled, it is as
-    /// if it had never been wrapped.
+    /// What is wrapped, without its stack, which ends here with all that is bound on it. If it was
+    /// never polled, it is as if it had never been wrapped.
     ///
     /// # Panics
     /// If it was a future, and is ready.
@@ -167,8 +178,8 @@ impl<F, B> InContext<F, B> {
         self.wrapped.take().unwrap_or_else(|| over())
     }
 
-    /// Calls `f` with what is wrapped, and with its stack as the current one: the way to give a wrapper one more trait,
-    /// or to call a method that reads variables.
+    /// Calls `f` with what is wrapped, and with its stack as the current one: the way to give a
+    /// wrapper one more trait, or to call a method that reads variables.
     ///
     /// # Examples
     /// ```
@@ -284,7 +295,8 @@ impl<S: FusedStream, B> FusedStream for InContext<S, B> {
     }
 }
 
-/// An iterator that is made here and driven elsewhere: each item is made in its context, not its consumer's.
+/// An iterator that is made here and driven elsewhere: each item is made in its context, not its
+/// consumer's.
 impl<I: Iterator, B> Iterator for InContext<I, B> {
     type Item = I::Item;
 
@@ -352,8 +364,9 @@ impl<F, B> fmt::Debug for InContext<F, B> {
 
 /// Futures on a stack that is given back.
 impl Stack {
-    /// A future that runs on this stack, and is dropped on it. When it is gone the stack is there again, with what it has
-    /// set and entered; what is bound here before, of short reach included, it sees.
+    /// A future that runs on this stack, and is dropped on it. When it is gone the stack is there
+    /// again, with what it has set and entered; what is bound here before, of short reach included,
+    /// it sees.
     ///
     /// # Examples
     /// ```
@@ -376,7 +389,8 @@ impl Stack {
 }
 
 pin_project! {
-    /// A future on a stack that is lent to it; made by [`Stack::run_async`](crate::embed::Stack::run_async).
+    /// A future on a stack that is lent to it; made by
+    /// [`Stack::run_async`](crate::embed::Stack::run_async).
     #[must_use = "futures do nothing unless polled"]
     pub struct OnStack<'s, F> {
         stack: &'s mut Stack,

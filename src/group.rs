@@ -31,10 +31,11 @@ mod sealed {
 }
 
 impl Context {
-    /// A context that shows of this one the variables named, and keeps nothing else alive. One allocation for each.
+    /// A context that shows of this one the variables named, and keeps nothing else alive. One
+    /// allocation for each.
     ///
-    /// For work that outlives the request, such as jobs in a queue: they are handed who asked, and not the deadline and
-    /// the cancellation of the request, nor its large values.
+    /// For work that outlives the request, such as jobs in a queue: they are handed who asked, and
+    /// not the deadline and the cancellation of the request, nor its large values.
     ///
     /// # Examples
     /// ```
@@ -58,15 +59,18 @@ impl Context {
         Self::of(vars.iter().filter_map(|var| var.binding_in(self)))
     }
 
-    /// A context that shows what this one does but for the variables named, and keeps nothing alive that it does not
-    /// show. One allocation for each variable that is left.
+    /// A context that shows what this one does but for the variables named, and keeps nothing alive
+    /// that it does not show. One allocation for each variable that is left.
     ///
-    /// [`without`](Self::without) hides one variable and costs one allocation, but what it hides may stay alive.
+    /// [`without`](Self::without) hides one variable and costs one allocation, but what it hides
+    /// may stay alive.
     pub fn except(&self, vars: &[&dyn AnyVar]) -> Context {
         Self::of(self.iter().filter(|binding| !vars.iter().any(|var| var.is_bound_by(binding))))
     }
 
     fn of<'c>(bindings: impl Iterator<Item = Binding<'c>>) -> Context {
-        Context::from_link(bindings.fold(None, |link, binding| Some(Link::and(link, &binding.entry()))))
+        Context::from_link(
+            bindings.fold(None, |link, binding| Some(Link::and(link, &binding.entry()))),
+        )
     }
 }

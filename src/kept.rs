@@ -9,8 +9,8 @@ use std::ops::Deref;
 
 /// The value that a variable had, shared with its binding and not cloned; made by [`Var::keep`].
 ///
-/// For values that are not `Clone`, or dear to clone. Unlike a [`Context`](crate::Context) it keeps one value alive,
-/// not all that was visible beside it.
+/// For values that are not `Clone`, or dear to clone. Unlike a [`Context`](crate::Context) it keeps
+/// one value alive, not all that was visible beside it.
 ///
 /// # Examples
 /// ```
@@ -40,12 +40,12 @@ impl<T> Kept<'_, T> {
 }
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// Keeps the value: that of the nearest binding, else the process-wide value, else the default. O(1), no allocation
-    /// and no clone of the value.
+    /// Keeps the value: that of the nearest binding, else the process-wide value, else the default.
+    /// O(1), no allocation and no clone of the value.
     ///
     /// # Errors
-    /// If there is none of the three, or the variable is of short reach and bound here: such a value ends with its
-    /// checkpoint and cannot be kept.
+    /// If there is none of the three, or the variable is of short reach and bound here: such a
+    /// value ends with its checkpoint and cannot be kept.
     pub fn keep(&self) -> Result<Kept<'_, T>, Missing> {
         if self.watch().is_on() {
             self.note_asked();

@@ -1,8 +1,9 @@
-//! Ambient context for Rust: scoped variables, inherited without a copy, snapshotted in O(1), handed to threads
-//! and tasks, leaked to nobody.
+//! Ambient context for Rust: scoped variables, inherited without a copy, snapshotted in O(1),
+//! handed to threads and tasks, leaked to nobody.
 //!
-//! A [`Var`] is a `static` that has a value for the extent of a block or a future. Everything called inside sees it,
-//! however deep; nothing outside does. A [`Context`] is a snapshot of all of them, and takes them to a thread or a task.
+//! A [`Var`] is a `static` that has a value for the extent of a block or a future. Everything
+//! called inside sees it, however deep; nothing outside does. A [`Context`] is a snapshot of all of
+//! them, and takes them to a thread or a task.
 //!
 //! ```
 //! use stackholm::{ContextExt, Var};
@@ -37,36 +38,43 @@
 //!
 //! # The rules, in short
 //!
-//! - **Lookup.** The nearest binding on the stack and in what it inherited; else the [process-wide value](Var::set_global);
-//!   else the default; else an error that says why. [`Var::source`] says which of them it was.
-//! - **A callee cannot change what its caller sees**, except in an open checkpoint that the caller itself entered.
-//!   Leaving a checkpoint restores exactly what was visible before it: by return, `?`, panic or cancellation.
-//! - **Handing over is explicit.** A plain spawn starts empty. [`in_current_context`](ContextExt::in_current_context),
-//!   [`thread::spawn`], [`Context::wrap`] and their like carry everything of full reach, as it is at the call;
-//!   [`detached`](ContextExt::detached) carries nothing. What the receiver sets is never seen by the sender.
-//! - **A snapshot is O(1) and shares the values.** Later changes of the stack do not show in it, nor the reverse.
-//! - **Binding hands nothing over.** [`Var::scope`], [`Scope::wrap`] and [`Checkpoint::wrap`] bind where the future is first
-//!   polled, on top of what is visible there: scopes nest however they are written, and one that is spawned bare carries
-//!   its own bindings alone.
-//! - **A wrapped future has a stack of its own**, swapped in for each poll and for its drop. Two futures that await in turn
-//!   never see each other's bindings.
+//! - **Lookup.** The nearest binding on the stack and in what it inherited; else the [process-wide
+//!   value](Var::set_global); else the default; else an error that says why. [`Var::source`] says
+//!   which of them it was.
+//! - **A callee cannot change what its caller sees**, except in an open checkpoint that the caller
+//!   itself entered. Leaving a checkpoint restores exactly what was visible before it: by return,
+//!   `?`, panic or cancellation.
+//! - **Handing over is explicit.** A plain spawn starts empty.
+//!   [`in_current_context`](ContextExt::in_current_context), [`thread::spawn`], [`Context::wrap`]
+//!   and their like carry everything of full reach, as it is at the call;
+//!   [`detached`](ContextExt::detached) carries nothing. What the receiver sets is never seen by
+//!   the sender.
+//! - **A snapshot is O(1) and shares the values.** Later changes of the stack do not show in it,
+//!   nor the reverse.
+//! - **Binding hands nothing over.** [`Var::scope`], [`Scope::wrap`] and [`Checkpoint::wrap`] bind
+//!   where the future is first polled, on top of what is visible there: scopes nest however they
+//!   are written, and one that is spawned bare carries its own bindings alone.
+//! - **A wrapped future has a stack of its own**, swapped in for each poll and for its drop. Two
+//!   futures that await in turn never see each other's bindings.
 //! - **Misuse of a guard corrupts nothing and never panics**; [`on_misuse`] counts it.
-//! - **Your code runs while nothing is held.** Closures, `Drop`, `Clone` and `Debug` of values may read, enter, leave, set.
-//! - **A value is dropped** when its checkpoint has been left and the last context that shows it is gone, on the thread that
-//!   let go last. [What a context keeps](#what-a-context-keeps) has the cases and the bounds.
+//! - **Your code runs while nothing is held.** Closures, `Drop`, `Clone` and `Debug` of values may
+//!   read, enter, leave, set.
+//! - **A value is dropped** when its checkpoint has been left and the last context that shows it is
+//!   gone, on the thread that let go last. [What a context keeps](#what-a-context-keeps) has the
+//!   cases and the bounds.
 //! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown).
 //!
-//! Costs follow the number of variables bound, by its logarithm, and never how deep they are nested: binding is one
-//! allocation, reading and capturing none.
+//! Costs follow the number of variables bound, by its logarithm, and never how deep they are
+//! nested: binding is one allocation, reading and capturing none.
 //!
 //! # What people ask first
 //!
 //! ## May I hold a guard over an await?
 //!
-//! Do not. [`Entered`] is `!Send`, so a task that does cannot be spawned on a runtime of several threads. Where it
-//! compiles (`block_on`, a `LocalSet`) inside a future that is not wrapped, the binding is on the stack of the *thread*,
-//! and whatever else the thread polls meanwhile sees it. Bind the future instead; the value is there at each poll and at no
-//! other time:
+//! Do not. [`Entered`] is `!Send`, so a task that does cannot be spawned on a runtime of several
+//! threads. Where it compiles (`block_on`, a `LocalSet`) inside a future that is not wrapped, the
+//! binding is on the stack of the *thread*, and whatever else the thread polls meanwhile sees it.
+//! Bind the future instead; the value is there at each poll and at no other time:
 //!
 //! ```
 //! # use stackholm::Var;
@@ -79,15 +87,17 @@
 //! # }
 //! ```
 //!
-//! In a wrapped future a guard is on the stack of that future, and disturbs nobody outside of it. Inside, the branches of a
-//! `join!`, a `select!` or a `FuturesUnordered` share that stack: of two branches that each hold a guard over an await, one
-//! sees what the other one bound, and leaves it with its own. [`on_misuse`] counts that, and the lint below refuses it.
-//! Bind each branch, or wrap it in a [`Checkpoint::wrap`] of its own. What must be changed over awaits is set in such a
+//! In a wrapped future a guard is on the stack of that future, and disturbs nobody outside of it.
+//! Inside, the branches of a `join!`, a `select!` or a `FuturesUnordered` share that stack: of two
+//! branches that each hold a guard over an await, one sees what the other one bound, and leaves it
+//! with its own. [`on_misuse`] counts that, and the lint below refuses it. Bind each branch, or
+//! wrap it in a [`Checkpoint::wrap`] of its own. What must be changed over awaits is set in such a
 //! checkpoint too.
 //!
 //! ## May I nest scopes? Join them? Return them from a middleware?
 //!
-//! Yes. A scope is made where its future is first polled, not where it is written, so each of these sees both:
+//! Yes. A scope is made where its future is first polled, not where it is written, so each of these
+//! sees both:
 //!
 //! ```
 //! # use futures_util::future::join_all;
@@ -104,29 +114,35 @@
 //! # }
 //! ```
 //!
-//! What was made where, polled where and spawned how sees what, is one table in the repository: `docs/binding.md`.
+//! What was made where, polled where and spawned how sees what, is one table in the repository:
+//! `docs/binding.md`.
 //!
 //! ## What if I forget to hand over?
 //!
-//! The task or thread starts empty: [`Var::get`] panics at your line, and in debug builds says where the variable was last
-//! bound; [`Var::try_get`] gives an error. A wrong value is never seen, with three exceptions:
+//! The task or thread starts empty: [`Var::get`] panics at your line, and in debug builds says
+//! where the variable was last bound; [`Var::try_get`] gives an error. A wrong value is never seen,
+//! with three exceptions:
 //!
-//! - **A variable with a default or a process-wide value.** Each lost hand-over reads as that, without a word. What must
-//!   not be substituted, as the tenant that a query is restricted to, is read by [`Var::require`], which takes bindings
-//!   only.
-//! - **A future that is not wrapped** and is polled inside a scope on the same thread sees the stack of that thread:
-//!   nothing can tell it from a callee. `.detached()` prevents it.
-//! - **A bare job of rayon** (its own `join`, `scope`, `spawn` or parallel iterators) on a pool that runs jobs which carry: a
-//!   worker that waits runs it on top of another request's job, and it sees that one's values. The module `rayon` of the
-//!   feature has each of them carrying and detached.
+//! - **A variable with a default or a process-wide value.** Each lost hand-over reads as that,
+//!   without a word. What must not be substituted, as the tenant that a query is restricted to, is
+//!   read by [`Var::require`], which takes bindings only.
+//! - **A future that is not wrapped** and is polled inside a scope on the same thread sees the
+//!   stack of that thread: nothing can tell it from a callee. `.detached()` prevents it.
+//! - **A bare job of rayon** (its own `join`, `scope`, `spawn` or parallel iterators) on a pool
+//!   that runs jobs which carry: a worker that waits runs it on top of another request's job, and
+//!   it sees that one's values. The module `rayon` of the feature has each of them carrying and
+//!   detached.
 //!
-//! And one that the compiler cannot tell from a hand-over: a future that a *closure* gives is polled when the scope around
-//! the closure has been left. `VAR.sync_scope(value, async || …).await` binds nothing for the future;
-//! `VAR.scope(value, async { … }).await` does. The same goes for [`Context::run`], [`Checkpoint::run`] and [`Scope::run`].
+//! And one that the compiler cannot tell from a hand-over: a future that a *closure* gives is
+//! polled when the scope around the closure has been left.
+//! `VAR.sync_scope(value, async || …).await` binds nothing for the future;
+//! `VAR.scope(value, async { … }).await` does. The same goes for [`Context::run`],
+//! [`Checkpoint::run`] and [`Scope::run`].
 //!
-//! In tests, [`testing::assert_seen`] notices each reading that found no binding, and [`testing::assert_nothing_left`]
-//! each context that is kept. Clippy can refuse the bare spawns, jobs and parallel iterators, and the guards over
-//! awaits. In `clippy.toml` (the repository's `docs/clippy.toml` is the whole list, to be copied):
+//! In tests, [`testing::assert_seen`] notices each reading that found no binding, and
+//! [`testing::assert_nothing_left`] each context that is kept. Clippy can refuse the bare spawns,
+//! jobs and parallel iterators, and the guards over awaits. In `clippy.toml` (the repository's
+//! `docs/clippy.toml` is the whole list, to be copied):
 //!
 //! ```toml
 //! await-holding-invalid-types = [
@@ -141,47 +157,53 @@
 //! ]
 //! ```
 //!
-//! Clippy sees the function and not what it is given, so with this list in force `tokio::spawn(future.in_current_context())`
-//! is written `stackholm::tokio::spawn(future)`.
+//! Clippy sees the function and not what it is given, so with this list in force
+//! `tokio::spawn(future.in_current_context())` is written `stackholm::tokio::spawn(future)`.
 //!
-//! Both lints are on by default, and so is `clippy::declare_interior_mutable_const`, which names a variable that is a
-//! `const` where a `static` is meant: each use of a `const` is a variable of its own, and it is never bound.
+//! Both lints are on by default, and so is `clippy::declare_interior_mutable_const`, which names a
+//! variable that is a `const` where a `static` is meant: each use of a `const` is a variable of its
+//! own, and it is never bound.
 //!
 //! ## How does it differ from `tokio::task_local!`?
 //!
-//! `KEY.scope(value, future)` is written and behaves the same, nested, joined or boxed; the repository's
-//! `examples/from_task_local.rs` is one program on both. A task-local is one value in one task. It is faster to read, and
-//! there is no way to take all of them along: each spawn must name each key. Here one call carries everything that is bound, including by libraries you do not know; a variable
-//! works in threads and plain functions as in tasks; it can be masked, defaulted, set in an open block, kept from being
-//! carried, and it says where it was bound.
+//! `KEY.scope(value, future)` is written and behaves the same, nested, joined or boxed; the
+//! repository's `examples/from_task_local.rs` is one program on both. A task-local is one value in
+//! one task. It is faster to read, and there is no way to take all of them along: each spawn must
+//! name each key. Here one call carries everything that is bound, including by libraries you do not
+//! know; a variable works in threads and plain functions as in tasks; it can be masked, defaulted,
+//! set in an open block, kept from being carried, and it says where it was bound.
 //!
 //! ## And from OpenTelemetry's `Context`?
 //!
-//! The idea is the same: an immutable context that is attached to the thread for a while. There, keys are types, all
-//! values stand in one map that is copied whole by each `with_value`, guards that are dropped out of order and awaits under
-//! a guard show wrong values, and propagation between services belongs to it. Here keys are variables, adding one copies a
-//! few words, and nothing leaves the process. Both may be used side by side.
+//! The idea is the same: an immutable context that is attached to the thread for a while. There,
+//! keys are types, all values stand in one map that is copied whole by each `with_value`, guards
+//! that are dropped out of order and awaits under a guard show wrong values, and propagation
+//! between services belongs to it. Here keys are variables, adding one copies a few words, and
+//! nothing leaves the process. Both may be used side by side.
 //!
 //! ## And from the spans of `tracing`?
 //!
-//! A span describes work to people who watch; what is recorded in it cannot be read back, and whether it exists depends on
-//! who subscribed. A variable is for the program: the tenant that a query is restricted to must not depend on the level of
-//! the log. A formatting layer may read variables, see [`Var::try_with`].
+//! A span describes work to people who watch; what is recorded in it cannot be read back, and
+//! whether it exists depends on who subscribed. A variable is for the program: the tenant that a
+//! query is restricted to must not depend on the level of the log. A formatting layer may read
+//! variables, see [`Var::try_with`].
 //!
 //! ## And from a thread-local?
 //!
-//! A thread-local belongs to the thread: it does not end with a block, is not inherited by what you spawn, and on a pool it
-//! is seen by the next task. A variable ends with its block, and a worker between two jobs holds nothing.
+//! A thread-local belongs to the thread: it does not end with a block, is not inherited by what you
+//! spawn, and on a pool it is seen by the next task. A variable ends with its block, and a worker
+//! between two jobs holds nothing.
 //!
 //! ## Can I read a variable in a destructor, a panic hook, a logger?
 //!
-//! Yes, also while a thread ends: [`Var::try_get`] gives an answer or an error, and does not panic. A value's own `Drop`
-//! sees the stack as it is after its binding has gone.
+//! Yes, also while a thread ends: [`Var::try_get`] gives an answer or an error, and does not panic.
+//! A value's own `Drop` sees the stack as it is after its binding has gone.
 //!
 //! ## How do I change what my caller sees?
 //!
-//! Not by [`Var::set`], unless the caller entered an open checkpoint and you are called directly in it. Otherwise let the
-//! caller bind something that can be changed, such as a `Mutex` or an atomic: contexts share values, they do not copy them.
+//! Not by [`Var::set`], unless the caller entered an open checkpoint and you are called directly in
+//! it. Otherwise let the caller bind something that can be changed, such as a `Mutex` or an atomic:
+//! contexts share values, they do not copy them.
 //!
 //! ## How do I bind a number of variables that is not known when I compile?
 //!
@@ -190,11 +212,13 @@
 //! ## My task keeps a request's values alive. Why?
 //!
 //! Because it carries its context, which is the point. Work that outlives the request should be
-//! [`detached`](ContextExt::detached), and bind what it needs anew; [`WeakContext`] keeps nothing alive.
+//! [`detached`](ContextExt::detached), and bind what it needs anew; [`WeakContext`] keeps nothing
+//! alive.
 //!
 //! # What a context keeps
 //!
-//! A context keeps the values that it shows. A value that it does not show is dropped as soon as no stack can show it again:
+//! A context keeps the values that it shows. A value that it does not show is dropped as soon as no
+//! stack can show it again:
 //!
 //! | the value was | its scope or checkpoint is left: it is dropped | before that |
 //! |---|---|---|
@@ -205,17 +229,20 @@
 //! | hidden by [`Var::pop`] or [`Var::reset`] of the binding above it | as shadowed | as shadowed |
 //! | of [short reach](Var::stays_on_stack) | at once, even if a context was taken | |
 //!
-//! The same holds for a thread, for a stack that was handed a context and for a task. What a task was handed stays alive
-//! as long as the task, also while the task binds the variable anew: it may show the old value again.
+//! The same holds for a thread, for a stack that was handed a context and for a task. What a task
+//! was handed stays alive as long as the task, also while the task binds the variable anew: it may
+//! show the old value again.
 //!
 //! Where the exact answer would cost too much there is a bound instead:
 //!
-//! - With up to 64 variables visible, one value may be kept for each 64 scopes of one variable inside each other.
-//! - With more than 64 visible, a hidden value may be kept until the chain is shortened, at the latest after twice as many
-//!   bindings as there are variables, and 32 more, in the mean.
-//! - A value replaced by `set` while a context shows it is kept by the checkpoint for up to an eighth of the visible
-//!   variables' number of further changes, and while a read is running.
-//! - Values that need no drop, such as numbers and `&'static str`, are kept as it is cheapest: nobody can tell.
+//! - With up to 64 variables visible, one value may be kept for each 64 scopes of one variable
+//!   inside each other.
+//! - With more than 64 visible, a hidden value may be kept until the chain is shortened, at the
+//!   latest after twice as many bindings as there are variables, and 32 more, in the mean.
+//! - A value replaced by `set` while a context shows it is kept by the checkpoint for up to an
+//!   eighth of the visible variables' number of further changes, and while a read is running.
+//! - Values that need no drop, such as numbers and `&'static str`, are kept as it is cheapest:
+//!   nobody can tell.
 //!
 //! [`Context::trimmed`] keeps exactly what it shows, at the cost of a look at each binding.
 //!
@@ -234,10 +261,11 @@
 //! | `tokio-util` | `TaskTracker`, carrying or detached |
 //! | `tower` | a checkpoint for each request, as a layer |
 //!
-//! What each boundary carries and what it does not, with each reach, is one table in the repository, measured by a test:
-//! `docs/boundaries.md`.
+//! What each boundary carries and what it does not, with each reach, is one table in the
+//! repository, measured by a test: `docs/boundaries.md`.
 //!
-//! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds [`embed::Stack`].
+//! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds
+//! [`embed::Stack`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]

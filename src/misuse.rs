@@ -7,9 +7,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// A guard was dropped while checkpoints entered after it were still there; they were left with it.
+    /// A guard was dropped while checkpoints entered after it were still there; they were left with
+    /// it.
     LeftWithInner,
-    /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing was done.
+    /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing
+    /// was done.
     NotHere,
 }
 
@@ -24,10 +26,11 @@ impl fmt::Display for Misuse {
 
 static HOOK: OnceLock<fn(Misuse)> = OnceLock::new();
 
-/// Calls `hook` on each misuse of a guard from now on, in the whole process; only the first hook is ever taken.
+/// Calls `hook` on each misuse of a guard from now on, in the whole process; only the first hook is
+/// ever taken.
 ///
-/// The hook runs in the drop of the guard, after the stack has been put in order. It may read and enter; if it
-/// panics, the panic travels from that drop.
+/// The hook runs in the drop of the guard, after the stack has been put in order. It may read and
+/// enter; if it panics, the panic travels from that drop.
 ///
 /// # Errors
 /// Gives the hook back if there is one already.

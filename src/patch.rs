@@ -1,4 +1,5 @@
-//! Taking over what somebody else bound, whatever it was: differences of contexts, bound here once more.
+//! Taking over what somebody else bound, whatever it was: differences of contexts, bound here once
+//! more.
 
 use crate::chain::{Closed, current};
 use crate::context::{Change, Context};
@@ -6,11 +7,12 @@ use crate::error::{NotOpen, Place};
 use std::panic::Location;
 
 impl Context {
-    /// Binds in the innermost checkpoint, which must be open, what this context shows otherwise than `before` did: each
-    /// variable that it binds anew or differently, to the very same value; and masks what it does not show any more.
+    /// Binds in the innermost checkpoint, which must be open, what this context shows otherwise
+    /// than `before` did: each variable that it binds anew or differently, to the very same value;
+    /// and masks what it does not show any more.
     ///
-    /// For what a blocking job, a callee or another task bound, without naming it. What is of short reach is in no
-    /// context. `after.apply_since(&Context::empty())` binds all that `after` shows.
+    /// For what a blocking job, a callee or another task bound, without naming it. What is of short
+    /// reach is in no context. `after.apply_since(&Context::empty())` binds all that `after` shows.
     ///
     /// # Examples
     /// ```
@@ -36,7 +38,8 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// If something is to be changed, and no checkpoint is entered here or a sealed scope is; nothing is changed then.
+    /// If something is to be changed, and no checkpoint is entered here or a sealed scope is;
+    /// nothing is changed then.
     #[track_caller]
     pub fn apply_since(&self, before: &Context) -> Result<(), NotOpen> {
         apply(&before.changes(self), Location::caller())
@@ -44,8 +47,8 @@ impl Context {
 }
 
 impl Change<'_> {
-    /// Binds in the innermost checkpoint, which must be open, what the later context shows; a mask if that is nothing.
-    /// See [`Context::apply_since`].
+    /// Binds in the innermost checkpoint, which must be open, what the later context shows; a mask
+    /// if that is nothing. See [`Context::apply_since`].
     ///
     /// # Errors
     /// If no checkpoint is entered here, or a sealed scope is.

@@ -1,4 +1,5 @@
-//! What the tests and models of this crate need to show that they would notice. No promise, and not for others.
+//! What the tests and models of this crate need to show that they would notice. No promise, and not
+//! for others.
 
 #[cfg(debug_assertions)]
 pub use crate::chain::Roots;

@@ -1,5 +1,5 @@
-//! `Var::require`: a binding that must be there, or an error that says what happened to it. The panic of `Var::get` and
-//! `Var::with` says the same.
+//! `Var::require`: a binding that must be there, or an error that says what happened to it. The
+//! panic of `Var::get` and `Var::with` says the same.
 
 use crate::chain::{Seen, current};
 use crate::error::{Missing, Reason};
@@ -8,13 +8,13 @@ use crate::var::Var;
 impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value that is bound here. A process-wide value and a default do not count.
     ///
-    /// The error tells a variable that nobody ever bound from one that was masked, or that does not reach here. In
-    /// debug builds it also says where the variable was last bound in the process, and whether nothing was handed to
-    /// the work here, as by a bare spawn, or it was detached on purpose (see [`Reason`]). That costs each
-    /// binding a note; release builds make none.
+    /// The error tells a variable that nobody ever bound from one that was masked, or that does not
+    /// reach here. In debug builds it also says where the variable was last bound in the process,
+    /// and whether nothing was handed to the work here, as by a bare spawn, or it was detached on
+    /// purpose (see [`Reason`]). That costs each binding a note; release builds make none.
     ///
-    /// This is the way to read what must never be substituted: [`get`](Self::get) gives the default or the
-    /// process-wide value where a hand-over was forgotten.
+    /// This is the way to read what must never be substituted: [`get`](Self::get) gives the default
+    /// or the process-wide value where a hand-over was forgotten.
     ///
     /// # Examples
     /// ```
@@ -79,7 +79,8 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[inline(never)]
     #[track_caller]
     pub(crate) fn give_up(&self, missing: Missing) -> ! {
-        let known = if cfg!(debug_assertions) { self.explained(missing.clone()) } else { missing.clone() };
+        let known =
+            if cfg!(debug_assertions) { self.explained(missing.clone()) } else { missing.clone() };
         if known == missing { panic!("{missing}") } else { panic!("{known}; it has no default") }
     }
 

@@ -5,7 +5,8 @@ use crate::error::NotOpen;
 use crate::var::Var;
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// A clone of the value, or `other` if there is none: no binding, no process-wide value, no default.
+    /// A clone of the value, or `other` if there is none: no binding, no process-wide value, no
+    /// default.
     ///
     /// # Examples
     /// ```
@@ -36,8 +37,9 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.try_with(f).unwrap_or(other)
     }
 
-    /// Binds the variable in the innermost checkpoint, which must be open, to what `f` makes of the value that it has
-    /// here: `None` if it has none. The outer value is there again when the checkpoint is left.
+    /// Binds the variable in the innermost checkpoint, which must be open, to what `f` makes of the
+    /// value that it has here: `None` if it has none. The outer value is there again when the
+    /// checkpoint is left.
     ///
     /// # Examples
     /// ```

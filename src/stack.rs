@@ -10,10 +10,10 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// The checkpoints of one thread or one task, held as a value.
 ///
-/// Owned by a runtime it stands for a task: [`run`](Self::run) makes it the current stack of this thread for the
-/// length of a poll, in O(1), without a count or an allocation. Owned by single-threaded code it needs no
-/// thread-local at all: [`get`](Self::get), [`set`](Self::set) and [`checkpoint`](Self::checkpoint) act on it
-/// directly.
+/// Owned by a runtime it stands for a task: [`run`](Self::run) makes it the current stack of this
+/// thread for the length of a poll, in O(1), without a count or an allocation. Owned by
+/// single-threaded code it needs no thread-local at all: [`get`](Self::get), [`set`](Self::set) and
+/// [`checkpoint`](Self::checkpoint) act on it directly.
 ///
 /// # Examples
 /// ```
@@ -43,19 +43,22 @@ impl Stack {
         Stack { own: Own::new(Spine::held()) }
     }
 
-    /// A stack that begins with what `context` shows, in an open checkpoint of its own. No allocation.
+    /// A stack that begins with what `context` shows, in an open checkpoint of its own. No
+    /// allocation.
     pub fn on(context: Context) -> Self {
         Stack { own: Own::new(Spine::on(context.into_link())) }
     }
 
-    /// A stack that begins with what is visible here, in an open checkpoint of its own. No allocation.
+    /// A stack that begins with what is visible here, in an open checkpoint of its own. No
+    /// allocation.
     #[inline]
     #[track_caller]
     pub fn inherit() -> Self {
         Self::on(Context::current())
     }
 
-    /// A stack that begins with what is visible here, in an open checkpoint of its own, for work that goes on here.
+    /// A stack that begins with what is visible here, in an open checkpoint of its own, for work
+    /// that goes on here.
     pub(crate) fn going_on() -> Self {
         Stack { own: Own::new(current::going_on()) }
     }
@@ -69,14 +72,16 @@ impl Stack {
         &mut self.own
     }
 
-    /// Makes this the current stack of the thread while `f` runs, and puts it back after, even if `f` panics.
+    /// Makes this the current stack of the thread while `f` runs, and puts it back after, even if
+    /// `f` panics.
     ///
     /// Two words are swapped in and out again. What `f` enters and forgets stays on this stack.
     ///
-    /// Calls on one thread must end in the reverse order in which they began, as calls of functions do. On stackful
-    /// coroutines, make the call around each resumption, not around a body that suspends in the middle: if two such calls
-    /// end in another order, one stack is taken for the other, which is undefined behaviour. Reads by [`Var::with`] may
-    /// end in any order, each while the stack is alive on which it began, with the bindings that it found there.
+    /// Calls on one thread must end in the reverse order in which they began, as calls of functions
+    /// do. On stackful coroutines, make the call around each resumption, not around a body that
+    /// suspends in the middle: if two such calls end in another order, one stack is taken for the
+    /// other, which is undefined behaviour. Reads by [`Var::with`] may end in any order, each while
+    /// the stack is alive on which it began, with the bindings that it found there.
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         current::run_on(&mut self.own, f)
@@ -84,7 +89,11 @@ impl Stack {
 
     /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
     #[inline]
-    pub(crate) fn run_begun<R>(&mut self, begin: impl FnOnce() -> Stack, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn run_begun<R>(
+        &mut self,
+        begin: impl FnOnce() -> Stack,
+        f: impl FnOnce() -> R,
+    ) -> R {
         current::run_begun(&mut self.own, || begin().into_own(), f)
     }
 
@@ -110,7 +119,8 @@ impl Stack {
         matches!(self.own.see(var.key()), Seen::Bound(_))
     }
 
-    /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the last one.
+    /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the
+    /// last one.
     #[track_caller]
     pub fn capture(&mut self) -> Context {
         Context::captured(self.own.work(|spine, _| spine.capture()))
@@ -121,7 +131,11 @@ impl Stack {
     /// # Errors
     /// Gives the value back if no checkpoint is entered on this stack, or a sealed scope is.
     #[track_caller]
-    pub fn set<T: Send + Sync + 'static>(&mut self, var: &Var<T>, value: T) -> Result<(), SetError<T>> {
+    pub fn set<T: Send + Sync + 'static>(
+        &mut self,
+        var: &Var<T>,
+        value: T,
+    ) -> Result<(), SetError<T>> {
         let place = Location::caller();
         if let Err(closed) = self.own.is_open() {
             return Err(SetError::new(value, var.not_open(closed)));
@@ -180,7 +194,12 @@ impl Stack {
 
     /// Calls `f` with a variable bound on this stack, in a sealed scope.
     #[track_caller]
-    pub fn scope<T: Send + Sync + 'static, R>(&mut self, var: &Var<T>, value: T, f: impl FnOnce(&mut Stack) -> R) -> R {
+    pub fn scope<T: Send + Sync + 'static, R>(
+        &mut self,
+        var: &Var<T>,
+        value: T,
+        f: impl FnOnce(&mut Stack) -> R,
+    ) -> R {
         let (next, place) = (current::serial(), Location::caller());
         let serial = self.own.work(|spine, _| spine.scope(var.key(), value, || next, place));
         let within = Within { stack: self, serial };
@@ -197,7 +216,8 @@ struct Within<'a> {
 impl Drop for Within<'_> {
     fn drop(&mut self) {
         let serial = self.serial;
-        // Should `f` have put another stack in the place of this one, nothing is found and nothing is done.
+        // Should `f` have put another stack in the place of this one, nothing is found and nothing
+        // is done.
         let _ = self.stack.own.work(|spine, parting| spine.leave(serial, parting));
     }
 }

@@ -1,19 +1,24 @@
 //! The only door to atomics, cells that are watched, allocation and thread-locals.
 //!
-//! Everything below `chain/` takes its primitives from here, so that under `--cfg stackholm_loom` the same
-//! algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go through larger programs by
-//! chance. Where those have no counterpart there is a stand-in that says what it does not model:
+//! Everything below `chain/` takes its primitives from here, so that under `--cfg stackholm_loom`
+//! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go
+//! through larger programs by chance. Where those have no counterpart there is a stand-in that says
+//! what it does not model:
 //!
-//! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each execution makes anew.
-//! - The process-wide values stand behind a lock of the standard library, which is taken on trust. One atomic edge
-//!   stands in, with what the lock promises: whoever loads a value sees all that came before its swap.
-//! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names, hooks and the notes of
-//!   tests, which no model changes while others look.
-//! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very end.
+//! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each
+//!   execution makes anew.
+//! - The process-wide values stand behind a lock of the standard library, which is taken on trust.
+//!   One atomic edge stands in, with what the lock promises: whoever loads a value sees all that
+//!   came before its swap.
+//! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names,
+//!   hooks and the notes of tests, which no model changes while others look.
+//! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very
+//!   end.
 //!
-//! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside models the names
-//! are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile time. In a model one site can be
-//! weakened, to show that it would notice (see `loom-tests/README.md` and `shuttle-tests/README.md`).
+//! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside
+//! models the names are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile
+//! time. In a model one site can be weakened, to show that it would notice (see
+//! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
@@ -50,7 +55,8 @@ pub(crate) use real::*;
 pub(crate) use statics::*;
 pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Whether this is a build for exhaustive models, where small structures show as much as large ones and cost less.
+/// Whether this is a build for exhaustive models, where small structures show as much as large ones
+/// and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
 
 /// Whether the primitives know more than the standard library's do, and are larger.
@@ -58,7 +64,8 @@ pub(crate) const WATCHED: bool = cfg!(any(stackholm_loom, stackholm_shuttle));
 
 macro_rules! sites {
     ($($(#[doc = $says:literal])+ $name:ident,)+) => {
-        /// Every atomic operation of the crate, and every step that keeps a count or a stack right, by name.
+        /// Every atomic operation of the crate, and every step that keeps a count or a stack right,
+        /// by name.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[cfg_attr(not(any(stackholm_loom, stackholm_shuttle)), expect(unreachable_pub, dead_code, reason = "models reach it, and have sites of their own"))]
         pub enum Site {
@@ -126,7 +133,8 @@ sites! {
     LastEnds,
     /// Step: a stack that leaves a frame to its contexts takes its own count of the parent.
     LeaveTakesParent,
-    /// Step: a stack that leaves a whole scope to its contexts takes its own count of what is below.
+    /// Step: a stack that leaves a whole scope to its contexts takes its own count of what is
+    /// below.
     LeaveTakesBelow,
     /// Step: a stack that ends leaves its frames to contexts only if there are any.
     LeftToLooks,
@@ -138,7 +146,8 @@ sites! {
     TogetherLooks,
     /// Step: a scope that ended is entered again only on the frame that it was on.
     AgainLooks,
-    /// Step: a scope that was entered again is kept where it was only if nothing else was kept there since.
+    /// Step: a scope that was entered again is kept where it was only if nothing else was kept
+    /// there since.
     KeepLooks,
     /// Step: a weak context does not rise from the dead.
     UpgradeLooks,
@@ -195,8 +204,9 @@ impl<T: 'static> ArcCell<T> {
     /// Whether there ever was a value.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
-        // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens after a swap sees
-        // 1, by coherence, and whoever does not may see the cell as it was before.
+        // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens
+        // after a swap sees 1, by coherence, and whoever does not may see the cell as it was
+        // before.
         self.used.load(order(Site::CellUsed, Ordering::Relaxed)) != 0
     }
 
@@ -211,7 +221,11 @@ impl<T: 'static> ArcCell<T> {
     }
 
     /// Puts a value in if what is there is the very same pointer as `expected`; else gives it back.
-    pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, value: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+    pub(crate) fn swap_if(
+        &self,
+        expected: Option<&Arc<T>>,
+        value: Arc<T>,
+    ) -> Result<Option<Arc<T>>, Arc<T>> {
         let swapped = self.value.swap_if(expected, value);
         // Also if not: there is a value, and whoever tries again has to see it.
         self.is_in_use();
@@ -224,7 +238,8 @@ impl<T: 'static> ArcCell<T> {
     }
 }
 
-/// What the models of this crate need to show that they would notice. Empty outside models; no promise.
+/// What the models of this crate need to show that they would notice. Empty outside models; no
+/// promise.
 pub(crate) mod proof {
     #[cfg(debug_assertions)]
     pub use super::reached::take_ways;

@@ -1,11 +1,13 @@
-//! For tests of programs: a variable is seen wherever it is asked for, and nothing is left afterwards.
+//! For tests of programs: a variable is seen wherever it is asked for, and nothing is left
+//! afterwards.
 //!
 //! | | a closure | a future |
 //! |---|---|---|
 //! | whoever asks for a variable finds it bound | [`assert_seen`] | [`assert_seen_async`] |
 //! | no context that was captured is alive | [`assert_nothing_left`] | [`assert_nothing_left_async`] |
 //!
-//! Several tests may do this at once: what each watches is bound around its piece, and carried along.
+//! Several tests may do this at once: what each watches is bound around its piece, and carried
+//! along.
 //!
 //! ```
 //! # static TENANT: stackholm::Var<String> = stackholm::Var::new("tenant");
@@ -34,15 +36,18 @@ use crate::watch::{WATCH, Watching};
 use std::fmt::Write;
 use std::panic::Location;
 
-/// Whether this build of the library counts who asks for a variable: [`assert_seen`] and [`assert_seen_async`] panic
-/// where it does not, and a test in an optimised build begins with `if !COUNTS { return }`.
+/// Whether this build of the library counts who asks for a variable: [`assert_seen`] and
+/// [`assert_seen_async`] panic where it does not, and a test in an optimised build begins with
+/// `if !COUNTS { return }`.
 ///
-/// It does with debug assertions, as in the profiles `dev` and `test`; `debug-assertions = true` gives them to another.
+/// It does with debug assertions, as in the profiles `dev` and `test`; `debug-assertions = true`
+/// gives them to another.
 pub const COUNTS: bool = cfg!(debug_assertions);
 
 /// What a piece gives when it has run: anything but a future, which has done nothing yet.
 ///
-/// Of a future there are two answers, and so the compiler cannot infer which one is meant, and refuses it.
+/// Of a future there are two answers, and so the compiler cannot infer which one is meant, and
+/// refuses it.
 pub trait HasRun<Answer> {}
 
 /// The answer for whatever a closure may give.
@@ -59,21 +64,24 @@ impl<F: Future> HasRun<No> for F {}
 
 /// Runs a piece of the program; fails unless the variable was asked for, and was bound each time.
 ///
-/// Readings on all threads and in all tasks count, until `piece` returns: what it starts must have ended by then. Work
-/// that carries the watch of another test counts there; work that carries none, such as what was spawned bare, counts
-/// for every test that watches the variable at that time.
+/// Readings on all threads and in all tasks count, until `piece` returns: what it starts must have
+/// ended by then. Work that carries the watch of another test counts there; work that carries none,
+/// such as what was spawned bare, counts for every test that watches the variable at that time.
 ///
-/// A process-wide value and a default are no binding. [`Var::try_get`] and the like ask, whatever becomes of the answer:
-/// `try_get().ok()` in a logger is just the place where a lost hand-over is never noticed. [`Var::is_bound`],
-/// [`Var::source`] and contexts look without asking.
+/// A process-wide value and a default are no binding. [`Var::try_get`] and the like ask, whatever
+/// becomes of the answer: `try_get().ok()` in a logger is just the place where a lost hand-over is
+/// never noticed. [`Var::is_bound`], [`Var::source`] and contexts look without asking.
 ///
 /// `piece` runs in an open checkpoint of its own.
 ///
 /// # Panics
-/// If the variable was not bound where it was asked for, or was never asked for. In builds without debug assertions
-/// nobody counts, and it always panics: see [`COUNTS`].
+/// If the variable was not bound where it was asked for, or was never asked for. In builds without
+/// debug assertions nobody counts, and it always panics: see [`COUNTS`].
 #[track_caller]
-pub fn assert_seen<T: Send + Sync + 'static, R, AFutureNeedsTheAsyncForm>(var: &Var<T>, piece: impl FnOnce() -> R) -> R
+pub fn assert_seen<T: Send + Sync + 'static, R, AFutureNeedsTheAsyncForm>(
+    var: &Var<T>,
+    piece: impl FnOnce() -> R,
+) -> R
 where
     R: HasRun<AFutureNeedsTheAsyncForm>,
 {
@@ -95,7 +103,8 @@ pub fn assert_seen_async<T: Send + Sync + 'static, F: Future, P: FnOnce() -> F>(
     let place = Location::caller();
     async move {
         let watching = begin(var);
-        let result = Checkpoint::prepare().set(&WATCH, watching.watch()).wrap(async { piece().await }).await;
+        let result =
+            Checkpoint::prepare().set(&WATCH, watching.watch()).wrap(async { piece().await }).await;
         check_seen(&watching, &format!(" (asserted at {place})"));
         result
     }
@@ -124,16 +133,16 @@ fn check_seen<T: Send + Sync + 'static>(watching: &Watching<'_, T>, asserted: &s
     }
 }
 
-/// Runs a piece of the program; fails if a context that was captured in it is alive when it has returned, by whomever
-/// it is held, or if it left the stack of this thread other than it was.
+/// Runs a piece of the program; fails if a context that was captured in it is alive when it has
+/// returned, by whomever it is held, or if it left the stack of this thread other than it was.
 ///
-/// What it starts must have ended by then. Contexts that were made from nothing are not counted. `piece` runs in a sealed
-/// scope. Other tests may do the same meanwhile.
+/// What it starts must have ended by then. Contexts that were made from nothing are not counted.
+/// `piece` runs in a sealed scope. Other tests may do the same meanwhile.
 ///
 /// # Panics
-/// If something is left. With debug assertions the message says how many contexts are alive, where each was captured,
-/// and what each shows that was bound in the piece, and where. Of two that lie one within the other the inner one is
-/// named.
+/// If something is left. With debug assertions the message says how many contexts are alive, where
+/// each was captured, and what each shows that was bound in the piece, and where. Of two that lie
+/// one within the other the inner one is named.
 ///
 /// # Examples
 /// A piece that awaits is refused here:
@@ -159,17 +168,23 @@ where
         assert!(inside == here(), "the stack is not as it was: something was entered and not left");
         result
     });
-    assert!(before == here(), "the stack is not as it was: something was left that was not entered");
+    assert!(
+        before == here(),
+        "the stack is not as it was: something was left that was not entered"
+    );
     check_left(&witness, &before, "");
     result
 }
 
-/// As [`assert_nothing_left`], for a piece that awaits: nothing may be left when the future is done and dropped.
+/// As [`assert_nothing_left`], for a piece that awaits: nothing may be left when the future is done
+/// and dropped.
 ///
 /// # Panics
 /// As [`assert_nothing_left`]; when it is awaited.
 #[track_caller]
-pub fn assert_nothing_left_async<F: Future, P: FnOnce() -> F>(piece: P) -> impl Future<Output = F::Output> {
+pub fn assert_nothing_left_async<F: Future, P: FnOnce() -> F>(
+    piece: P,
+) -> impl Future<Output = F::Output> {
     let place = Location::caller();
     async move {
         let asserted = format!(" (asserted at {place})");
@@ -177,11 +192,17 @@ pub fn assert_nothing_left_async<F: Future, P: FnOnce() -> F>(piece: P) -> impl 
         let watched = async {
             let inside = here();
             let result = piece().await;
-            assert!(inside == here(), "the stack is not as it was: something was entered and not left{asserted}");
+            assert!(
+                inside == here(),
+                "the stack is not as it was: something was entered and not left{asserted}"
+            );
             result
         };
         let result = WITNESS.scope(Arc::clone(&witness.0), watched).await;
-        assert!(before == here(), "the stack is not as it was: something was left that was not entered{asserted}");
+        assert!(
+            before == here(),
+            "the stack is not as it was: something was left that was not entered{asserted}"
+        );
         check_left(&witness, &before, &asserted);
         result
     }
@@ -219,12 +240,18 @@ fn told(alive: &[(crate::chain::Link, Vec<Place>)], before: &Context) -> String 
     }
     for (link, places) in alive {
         let places: Vec<_> = places.iter().map(|place| in_words(place)).collect();
-        write!(told, "\n  captured at {}: ", places.join(" or ")).expect("a string takes everything");
+        write!(told, "\n  captured at {}: ", places.join(" or "))
+            .expect("a string takes everything");
         let context = Context::from_link(Some(link.clone()));
         let shows = before.changes(&context).into_iter().filter_map(|change| change.after);
         let shows = shows.filter(|binding| !binding.is_of(&WITNESS));
-        let shows: Vec<_> = shows.map(|shown| format!("`{}` bound at {}", shown.name(), shown.place())).collect();
-        told += &if shows.is_empty() { String::from("shows nothing of its own") } else { shows.join(", ") };
+        let shows: Vec<_> =
+            shows.map(|shown| format!("`{}` bound at {}", shown.name(), shown.place())).collect();
+        told += &if shows.is_empty() {
+            String::from("shows nothing of its own")
+        } else {
+            shows.join(", ")
+        };
     }
     told
 }

@@ -1,7 +1,8 @@
 //! Threads that carry the context of where they are spawned.
 //!
-//! The same names as in `std::thread`, whose own functions start empty. The context is captured at the call; the
-//! new thread works on a stack of its own that begins in an open checkpoint, so nothing it sets comes back.
+//! The same names as in `std::thread`, whose own functions start empty. The context is captured at
+//! the call; the new thread works on a stack of its own that begins in an open checkpoint, so
+//! nothing it sets comes back.
 
 use crate::envelope::Envelope;
 use std::io;
@@ -150,7 +151,11 @@ impl Builder {
     ///
     /// # Errors
     /// If the system cannot make a thread.
-    pub fn spawn_scoped<'scope, F, R>(self, scope: Scope<'scope, '_>, f: F) -> io::Result<ScopedJoinHandle<'scope, R>>
+    pub fn spawn_scoped<'scope, F, R>(
+        self,
+        scope: Scope<'scope, '_>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, R>>
     where
         F: FnOnce() -> R + Send + 'scope,
         R: Send + 'scope,

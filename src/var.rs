@@ -1,6 +1,7 @@
 //! `Var<T>`: a variable with identity, a name for people, perhaps a default, and a reach.
 //!
-//! This file reads and changes single variables on the current stack; blocks of them are in `checkpoint`.
+//! This file reads and changes single variables on the current stack; blocks of them are in
+//! `checkpoint`.
 
 use crate::asked::Asked;
 use crate::chain::{Closed, Key, Name, Own, Reach, Seen, Spine};
@@ -13,9 +14,9 @@ use std::panic::Location;
 
 /// A variable that is bound for the extent of a block, a future or a stack.
 ///
-/// Usually a `static`; a variable made at run time works the same ([`Var::named`]). Two variables are two, even
-/// with one name and one type. Reading costs O(log n) in the number of variables that are bound, whatever the
-/// depth of nesting; binding allocates once.
+/// Usually a `static`; a variable made at run time works the same ([`Var::named`]). Two variables
+/// are two, even with one name and one type. Reading costs O(log n) in the number of variables that
+/// are bound, whatever the depth of nesting; binding allocates once.
 ///
 /// # Examples
 /// ```
@@ -29,7 +30,15 @@ use std::panic::Location;
 /// });
 /// assert!(!TENANT.is_bound());
 /// ```
-#[doc(alias("task_local", "LocalKey", "MDC", "contextvar", "AsyncLocal", "ScopedValue", "dynamic scope"))]
+#[doc(alias(
+    "task_local",
+    "LocalKey",
+    "MDC",
+    "contextvar",
+    "AsyncLocal",
+    "ScopedValue",
+    "dynamic scope"
+))]
 pub struct Var<T: 'static> {
     key: Key<T>,
     global: ArcCell<T>,
@@ -60,16 +69,17 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// A variable with a default, made once per process, at the first read that needs it.
     ///
-    /// The default is a value, not a binding: it is not listed, and [`is_bound`](Self::is_bound) stays `false`.
-    /// It is the process's own: `default` runs in the empty context, on a stack of its own, whoever reads first, and so
-    /// keeps nothing of that reader. It runs with nothing of the library held; if two threads need it at once it may
-    /// run twice, and one of the values is dropped. It must not read the variable itself.
+    /// The default is a value, not a binding: it is not listed, and [`is_bound`](Self::is_bound)
+    /// stays `false`. It is the process's own: `default` runs in the empty context, on a stack of
+    /// its own, whoever reads first, and so keeps nothing of that reader. It runs with nothing of
+    /// the library held; if two threads need it at once it may run twice, and one of the values is
+    /// dropped. It must not read the variable itself.
     pub const fn with_default(name: &'static str, default: fn() -> T) -> Self {
         Self::keyed(Key::new(Name::Static(name)), Some(default))
     }
 
-    /// A variable whose name is known only at run time. Nothing of it stays behind when it is dropped and the
-    /// last binding of it is gone.
+    /// A variable whose name is known only at run time. Nothing of it stays behind when it is
+    /// dropped and the last binding of it is gone.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self::keyed(Key::new(Name::Shared(name.into())), None)
     }
@@ -78,12 +88,13 @@ impl<T: Send + Sync + 'static> Var<T> {
         Var { key, global: ArcCell::empty(), default, made: OnceLock::new(), watch: Notes::new() }
     }
 
-    /// Bindings are seen in the thread or the task where they are made, through every scope and checkpoint of it, awaited
-    /// ones included, and are handed over to nobody: no spawn, no context.
+    /// Bindings are seen in the thread or the task where they are made, through every scope and
+    /// checkpoint of it, awaited ones included, and are handed over to nobody: no spawn, no
+    /// context.
     ///
-    /// For what must not outlive its block or be used by others at the same time: a transaction, a permit. The value ends
-    /// when its checkpoint is left, even if a context lives on. A future that was bound in one task and is later polled by
-    /// another does not see it there.
+    /// For what must not outlive its block or be used by others at the same time: a transaction, a
+    /// permit. The value ends when its checkpoint is left, even if a context lives on. A future
+    /// that was bound in one task and is later polled by another does not see it there.
     ///
     /// # Examples
     /// ```
@@ -106,13 +117,15 @@ impl<T: Send + Sync + 'static> Var<T> {
         self
     }
 
-    /// Bindings are seen in the checkpoint where they are made: not in nested ones, and nowhere else.
+    /// Bindings are seen in the checkpoint where they are made: not in nested ones, and nowhere
+    /// else.
     pub const fn stays_in_checkpoint(mut self) -> Self {
         self.key.set_reach(Reach::Checkpoint);
         self
     }
 
-    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. Without it nothing ever prints one.
+    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. Without it nothing
+    /// ever prints one.
     pub const fn shown(mut self) -> Self
     where
         T: fmt::Debug,
@@ -136,13 +149,14 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// A clone of the value: the nearest binding, else the process-wide value, else the default.
     ///
-    /// **A lost hand-over reads as the default.** Where the work here was handed no context, a variable that has a
-    /// default or a process-wide value gives that, without a word. What must be a binding, such as the tenant that a
-    /// query is restricted to, is read by [`require`](Self::require).
+    /// **A lost hand-over reads as the default.** Where the work here was handed no context, a
+    /// variable that has a default or a process-wide value gives that, without a word. What must be
+    /// a binding, such as the tenant that a query is restricted to, is read by
+    /// [`require`](Self::require).
     ///
     /// # Panics
-    /// If there is none of the three; see [`try_get`](Self::try_get). In debug builds the message says what became of
-    /// the binding, as that of [`require`](Self::require) does.
+    /// If there is none of the three; see [`try_get`](Self::try_get). In debug builds the message
+    /// says what became of the binding, as that of [`require`](Self::require) does.
     #[track_caller]
     pub fn get(&self) -> T
     where
@@ -167,13 +181,15 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.try_with(T::clone)
     }
 
-    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the default.
+    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the
+    /// default.
     ///
-    /// As to a lost hand-over see [`get`](Self::get); [`require_with`](Self::require_with) takes no substitute.
+    /// As to a lost hand-over see [`get`](Self::get); [`require_with`](Self::require_with) takes no
+    /// substitute.
     ///
     /// # Panics
-    /// If there is none of the three; see [`try_with`](Self::try_with). In debug builds the message says what became of
-    /// the binding.
+    /// If there is none of the three; see [`try_with`](Self::try_with). In debug builds the message
+    /// says what became of the binding.
     #[track_caller]
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
@@ -183,12 +199,13 @@ impl<T: Send + Sync + 'static> Var<T> {
         }
     }
 
-    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the default.
+    /// Calls `f` with the value: the nearest binding, else the process-wide value, else the
+    /// default.
     ///
     /// As to a lost hand-over see [`get`](Self::get).
     ///
-    /// `f` may do anything, entering and leaving included; the reference stays valid even if `f` ends the
-    /// binding that it came from, whose value then ends when `f` returns.
+    /// `f` may do anything, entering and leaving included; the reference stays valid even if `f`
+    /// ends the binding that it came from, whose value then ends when `f` returns.
     ///
     /// # Errors
     /// If there is none of the three.
@@ -198,7 +215,9 @@ impl<T: Send + Sync + 'static> Var<T> {
             self.note_asked();
         }
         current::read(&self.key, f, |f, unread| match unread {
-            Unread::Absent if self.default.is_none() && !self.global.is_used() => Err(self.missing(Seen::Absent)),
+            Unread::Absent if self.default.is_none() && !self.global.is_used() => {
+                Err(self.missing(Seen::Absent))
+            }
             _ => self.with_slowly(f),
         })
     }
@@ -281,7 +300,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         }
     }
 
-    /// The bindings and masks that this stack made, from the nearest one outwards, and the one it inherited.
+    /// The bindings and masks that this stack made, from the nearest one outwards, and the one it
+    /// inherited.
     ///
     /// What lies beneath an inherited binding is not part of a context.
     pub fn history(&self) -> Vec<Source> {
@@ -292,7 +312,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         current::history(&self.key).into_iter().map(source).collect()
     }
 
-    /// Binds the variable in the innermost checkpoint, which must be open; once more replaces that binding.
+    /// Binds the variable in the innermost checkpoint, which must be open; once more replaces that
+    /// binding.
     ///
     /// # Errors
     /// Gives the value back if no checkpoint is entered here, or a sealed scope is.
@@ -309,21 +330,23 @@ impl<T: Send + Sync + 'static> Var<T> {
         Ok(())
     }
 
-    /// Masks the variable in the innermost checkpoint: from here on it reads as if nobody had bound it.
+    /// Masks the variable in the innermost checkpoint: from here on it reads as if nobody had bound
+    /// it.
     ///
     /// # Errors
     /// If no checkpoint is entered here, or a sealed scope is.
     #[track_caller]
     pub fn unset(&self) -> Result<(), NotOpen> {
         let place = Location::caller();
-        current::change(|spine, parting| spine.unset(&self.key, place, parting)).map_err(|closed| self.not_open(closed))
+        current::change(|spine, parting| spine.unset(&self.key, place, parting))
+            .map_err(|closed| self.not_open(closed))
     }
 
-    /// Drops the nearest binding or mask from sight, for the extent of the innermost checkpoint, and shows the
-    /// next one out. Says whether there was one.
+    /// Drops the nearest binding or mask from sight, for the extent of the innermost checkpoint,
+    /// and shows the next one out. Says whether there was one.
     ///
-    /// The caller has all its bindings again when the checkpoint is left. Beneath a binding that came with a
-    /// context there is nothing.
+    /// The caller has all its bindings again when the checkpoint is left. Beneath a binding that
+    /// came with a context there is nothing.
     ///
     /// # Errors
     /// If no checkpoint is entered here, or a sealed scope is.
@@ -353,11 +376,13 @@ impl<T: Send + Sync + 'static> Var<T> {
         NotOpen::new(self.owned_name(), sealed)
     }
 
-    /// Sets the value that the whole process sees where nothing is bound; gives back the one before.
+    /// Sets the value that the whole process sees where nothing is bound; gives back the one
+    /// before.
     ///
-    /// Threads that are reading go on with the value that they have. Meant to be rare: readers of the variable wait
-    /// for the length of the exchange, and each read of such a value counts it. Without the feature `arc-swap` they wait
-    /// for a lock, so a child of `fork` must not read such a value if another thread of its parent may have been in here.
+    /// Threads that are reading go on with the value that they have. Meant to be rare: readers of
+    /// the variable wait for the length of the exchange, and each read of such a value counts it.
+    /// Without the feature `arc-swap` they wait for a lock, so a child of `fork` must not read such
+    /// a value if another thread of its parent may have been in here.
     pub fn set_global(&self, value: T) -> Option<Arc<T>> {
         self.global.swap(Some(Arc::new(value)))
     }

@@ -1,8 +1,8 @@
 //! Who asks for a variable while a test watches, in debug builds.
 //!
-//! A watch is a binding: readings where it is visible are its own. Work that was spawned bare sees no watch, and it is
-//! just that work that a test is after; so what is read where no watch is visible counts for all that watch the variable
-//! at that time.
+//! A watch is a binding: readings where it is visible are its own. Work that was spawned bare sees
+//! no watch, and it is just that work that a test is after; so what is read where no watch is
+//! visible counts for all that watch the variable at that time.
 
 use crate::asked::Asked;
 use crate::error::Missing;
@@ -38,7 +38,8 @@ pub(crate) struct Watching<'v, T: Send + Sync + 'static>(&'v Var<T>, Arc<Watch>)
 impl<'v, T: Send + Sync + 'static> Watching<'v, T> {
     pub(crate) fn begin(var: &'v Var<T>) -> Self {
         let more = |asked: Asked| Asked { watchers: asked.watchers + 1, ..asked };
-        let before = var.watch().turn(|asked| Some(more(asked.unwrap_or_default()))).unwrap_or_default();
+        let before =
+            var.watch().turn(|asked| Some(more(asked.unwrap_or_default()))).unwrap_or_default();
         let own = Notes::new();
         own.turn(|_| Some(Asked::default()));
         let outer = WATCH.try_get().ok();
@@ -70,7 +71,9 @@ impl<'v, T: Send + Sync + 'static> Watching<'v, T> {
 /// Ends on every path.
 impl<T: Send + Sync + 'static> Drop for Watching<'_, T> {
     fn drop(&mut self) {
-        let less = |asked: Asked| (asked.watchers > 1).then(|| Asked { watchers: asked.watchers - 1, ..asked });
+        let less = |asked: Asked| {
+            (asked.watchers > 1).then(|| Asked { watchers: asked.watchers - 1, ..asked })
+        };
         self.0.watch().turn(|asked| asked.and_then(less));
     }
 }

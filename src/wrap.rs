@@ -1,7 +1,9 @@
-//! Closures that are made here and called elsewhere, each call in a context and on a stack of its own.
+//! Closures that are made here and called elsewhere, each call in a context and on a stack of its
+//! own.
 //!
-//! A type that is a closure cannot be written by hand on a stable compiler, so what these give has no name that a field
-//! could be declared with: there it is a `Box<dyn Fn…>`, a type parameter, or an [`Envelope`](crate::Envelope).
+//! A type that is a closure cannot be written by hand on a stable compiler, so what these give has
+//! no name that a field could be declared with: there it is a `Box<dyn Fn…>`, a type parameter, or
+//! an [`Envelope`](crate::Envelope).
 
 use crate::context::Context;
 use crate::future::InContext;
@@ -9,8 +11,8 @@ use crate::stack::Stack;
 
 /// Closures that are made here and called elsewhere.
 impl Context {
-    /// A closure that calls `f` inside this context, once, on a stack of its own: wherever it is called, it finds
-    /// nothing there and changes nothing. No allocation.
+    /// A closure that calls `f` inside this context, once, on a stack of its own: wherever it is
+    /// called, it finds nothing there and changes nothing. No allocation.
     ///
     /// | called | without arguments | with one |
     /// |---|---|---|
@@ -25,7 +27,8 @@ impl Context {
         move || Stack::on(self).run(f)
     }
 
-    /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new stack.
+    /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new
+    /// stack.
     pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
         move || Stack::on(self.clone()).run(&mut f)
     }
@@ -66,8 +69,8 @@ impl Context {
         move |argument| Stack::on(self.clone()).run(|| f(argument))
     }
 
-    /// As [`wrap_fn_with`](Self::wrap_fn_with), for an async closure or a function that gives a future: each future goes on
-    /// with the stack of its call.
+    /// As [`wrap_fn_with`](Self::wrap_fn_with), for an async closure or a function that gives a
+    /// future: each future goes on with the stack of its call.
     ///
     /// # Examples
     /// ```

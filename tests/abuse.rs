@@ -1,8 +1,9 @@
-//! Abuse: forgotten and disordered guards, cancelled tasks, dying threads and runtimes, small stacks, large values,
-//! allocations that fail, forks, and panics within panics.
+//! Abuse: forgotten and disordered guards, cancelled tasks, dying threads and runtimes, small
+//! stacks, large values, allocations that fail, forks, and panics within panics.
 //!
-//! What ends a process runs in a child: the test starts itself once more, with a variable of the environment set.
-//! Built for another machine, it is started through the emulator that `STACKHOLM_RUNNER` names.
+//! What ends a process runs in a child: the test starts itself once more, with a variable of the
+//! environment set. Built for another machine, it is started through the emulator that
+//! `STACKHOLM_RUNNER` names.
 #![expect(unsafe_code, reason = "a global allocator that fails, and fork")]
 
 use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};
@@ -51,7 +52,8 @@ fn this_program() -> Command {
     command
 }
 
-/// Runs `body` in a child process, in which `test` is the only test; `None` there, should `body` come back.
+/// Runs `body` in a child process, in which `test` is the only test; `None` there, should `body`
+/// come back.
 fn in_a_child(test: &str, body: impl FnOnce(&str)) -> Option<impl Fn(&str) -> Output> {
     if let Ok(argument) = std::env::var(CHILD) {
         body(&argument);
@@ -71,7 +73,11 @@ fn signal(output: &Output) -> Option<i32> {
 }
 
 fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 // ---------------------------------------------------------------- guards
@@ -79,7 +85,8 @@ fn text(output: &Output) -> String {
 /// All orders of three.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// What three nested scopes of `A` show once those in `gone` were dropped: leaving one leaves all inside it.
+/// What three nested scopes of `A` show once those in `gone` were dropped: leaving one leaves all
+/// inside it.
 fn shown_after(gone: &[usize]) -> Option<u64> {
     let outermost = gone.iter().min().copied().unwrap_or(3);
     outermost.checked_sub(1).map(|i| i as u64)
@@ -151,7 +158,8 @@ fn guards_dropped_in_each_of_six_orders_by_a_thread_local_destructor_end_their_v
                     drop(A.enter(0));
                 }
                 LATE.set(Some(Late(Vec::new(), order)));
-                let guards = vec![Some(A.enter(0)), Some(COUNTED.enter(value)), Some(Checkpoint::enter())];
+                let guards =
+                    vec![Some(A.enter(0)), Some(COUNTED.enter(value)), Some(Checkpoint::enter())];
                 LATE.with_borrow_mut(|late| late.as_mut().unwrap().0 = guards);
             });
             ends.join().unwrap();
@@ -185,7 +193,8 @@ fn a_guard_dropped_on_another_stack_touches_neither() {
     });
     drop(theirs);
     assert_eq!((A.get(), stack.get(&A)), (1, Some(&2)));
-    // Both guards have gone without an effect; an outer one, or the end of the thread, leaves what they entered.
+    // Both guards have gone without an effect; an outer one, or the end of the thread, leaves what
+    // they entered.
     drop(stack);
     let outer = Checkpoint::enter();
     drop(outer);
@@ -253,7 +262,11 @@ fn a_thread_killed_by_a_panic_with_frames_live_ends_its_values() {
         });
     });
     assert!(killed.join().is_err());
-    assert_eq!(drops.iter().map(|drops| drops.load(SeqCst)).collect::<Vec<_>>(), [1, 0, 1], "the context shows one");
+    assert_eq!(
+        drops.iter().map(|drops| drops.load(SeqCst)).collect::<Vec<_>>(),
+        [1, 0, 1],
+        "the context shows one"
+    );
     *context.lock().unwrap() = Context::empty();
     assert!(drops.iter().all(|drops| drops.load(SeqCst) == 1));
 }
@@ -383,7 +396,10 @@ fn a_value_may_be_larger_than_a_page_and_aligned_to_one() {
             assert!(LARGE.with(|large| large.0.iter().all(|byte| *byte == 8)));
             assert!(NOTHING.with(aligned));
         };
-        let scope = Scope::new().set(&PAGE, Page([7; 8192])).set(&LARGE, Large([8; 20_000])).set(&NOTHING, Nothing);
+        let scope = Scope::new()
+            .set(&PAGE, Page([7; 8192]))
+            .set(&LARGE, Large([8; 20_000]))
+            .set(&NOTHING, Nothing);
         let context = scope.run(|| {
             check();
             Context::current()
@@ -417,8 +433,9 @@ unsafe impl GlobalAlloc for Failing {
         match LEFT.get() {
             Some(0) => {
                 LEFT.set(None);
-                // What can be seen at this moment, in the midst of whatever asked for memory, is whole. While a frame
-                // is made the stack is put aside, so that an allocator finds nothing there that it could change.
+                // What can be seen at this moment, in the midst of whatever asked for memory, is
+                // whole. While a frame is made the stack is put aside, so that an allocator finds
+                // nothing there that it could change.
                 let seen = (A.try_with(|a| *a).ok(), B.try_with(|b| *b).ok());
                 if seen != EXPECTED.get() && seen != (None, None) {
                     eprintln!("CORRUPT: {seen:?} for {:?}", EXPECTED.get());
@@ -464,12 +481,13 @@ fn work_that_allocates() {
 #[cfg(unix)]
 #[test]
 fn an_allocation_that_fails_aborts_and_nothing_is_corrupt_before() {
-    let child = in_a_child("an_allocation_that_fails_aborts_and_nothing_is_corrupt_before", |argument| {
-        LEFT.set(Some(argument.parse().unwrap()));
-        work_that_allocates();
-        LEFT.set(None);
-        println!("DONE");
-    });
+    let child =
+        in_a_child("an_allocation_that_fails_aborts_and_nothing_is_corrupt_before", |argument| {
+            LEFT.set(Some(argument.parse().unwrap()));
+            work_that_allocates();
+            LEFT.set(None);
+            println!("DONE");
+        });
     let Some(child) = child else { return };
     for nth in 0..100 {
         let output = child(&nth.to_string());
@@ -505,7 +523,10 @@ fn a_second_panic_during_unwinding_aborts() {
     let output = child("1");
     let said = text(&output);
     assert_eq!(signal(&output), Some(libc::SIGABRT), "{said}");
-    assert!(said.contains("the first") && said.contains("the second") && !said.contains("DONE"), "{said}");
+    assert!(
+        said.contains("the first") && said.contains("the second") && !said.contains("DONE"),
+        "{said}"
+    );
 }
 
 #[cfg(unix)]
@@ -544,7 +565,8 @@ fn a_process_may_exit_inside_a_scope_inside_a_read() {
         let _guard = COUNTED.enter(value);
         let _context = Context::current();
         let mut stack = Stack::inherit();
-        let exit = || TEXT.sync_scope(String::from("text"), || TEXT.with(|_| std::process::exit(17)));
+        let exit =
+            || TEXT.sync_scope(String::from("text"), || TEXT.with(|_| std::process::exit(17)));
         match argument {
             "here" => COUNTED.with(|_| exit()),
             "on another stack" => COUNTED.with(|_| stack.run(exit)),
@@ -581,8 +603,11 @@ fn a_fork_without_exec_reads_and_changes_its_own_context() {
             // SAFETY: the child calls nothing but what is tested here, and `_exit`.
             let pid = unsafe { libc::fork() };
             if pid == 0 {
-                let reads = A.with(|a| *a) == 1 && context.get(&B) == Some(&2) && TEXT.with(|text| text == "global");
-                let enters = context.run(|| B.sync_scope(5, || A.with(|a| *a) + B.with(|b| *b)) == 6);
+                let reads = A.with(|a| *a) == 1
+                    && context.get(&B) == Some(&2)
+                    && TEXT.with(|text| text == "global");
+                let enters =
+                    context.run(|| B.sync_scope(5, || A.with(|a| *a) + B.with(|b| *b)) == 6);
                 let leaves = Context::current().get(&B).is_none() && !B.is_bound();
                 // SAFETY: ends the child at once.
                 unsafe { libc::_exit(if reads && enters && leaves { 0 } else { 1 }) };

@@ -1,12 +1,13 @@
-//! Scopes that are entered again and again, which a thread keeps as they were: whatever lies below them by then, they
-//! show that. Many small random programs of nothing else, against a plain list.
+//! Scopes that are entered again and again, which a thread keeps as they were: whatever lies below
+//! them by then, they show that. Many small random programs of nothing else, against a plain list.
 
 use stackholm::{Context, Entered, Source, Var, embed};
 use std::sync::Arc;
 
 const VARS: usize = 20;
 
-/// Every third value has a drop of its own, so that its frame goes another way, and every third is not carried.
+/// Every third value has a drop of its own, so that its frame goes another way, and every third is
+/// not carried.
 struct Variable {
     plain: Var<u64>,
     counted: Var<Arc<u64>>,
@@ -15,7 +16,11 @@ struct Variable {
 
 impl Variable {
     fn new() -> Self {
-        Variable { plain: Var::new("plain"), counted: Var::new("counted"), short: Var::new("short").stays_on_stack() }
+        Variable {
+            plain: Var::new("plain"),
+            counted: Var::new("counted"),
+            short: Var::new("short").stays_on_stack(),
+        }
     }
 
     fn enter(&self, number: u64) -> Entered {
@@ -28,7 +33,11 @@ impl Variable {
 
     fn see(&self) -> [Option<u64>; 3] {
         let counted = self.counted.try_with(|number| **number).ok();
-        [self.plain.try_with(|number| *number).ok(), counted, self.short.try_with(|number| *number).ok()]
+        [
+            self.plain.try_with(|number| *number).ok(),
+            counted,
+            self.short.try_with(|number| *number).ok(),
+        ]
     }
 }
 
@@ -37,7 +46,8 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }
@@ -51,7 +61,8 @@ fn check(vars: &[Variable], inherited: usize, entries: &[(usize, u64)]) {
         entries.iter().rev().find(|entry| entry.0 == at && entry.1 % 3 == kind).map(|entry| entry.1)
     };
     for (at, var) in vars.iter().enumerate() {
-        let expected = [last(at, 0, entries), last(at, 1, entries), last(at, 2, &entries[inherited..])];
+        let expected =
+            [last(at, 0, entries), last(at, 1, entries), last(at, 2, &entries[inherited..])];
         assert_eq!(var.see(), expected, "variable {at} above {entries:?}, {inherited} inherited");
     }
 }
@@ -71,7 +82,8 @@ impl Program<'_> {
         for _ in 0..steps {
             match self.numbers.below(16) {
                 0..7 if guards.len() < depth => {
-                    let (at, number) = (self.numbers.below(vars as u64) as usize, self.numbers.below(values));
+                    let (at, number) =
+                        (self.numbers.below(vars as u64) as usize, self.numbers.below(values));
                     guards.push(self.vars[at].enter(number));
                     entries.push((at, number));
                 }
@@ -134,20 +146,28 @@ fn a_scope_entered_again_from_another_line_names_that_line() {
             (DROPPED.source(), Context::current().binding(&DROPPED).map(|binding| binding.place()))
         };
         let Source::Bound(place) = source else { panic!("it is bound: {source:?}") };
-        assert_eq!((place.line(), context.map(|place| place.line())), (line, Some(line)), "round {round}");
+        assert_eq!(
+            (place.line(), context.map(|place| place.line())),
+            (line, Some(line)),
+            "round {round}"
+        );
         drop(guard);
         // What a context was taken of is made anew; without one it is entered again.
         let (guard, line) = enter[(round + 1) % 4]();
         drop(guard);
         let (guard, again) = enter[(round + 1) % 4]();
         let source = if (round + 1) % 4 < 2 { PLAIN.source() } else { DROPPED.source() };
-        assert!(line == again && matches!(source, Source::Bound(place) if place.line() == again), "{source:?}");
+        assert!(
+            line == again && matches!(source, Source::Bound(place) if place.line() == again),
+            "{source:?}"
+        );
         drop(guard);
     }
     drop(below);
 }
 
-/// A thread keeps its last scopes in few places: of so many variables on one frame each shares its place with others.
+/// A thread keeps its last scopes in few places: of so many variables on one frame each shares its
+/// place with others.
 #[test]
 fn scopes_of_variables_that_are_kept_in_one_place_are_told_apart() {
     let vars: Vec<_> = (0..100).map(|_| Variable::new()).collect();

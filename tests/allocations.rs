@@ -1,4 +1,5 @@
-//! What is allocated: one block for a binding, nothing for reading, capturing, leaving, handing over.
+//! What is allocated: one block for a binding, nothing for reading, capturing, leaving, handing
+//! over.
 
 mod counting;
 mod variables;
@@ -13,9 +14,10 @@ use std::task::{Poll, Waker};
 use std::thread;
 use variables::{apart, enter_all, leave_all};
 
-/// Whether so many blocks were asked for, or given back. The blocks that a thread keeps for its next frames may stand
-/// in for some; without them (`--cfg stackholm_malloc`, as `.ci/run` does it once) the number is exact. With them two
-/// other numbers are: of what a thread does once more nothing is asked for, and at its end it has freed all.
+/// Whether so many blocks were asked for, or given back. The blocks that a thread keeps for its
+/// next frames may stand in for some; without them (`--cfg stackholm_malloc`, as `.ci/run` does it
+/// once) the number is exact. With them two other numbers are: of what a thread does once more
+/// nothing is asked for, and at its end it has freed all.
 #[track_caller]
 fn assert_blocks(seen: (u64, u64), expected: (u64, u64), what: &str) {
     if cfg!(stackholm_malloc) {
@@ -25,7 +27,8 @@ fn assert_blocks(seen: (u64, u64), expected: (u64, u64), what: &str) {
     }
 }
 
-/// How many variables are bound, and how far apart their ids are: in one node, in several, all under one slot.
+/// How many variables are bound, and how far apart their ids are: in one node, in several, all
+/// under one slot.
 const CASES: &[(usize, usize)] = &[
     (0, 1),
     (1, 1),
@@ -42,8 +45,8 @@ const CASES: &[(usize, usize)] = &[
     (1025, 1),
 ];
 
-/// Calls `f` with variables of which all but the last are bound, private and captured; each time on a thread of its own,
-/// at the end of which all is freed.
+/// Calls `f` with variables of which all but the last are bound, private and captured; each time on
+/// a thread of its own, at the end of which all is freed.
 fn in_each_case(f: impl Fn(&[Var<u64>], &Var<u64>, &str) + Sync) {
     for &(bound, step) in CASES {
         let variables = apart(bound + 1, step);
@@ -69,8 +72,12 @@ fn what_a_thread_does_once_more_asks_for_no_block_and_frees_none() {
     type Doing = (&'static str, fn(&Var<u64>));
     let doings: [Doing; 7] = [
         ("a scope", |last| drop(last.enter(1))),
-        ("a scope in a scope", |last| last.sync_scope(1, || ONE.sync_scope(2, || last.sync_scope(3, || ())))),
-        ("a scope of several", |last| Scope::new().set(&ONE, 1).set(&TWO, [2; 5]).set(last, 3).run(|| ())),
+        ("a scope in a scope", |last| {
+            last.sync_scope(1, || ONE.sync_scope(2, || last.sync_scope(3, || ())))
+        }),
+        ("a scope of several", |last| {
+            Scope::new().set(&ONE, 1).set(&TWO, [2; 5]).set(last, 3).run(|| ())
+        }),
         ("a checkpoint and changes", |last| {
             Checkpoint::run(|| {
                 last.set(1).unwrap();
@@ -82,7 +89,9 @@ fn what_a_thread_does_once_more_asks_for_no_block_and_frees_none() {
             });
         }),
         ("a captured scope", |last| last.sync_scope(1, || drop(Context::current()))),
-        ("contexts", |last| drop((Context::current().with(last, 1).without(&ONE), Context::current().with(&ONE, 2)))),
+        ("contexts", |last| {
+            drop((Context::current().with(last, 1).without(&ONE), Context::current().with(&ONE, 2)))
+        }),
         ("a context entered", |last| Context::current().with(last, 1).run(|| ONE.set(1).unwrap())),
     ];
     in_each_case(|_, last, case| {
@@ -90,7 +99,10 @@ fn what_a_thread_does_once_more_asks_for_no_block_and_frees_none() {
             (0..100).for_each(|_| does(last));
             let ((), spent) = counted(|| (0..200).for_each(|_| does(last)));
             if cfg!(stackholm_malloc) {
-                assert!(spent.blocks >= 200 && spent.blocks == spent.freed, "{what}, {case}: {spent:?}");
+                assert!(
+                    spent.blocks >= 200 && spent.blocks == spent.freed,
+                    "{what}, {case}: {spent:?}"
+                );
             } else {
                 assert_eq!((spent.blocks, spent.freed), (0, 0), "{what}, {case}");
             }
@@ -118,13 +130,25 @@ fn a_checkpoint_a_set_a_mask_and_a_derived_context_are_one_block_each() {
         let (guard, entered) = blocks(Checkpoint::enter);
         assert_blocks((entered, 0), (1, 0), &format!("checkpoint, {case}"));
         assert_blocks((blocks(|| last.set(1).unwrap()).1, 0), (1, 0), &format!("set, {case}"));
-        assert_blocks((blocks(|| last.set(2).unwrap()).1, 0), (1, 0), &format!("set again, {case}"));
+        assert_blocks(
+            (blocks(|| last.set(2).unwrap()).1, 0),
+            (1, 0),
+            &format!("set again, {case}"),
+        );
         assert_blocks((blocks(|| last.unset().unwrap()).1, 0), (1, 0), &format!("unset, {case}"));
         assert_blocks((blocks(|| drop(guard)).1, 0), (0, 0), &format!("leave, {case}"));
         let context = Context::current();
-        assert_blocks((blocks(|| drop(context.with(last, 1))).1, 0), (1, 0), &format!("with, {case}"));
+        assert_blocks(
+            (blocks(|| drop(context.with(last, 1))).1, 0),
+            (1, 0),
+            &format!("with, {case}"),
+        );
         if let Some(var) = bound.first() {
-            assert_blocks((blocks(|| drop(context.without(var))).1, 0), (1, 0), &format!("without, {case}"));
+            assert_blocks(
+                (blocks(|| drop(context.without(var))).1, 0),
+                (1, 0),
+                &format!("without, {case}"),
+            );
         }
         let (guard, entered) = blocks(|| context.enter());
         assert_blocks((entered, 0), (1, 0), &format!("a context entered, {case}"));
@@ -138,7 +162,10 @@ fn a_scope_of_k_bindings_is_k_blocks_at_most() {
         let [b, c, d] = <[Var<u64>; 3]>::try_from(apart(3, 1)).unwrap();
         let most = |run: &dyn Fn(), most: u64, what: &str| {
             let seen = blocks(run).1;
-            assert!(seen == 1 || seen == most || cfg!(not(stackholm_malloc)) && seen < most, "{what}, {case}: {seen}");
+            assert!(
+                seen == 1 || seen == most || cfg!(not(stackholm_malloc)) && seen < most,
+                "{what}, {case}: {seen}"
+            );
         };
         most(&|| Scope::new().set(a, 1).run(|| ()), 1, "one");
         most(&|| Scope::new().set(a, 1).set(&b, 2).run(|| ()), 2, "two");
@@ -148,7 +175,8 @@ fn a_scope_of_k_bindings_is_k_blocks_at_most() {
     });
 }
 
-/// Two ids may always meet in one slot of a node, as other tests take ids meanwhile; of so many pairs hardly all do.
+/// Two ids may always meet in one slot of a node, as other tests take ids meanwhile; of so many
+/// pairs hardly all do.
 #[test]
 fn a_scope_of_several_bindings_is_one_block_where_one_node_has_room() {
     for bound in [0, 1, 8, 20] {
@@ -159,7 +187,10 @@ fn a_scope_of_several_bindings_is_one_block_where_one_node_has_room() {
             let scope = Scope::new().set(&a, 1).set(&b, 2);
             let (guard, entered) = counted(|| scope.enter());
             let ((), left) = counted(|| drop(guard));
-            assert!(entered.blocks == left.freed || cfg!(not(stackholm_malloc)), "what was taken is given back");
+            assert!(
+                entered.blocks == left.freed || cfg!(not(stackholm_malloc)),
+                "what was taken is given back"
+            );
             entered.blocks
         };
         assert!((0..200).map(blocks_of_pair).any(|blocks| blocks <= 1), "beside {bound}");
@@ -243,7 +274,11 @@ fn capturing_cloning_and_dropping_a_context_allocate_nothing() {
         let (context, spent) = blocks(Context::current);
         assert_blocks((spent, 0), (0, 0), &format!("a fresh frame, {case}"));
         let ((), left) = counted(|| drop(guard));
-        assert_blocks((left.blocks, left.freed), (0, 0), &format!("leaving what a context keeps, {case}"));
+        assert_blocks(
+            (left.blocks, left.freed),
+            (0, 0),
+            &format!("leaving what a context keeps, {case}"),
+        );
         let ((), gone) = counted(|| drop(context));
         assert_blocks((gone.blocks, gone.freed), (0, 1), &format!("dropping the last one, {case}"));
     });
@@ -305,7 +340,8 @@ fn a_u64_among_eight_takes_at_most_160_bytes() {
 #[test]
 fn inheriting_costs_a_word_for_each_variable_of_a_root_and_no_more() {
     let variables = apart(33, 1);
-    // On a thread that has left nothing yet each block is a new one. Sizes are rounded up to two words.
+    // On a thread that has left nothing yet each block is a new one. Sizes are rounded up to two
+    // words.
     let bytes = |bound: usize| {
         std::thread::scope(|scope| {
             let entered = scope.spawn(|| {
@@ -372,7 +408,8 @@ fn a_long_loop_of_scopes_keeps_memory_flat() {
     let mut last = Context::empty();
     let grown = growth(MILLION / 5, |i| {
         variables[8].sync_scope(i, || last = Context::current());
-        variables[i as usize % 8].sync_scope(i, || Checkpoint::run(|| variables[0].set(i).unwrap()));
+        variables[i as usize % 8]
+            .sync_scope(i, || Checkpoint::run(|| variables[0].set(i).unwrap()));
     });
     leave_all(guards);
     assert!(grown <= 1024, "{grown} bytes more");
@@ -395,7 +432,8 @@ fn sets_of_two_declared_variables_in_turn_keep_memory_flat() {
     static ONE: Var<u64> = Var::new("one");
     static TWO: Var<u64> = Var::new("two");
     Checkpoint::run(|| {
-        let grown = growth(20_000, |i| if i % 2 == 0 { ONE.set(i).unwrap() } else { TWO.set(i).unwrap() });
+        let grown =
+            growth(20_000, |i| if i % 2 == 0 { ONE.set(i).unwrap() } else { TWO.set(i).unwrap() });
         assert!(grown <= 1024, "{grown} bytes more");
     });
 }
@@ -416,7 +454,8 @@ fn scopes_of_declared_variables_in_turn_keep_memory_flat() {
 #[test]
 fn a_thread_keeps_no_large_block_of_a_scope_that_it_has_left() {
     static LARGE: Var<[u64; 4096]> = Var::new("large");
-    let ((), spent) = counted(|| LARGE.sync_scope([7; 4096], || assert_eq!(LARGE.with(|large| large[4095]), 7)));
+    let ((), spent) =
+        counted(|| LARGE.sync_scope([7; 4096], || assert_eq!(LARGE.with(|large| large[4095]), 7)));
     assert!(spent.live < 4096, "{} bytes are kept", spent.live);
 }
 
@@ -444,7 +483,8 @@ fn a_drop_that_panics_keeps_no_block() {
     }
 }
 
-/// What is left so late that the thread has given its blocks back already is not kept for next frames: there are none.
+/// What is left so late that the thread has given its blocks back already is not kept for next
+/// frames: there are none.
 #[test]
 fn a_thread_that_ends_keeps_no_block() {
     static ENTERED: Var<u64> = Var::new("entered");
@@ -463,7 +503,8 @@ fn a_thread_that_ends_keeps_no_block() {
     let ended = Ended::default();
     let told = ended.clone();
     thread::spawn(move || {
-        // Destructors of a thread run in reverse: ours before that of the stack, after that of the blocks that it keeps.
+        // Destructors of a thread run in reverse: ours before that of the stack, after that of the
+        // blocks that it keeps.
         let first = ENTERED.enter(1);
         AT_END.with(|local| local.set(AtEnd(Cell::new(None), told)).ok().expect("the first"));
         drop(first);
@@ -474,7 +515,8 @@ fn a_thread_that_ends_keeps_no_block() {
     assert_eq!(*ended.lock().unwrap(), [(0, 1), (2, 2)]);
 }
 
-/// A thread keeps as many scopes as they were as there are places for them: here each takes that of others.
+/// A thread keeps as many scopes as they were as there are places for them: here each takes that of
+/// others.
 #[test]
 fn scopes_that_are_kept_in_one_place_in_turn_lose_no_block() {
     static MANY: [Var<u64>; 200] = [const { Var::new("one of many") }; 200];

@@ -1,5 +1,5 @@
-//! A global allocator that leaves what is entered on the thread, whenever it is asked for memory. It may: it is safe code
-//! of the program, and so is foreign to the library like any other.
+//! A global allocator that leaves what is entered on the thread, whenever it is asked for memory.
+//! It may: it is safe code of the program, and so is foreign to the library like any other.
 #![expect(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use stackholm::{Entered, Var};

@@ -1,8 +1,9 @@
-//! No atomic read-modify-write on enter, read and leave of what is private: every instruction executed is looked at.
+//! No atomic read-modify-write on enter, read and leave of what is private: every instruction
+//! executed is looked at.
 //!
-//! The processor's trap flag stops after each instruction; the handler of that signal looks at the next one. So this
-//! sees what really ran, the standard library's part included, and not what a listing may or may not lead to. The
-//! controls show that it would notice: what must count, does.
+//! The processor's trap flag stops after each instruction; the handler of that signal looks at the
+//! next one. So this sees what really ran, the standard library's part included, and not what a
+//! listing may or may not lead to. The controls show that it would notice: what must count, does.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![expect(unsafe_code, reason = "signals, the trap flag and a global allocator")]
 
@@ -48,8 +49,8 @@ unsafe impl GlobalAlloc for Hidden {
     }
 }
 
-/// Whether the instruction at `at` is an atomic read-modify-write: it has the lock prefix, or is an exchange with
-/// memory, which locks without one.
+/// Whether the instruction at `at` is an atomic read-modify-write: it has the lock prefix, or is an
+/// exchange with memory, which locks without one.
 ///
 /// # Safety
 /// 1. `at` is where the processor goes on.
@@ -72,9 +73,14 @@ unsafe fn locks(mut at: *const u8) -> bool {
     }
 }
 
-extern "C" fn after_each_instruction(_: libc::c_int, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn after_each_instruction(
+    _: libc::c_int,
+    _: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     // SAFETY: the system hands over the state of the thread that was stopped.
-    let at = unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] };
+    let at =
+        unsafe { (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs[libc::REG_RIP as usize] };
     if !ALLOCATING.get() {
         STEPS.fetch_add(1, Relaxed);
         // SAFETY: that is where it goes on.
@@ -128,7 +134,8 @@ fn a_locked_instruction_is_noticed() {
     let compare = || {
         black_box(black_box(&counter).compare_exchange(1, 2, Relaxed, Relaxed)).ok();
     };
-    let load_and_store = || black_box(&counter).store(black_box(&counter).load(Relaxed) + 1, Relaxed);
+    let load_and_store =
+        || black_box(&counter).store(black_box(&counter).load(Relaxed) + 1, Relaxed);
     assert_eq!(locked(add), 1);
     assert_eq!(locked(exchange), 1, "an exchange has no prefix");
     assert_eq!(locked(compare), 1);

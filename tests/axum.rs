@@ -1,4 +1,5 @@
-//! Variables as arguments of axum's handlers: what they are given, without a clone, and the answer when there is none.
+//! Variables as arguments of axum's handlers: what they are given, without a clone, and the answer
+//! when there is none.
 #![cfg(all(feature = "axum", feature = "tower"))]
 
 #[path = "common/futures.rs"]
@@ -41,7 +42,10 @@ async fn ask(app: Router, context: Context) -> (StatusCode, String) {
     let layer = ContextLayer::new(|_: &Request, base| base).on(context);
     let response = app.layer(layer).oneshot(Request::new(Body::empty())).await.unwrap();
     let status = response.status();
-    (status, String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec()).unwrap())
+    (
+        status,
+        String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec()).unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -85,7 +89,10 @@ async fn what_is_held_stays_whatever_the_handler_does() {
 async fn without_a_value_the_answer_names_the_variable_and_nothing_else() {
     let app = || Router::new().route("/", get(async |_: FromContext<User>| "not reached"));
     let told = "the variable `user` has no value for this request";
-    assert_eq!(ask(app(), Context::empty()).await, (StatusCode::INTERNAL_SERVER_ERROR, told.into()));
+    assert_eq!(
+        ask(app(), Context::empty()).await,
+        (StatusCode::INTERNAL_SERVER_ERROR, told.into())
+    );
     let masked = Context::empty().with(&USER, (Count::default().value(), "hunter2")).without(&USER);
     assert_eq!(ask(app(), masked).await, (StatusCode::INTERNAL_SERVER_ERROR, told.into()));
 }
@@ -102,16 +109,19 @@ async fn a_handler_may_ask_for_an_option_or_answer_itself() {
     let app = || {
         Router::new().route(
             "/",
-            get(async |session: Option<FromContext<Session>>, result: Result<FromContext<Session>, Unbound>| {
-                let session = session.map(|session| *session);
-                match result {
-                    Ok(again) => format!("{session:?} {}", *again),
-                    Err(unbound) => {
-                        assert_eq!(unbound.missing().reason(), Reason::Unbound);
-                        format!("{session:?} {} {unbound}", unbound.status())
+            get(
+                async |session: Option<FromContext<Session>>,
+                       result: Result<FromContext<Session>, Unbound>| {
+                    let session = session.map(|session| *session);
+                    match result {
+                        Ok(again) => format!("{session:?} {}", *again),
+                        Err(unbound) => {
+                            assert_eq!(unbound.missing().reason(), Reason::Unbound);
+                            format!("{session:?} {} {unbound}", unbound.status())
+                        }
                     }
-                }
-            }),
+                },
+            ),
         )
     };
     assert_eq!(ask(app(), Context::empty().with(&SESSION, 7)).await.1, "Some(7) 7");
@@ -121,7 +131,8 @@ async fn a_handler_may_ask_for_an_option_or_answer_itself() {
 
 #[tokio::test]
 async fn the_order_is_binding_then_process_wide_value_then_default() {
-    let app = || Router::new().route("/", get(async |locale: FromContext<Locale>| locale.to_string()));
+    let app =
+        || Router::new().route("/", get(async |locale: FromContext<Locale>| locale.to_string()));
     let bound = || Context::empty().with(&LOCALE, "de".into());
     assert_eq!(ask(app(), Context::empty()).await.1, "en");
     LOCALE.set_global("fr".into());
@@ -136,7 +147,8 @@ async fn the_order_is_binding_then_process_wide_value_then_default() {
 async fn a_process_wide_value_that_is_replaced_stays_with_who_holds_it() {
     static HELD: OnceLock<FromContext<Motd>> = OnceLock::new();
     MOTD.set_global("old".into());
-    let app = Router::new().route("/", get(async |motd: FromContext<Motd>| drop(HELD.set(motd.clone()))));
+    let app =
+        Router::new().route("/", get(async |motd: FromContext<Motd>| drop(HELD.set(motd.clone()))));
     assert_eq!(ask(app, Context::empty()).await.0, StatusCode::OK);
     drop(MOTD.set_global("new".into()));
     assert_eq!(HELD.get().unwrap().as_str(), "old");
@@ -162,7 +174,8 @@ async fn a_value_of_short_reach_is_not_given_and_its_default_not_taken_for_it() 
 
 #[tokio::test]
 async fn nothing_shows_a_value() {
-    let app = Router::new().route("/", get(async |locale: FromContext<Locale>| format!("{locale:?}")));
+    let app =
+        Router::new().route("/", get(async |locale: FromContext<Locale>| format!("{locale:?}")));
     let shown = ask(app, Context::empty().with(&LOCALE, "hunter2".into())).await.1;
     assert!(shown.contains("locale") && !shown.contains("hunter2"), "{shown}");
 }
@@ -171,15 +184,23 @@ async fn nothing_shows_a_value() {
 async fn the_example_answers_what_its_page_promises() {
     let app = axum_app::app();
     let ask = async |path: &str, user: Option<&str>| {
-        let request =
-            user.into_iter().fold(Request::builder().uri(path), |request, user| request.header("x-user", user));
+        let request = user
+            .into_iter()
+            .fold(Request::builder().uri(path), |request, user| request.header("x-user", user));
         let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         let status = response.status().as_u16();
-        (status, String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec()).unwrap())
+        (
+            status,
+            String::from_utf8(to_bytes(response.into_body(), 1000).await.unwrap().to_vec())
+                .unwrap(),
+        )
     };
     assert_eq!(ask("/", Some("ada")).await, (200, "[1] hello, ada\n[1] from a task\n".into()));
     assert_eq!(ask("/count", None).await, (200, "[2] chunk 1\n[2] chunk 2\n[2] chunk 3\n".into()));
-    assert_eq!(ask("/", None).await, (401, "the variable `user` has no value for this request".into()));
+    assert_eq!(
+        ask("/", None).await,
+        (401, "the variable `user` has no value for this request".into())
+    );
 }
 
 /// The type of the values stands for the variable itself.

@@ -27,7 +27,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 /// Whether a word is such a number: one of these letters and one or two digits.
 fn is_citation(word: &str) -> bool {
     let digits = word.strip_prefix(['R', 'I', 'S', 'L', 'K', 'N']);
-    digits.is_some_and(|digits| (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    digits.is_some_and(|digits| {
+        (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
 }
 
 /// What the page explains: the first cell of a row of a table.
@@ -38,7 +40,8 @@ fn explained(page: &str) -> BTreeSet<&str> {
 
 /// What the comments of a source cite.
 fn cited(source: &str) -> BTreeSet<&str> {
-    let comments = source.lines().filter_map(|line| line.split_once("//").map(|(_, comment)| comment));
+    let comments =
+        source.lines().filter_map(|line| line.split_once("//").map(|(_, comment)| comment));
     comments.flat_map(words).filter(|word| is_citation(word)).collect()
 }
 
@@ -56,7 +59,11 @@ fn each_rule_and_invariant_that_a_comment_cites_stands_in_the_page_of_the_engine
         let source = fs::read_to_string(&path).unwrap();
         for citation in cited(&source) {
             number += 1;
-            assert!(explained.contains(citation), "{} cites {citation}, which docs/engine.md lacks", path.display());
+            assert!(
+                explained.contains(citation),
+                "{} cites {citation}, which docs/engine.md lacks",
+                path.display()
+            );
         }
     }
     assert!(number > 40, "citations are found, not only {number}");
@@ -64,6 +71,9 @@ fn each_rule_and_invariant_that_a_comment_cites_stands_in_the_page_of_the_engine
 
 #[test]
 fn a_citation_that_leads_nowhere_is_noticed() {
-    assert_eq!(cited("let x = 1; // as R99 says (I4)\n/// S1.\nlet R5 = 2;"), BTreeSet::from(["I4", "R99", "S1"]));
+    assert_eq!(
+        cited("let x = 1; // as R99 says (I4)\n/// S1.\nlet R5 = 2;"),
+        BTreeSet::from(["I4", "R99", "S1"])
+    );
     assert_eq!(explained("| R1 | a rule |\n| word | R2 |\n"), BTreeSet::from(["R1"]));
 }

@@ -2,7 +2,9 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use stackholm::{AnyVar, Checkpoint, Context, Envelope, Kept, Reason, Scope, Source, Var, WeakContext};
+use stackholm::{
+    AnyVar, Checkpoint, Context, Envelope, Kept, Reason, Scope, Source, Var, WeakContext,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
@@ -52,7 +54,8 @@ fn a_value_is_kept_from_wherever_it_is_seen() {
     assert_eq!(prepared.run(Context::current).run(|| at(&kept)), Some(3), "carried");
     assert_eq!(prepared.run(Context::current).keep(&N).map(|kept| *kept), Some(3));
     assert_eq!(context.keep(&N).map(|kept| *kept), Some(2));
-    let popped = || Checkpoint::run(|| N.sync_scope(5, || Checkpoint::run(|| N.pop().map(|_| at(&kept)))));
+    let popped =
+        || Checkpoint::run(|| N.sync_scope(5, || Checkpoint::run(|| N.pop().map(|_| at(&kept)))));
     assert_eq!(N.sync_scope(4, popped).unwrap(), Some(4), "shown again by a pop");
     assert_eq!(context.without(&N).run(|| at(&kept)), None);
     assert!(context.without(&N).keep(&N).is_none());
@@ -96,10 +99,14 @@ fn what_is_of_short_reach_is_not_kept_and_the_error_says_where_it_was_bound() {
         let bound = line() + 1;
         let reason = var.sync_scope(1, || var.keep().map(|kept| *kept).unwrap_err().reason());
         assert!(matches!(reason, Reason::NotCarried(at) if at.line() == bound), "{reason:?}");
-        let reason = Checkpoint::prepare().set(var, 1).run(|| var.keep().map(|kept| *kept).unwrap_err().reason());
+        let reason = Checkpoint::prepare()
+            .set(var, 1)
+            .run(|| var.keep().map(|kept| *kept).unwrap_err().reason());
         assert!(matches!(reason, Reason::NotCarried(_)), "{reason:?}");
     }
-    let elsewhere = NEAR.sync_scope(1, || stackholm::thread::spawn(|| NEAR.keep().map(|kept| *kept)).join().unwrap());
+    let elsewhere = NEAR.sync_scope(1, || {
+        stackholm::thread::spawn(|| NEAR.keep().map(|kept| *kept)).join().unwrap()
+    });
     assert_eq!(elsewhere, Ok(7), "where it does not reach, the default is its value");
 }
 
@@ -142,7 +149,10 @@ fn whatever_a_job_bound_is_taken_over_and_left_with_the_checkpoint() {
             drop((before, after));
             assert!(A.with(|a| Arc::ptr_eq(a, &value)));
             assert_eq!((B.get(), C.try_get().ok(), SAME.get()), (20, None, 4));
-            assert!(matches!(A.source(), Source::Bound(at) if at.line() == bound), "where it was made is known");
+            assert!(
+                matches!(A.source(), Source::Bound(at) if at.line() == bound),
+                "where it was made is known"
+            );
             assert!(matches!(C.try_get().unwrap_err().reason(), Reason::Masked(_)));
             // What was taken over may be changed again, and is carried.
             let carried = stackholm::thread::spawn(|| (A.is_bound(), B.get())).join().unwrap();
@@ -167,7 +177,8 @@ fn a_patch_of_a_variable_made_at_run_time_outlives_the_variable_and_the_contexts
         drop((context, again));
         assert!(var.is_bound());
         drop(var);
-        let names: Vec<_> = Context::current().iter().map(|binding| binding.name().to_string()).collect();
+        let names: Vec<_> =
+            Context::current().iter().map(|binding| binding.name().to_string()).collect();
         assert_eq!(names, ["made at run time"]);
         assert_eq!(Arc::strong_count(&value), 2);
     });
@@ -192,7 +203,10 @@ fn many_patches_keep_only_what_is_shown() {
         Context::empty().with(&N, Arc::clone(&last)).apply_since(&Context::empty()).unwrap();
         assert_eq!(FIRST.get(), 1);
         assert_eq!(Arc::strong_count(&last), 2);
-        assert!(weak.iter().all(|weak| weak.upgrade().is_none()), "each patch takes the place of the one before");
+        assert!(
+            weak.iter().all(|weak| weak.upgrade().is_none()),
+            "each patch takes the place of the one before"
+        );
     });
     assert_eq!(Arc::strong_count(&last), 1);
 }
@@ -213,7 +227,9 @@ fn a_patch_is_refused_whole_where_nothing_can_be_set_and_an_empty_one_never() {
     assert_eq!(error.name(), "n");
     assert_eq!(context.apply_since(&context), Ok(()));
     Checkpoint::run(|| {
-        for change in Context::empty().changes(&context).into_iter().filter(|c| c.after.unwrap().is_of(&M)) {
+        for change in
+            Context::empty().changes(&context).into_iter().filter(|c| c.after.unwrap().is_of(&M))
+        {
             change.apply().unwrap();
         }
         assert_eq!((N.is_bound(), M.get()), (false, 2), "one change alone");
@@ -231,7 +247,8 @@ fn only_and_except_show_what_they_say_and_keep_nothing_else() {
         .with(&DEADLINE, Arc::clone(&hidden))
         .with(&DEADLINE, Arc::clone(&deadline))
         .with(&USER, Arc::clone(&user));
-    let counts = || (Arc::strong_count(&user), Arc::strong_count(&deadline), Arc::strong_count(&hidden));
+    let counts =
+        || (Arc::strong_count(&user), Arc::strong_count(&deadline), Arc::strong_count(&hidden));
     let (shed, chosen) = (context.except(GROUP), context.only(&[&USER, &UNUSED]));
     let ours = context.only(&[&DEADLINE]);
     assert_eq!(shed, chosen);
@@ -244,13 +261,17 @@ fn only_and_except_show_what_they_say_and_keep_nothing_else() {
     assert_eq!(shed.get(&USER).map(|user| **user), Some(1));
     drop((shed, chosen));
     assert_eq!(counts(), (1, 1, 1));
-    assert!(Context::empty().only(GROUP).is_empty() && Context::empty().except(GROUP).ptr_eq(&Context::empty()));
+    assert!(
+        Context::empty().only(GROUP).is_empty()
+            && Context::empty().except(GROUP).ptr_eq(&Context::empty())
+    );
 }
 
 #[test]
 fn a_large_context_is_rebuilt_with_all_its_bindings() {
     let vars: Vec<Var<usize>> = (0..200).map(|n| Var::named(n.to_string())).collect();
-    let context = vars.iter().enumerate().fold(Context::empty(), |context, (n, var)| context.with(var, n));
+    let context =
+        vars.iter().enumerate().fold(Context::empty(), |context, (n, var)| context.with(var, n));
     let some: Vec<&dyn AnyVar> = vars.iter().step_by(3).map(|var| var as &dyn AnyVar).collect();
     let (only, except) = (context.only(&some), context.except(&some));
     drop(context);
@@ -269,7 +290,9 @@ fn another_value_is_given_only_where_there_is_none() {
     static D: Var<u32> = Var::with_default("d", || 5);
     assert_eq!((N.get_or(1), N.get_or_default(), N.map_or(2, |n| n + 1)), (1, 0, 2));
     assert_eq!((D.get_or(1), D.get_or_default(), D.map_or(2, |d| d + 1)), (5, 5, 6));
-    N.sync_scope(7, || assert_eq!((N.get_or(1), N.get_or_default(), N.map_or(2, |n| n + 1)), (7, 7, 8)));
+    N.sync_scope(7, || {
+        assert_eq!((N.get_or(1), N.get_or_default(), N.map_or(2, |n| n + 1)), (7, 7, 8))
+    });
 }
 
 #[test]
@@ -328,7 +351,9 @@ fn what_is_inside_is_dropped_in_the_context_of_the_sender_if_the_map_panics() {
         }
     }
     let envelope = N.sync_scope(1, || Envelope::new(Looks));
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| envelope.map(|_looks| panic!("bang"))));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        envelope.map(|_looks| panic!("bang"))
+    }));
     assert!(panic.is_err());
     assert_eq!(*SEEN.lock().unwrap(), [Some(1)]);
     assert!(!N.is_bound());
@@ -406,13 +431,18 @@ impl Programs<'_> {
         (value, number)
     }
 
-    /// Some operations in a checkpoint in which `map` is seen; what they change is seen in it, and not outside.
+    /// Some operations in a checkpoint in which `map` is seen; what they change is seen in it, and
+    /// not outside.
     fn work(&mut self, mut map: Map, depth: usize) {
         for _ in 0..self.any(40 >> depth) {
-            let (var, one, other) =
-                (self.any(self.vars.len()), self.any(self.versions.len()), self.any(self.versions.len()));
+            let (var, one, other) = (
+                self.any(self.vars.len()),
+                self.any(self.versions.len()),
+                self.any(self.versions.len()),
+            );
             let some: Vec<usize> = (0..self.any(12)).map(|_| self.any(self.vars.len())).collect();
-            let group: Vec<&dyn AnyVar> = some.iter().map(|var| &self.vars[*var] as &dyn AnyVar).collect();
+            let group: Vec<&dyn AnyVar> =
+                some.iter().map(|var| &self.vars[*var] as &dyn AnyVar).collect();
             let named = |map: &Map, are: bool| -> Map {
                 map.iter()
                     .filter(|(var, bound)| bound.is_some() && some.contains(var) == are)
@@ -477,12 +507,20 @@ impl Programs<'_> {
                 }
             }
             for (n, var) in self.vars.iter().enumerate() {
-                assert_eq!(var.try_with(|value| **value).ok(), map.get(&n).copied().flatten(), "variable {n}");
+                assert_eq!(
+                    var.try_with(|value| **value).ok(),
+                    map.get(&n).copied().flatten(),
+                    "variable {n}"
+                );
             }
         }
         for (context, map) in &self.versions {
             for (n, var) in self.vars.iter().enumerate() {
-                assert_eq!(context.get(var).map(|value| **value), map.get(&n).copied().flatten(), "variable {n}");
+                assert_eq!(
+                    context.get(var).map(|value| **value),
+                    map.get(&n).copied().flatten(),
+                    "variable {n}"
+                );
             }
         }
         assert!(self.kept.iter().all(|(kept, number)| ***kept == *number));
@@ -493,9 +531,11 @@ impl Programs<'_> {
 fn random_programs_of_all_this_do_what_plain_maps_do_and_leave_nothing() {
     for seed in 0..24 {
         let random = StdRng::seed_from_u64(seed);
-        let vars: Vec<_> = (0..[3, 40, 150][seed as usize % 3]).map(|n| Var::named(n.to_string())).collect();
+        let vars: Vec<_> =
+            (0..[3, 40, 150][seed as usize % 3]).map(|n| Var::named(n.to_string())).collect();
         let versions = vec![(Context::empty(), Map::new())];
-        let mut programs = Programs { random, vars: &vars, versions, kept: Vec::new(), made: Vec::new() };
+        let mut programs =
+            Programs { random, vars: &vars, versions, kept: Vec::new(), made: Vec::new() };
         for _ in 0..4 {
             Checkpoint::run(|| programs.work(Map::new(), 0));
         }

@@ -1,14 +1,17 @@
-//! Contexts: isolation, equality, differences, weak ones; how far a binding reaches (R10), and what is never shown (R13).
+//! Contexts: isolation, equality, differences, weak ones; how far a binding reaches (R10), and what
+//! is never shown (R13).
 
 mod common;
 
 use common::{
-    Counted, THREE_LEVELS, Tally, bang, catch_bang, counts, everywhere, here, in_each_place, number, number_in,
+    Counted, THREE_LEVELS, Tally, bang, catch_bang, counts, everywhere, here, in_each_place,
+    number, number_in,
 };
 use common::{pool, variables};
 use stackholm::embed::Stack;
 use stackholm::{
-    Binding, Change, Checkpoint, Context, ContextCell, ContextExt, Entered, Reason, Scope, Source, Var, WeakContext,
+    Binding, Change, Checkpoint, Context, ContextCell, ContextExt, Entered, Reason, Scope, Source,
+    Var, WeakContext,
 };
 use std::collections::HashSet;
 use std::future::Future;
@@ -53,7 +56,11 @@ fn a_context_shows_the_old_value_inside_and_the_new_one_is_there_after() {
             assert_eq!((number(&X), number(&Y)), (Some(4), Some(5)));
         });
         assert_eq!((number(&X), number(&Y)), (Some(2), Some(3)), "not out");
-        assert_eq!((number_in(&context, &X), number_in(&context, &Y)), (Some(1), None), "nor into the context");
+        assert_eq!(
+            (number_in(&context, &X), number_in(&context, &Y)),
+            (Some(1), None),
+            "nor into the context"
+        );
         context.run(|| assert_eq!((number(&X), number(&Y)), (Some(1), None)));
         X.unset().unwrap();
         assert_eq!(number_in(&context, &X), Some(1));
@@ -78,8 +85,12 @@ fn every_version_of_any_number_of_variables_stays_as_it_was_taken() {
             for (bound, context) in taken.iter().enumerate().filter(|(bound, _)| few(*bound)) {
                 assert_eq!(listed(context).len(), bound);
                 let value = |i: usize| (i < bound).then_some(i as u64);
-                assert!(vars.iter().enumerate().all(|(i, var)| number_in(context, var) == value(i)));
-                context.run(|| assert!(vars.iter().enumerate().all(|(i, var)| number(var) == value(i))));
+                assert!(
+                    vars.iter().enumerate().all(|(i, var)| number_in(context, var) == value(i))
+                );
+                context.run(|| {
+                    assert!(vars.iter().enumerate().all(|(i, var)| number(var) == value(i)))
+                });
             }
         }
     });
@@ -158,14 +169,21 @@ fn each_of_40_contexts_runs_inside_each_other_inside_itself() {
         let vars = variables(40);
         let context = |i: usize| {
             // Its own number everywhere, and the variable of its number masked.
-            let bound = vars.iter().take(i + 1).fold(Context::empty(), |c, var| c.with(var, tally.make(i as u64)));
+            let bound = vars
+                .iter()
+                .take(i + 1)
+                .fold(Context::empty(), |c, var| c.with(var, tally.make(i as u64)));
             if i % 3 == 0 { bound.without(&vars[i / 2]) } else { bound }
         };
         let contexts: Vec<Context> = (0..40).map(context).collect();
         let check = |i: usize| {
             for probe in [0, i / 2, i, 39] {
                 let bound = probe <= i && !(i % 3 == 0 && probe == i / 2);
-                assert_eq!(number(&vars[probe]), bound.then_some(i as u64), "variable {probe} in context {i}");
+                assert_eq!(
+                    number(&vars[probe]),
+                    bound.then_some(i as u64),
+                    "variable {probe} in context {i}"
+                );
             }
         };
         for (a, outer) in contexts.iter().enumerate() {
@@ -188,7 +206,8 @@ fn each_of_40_contexts_runs_inside_each_other_inside_itself() {
 fn wrapped_closures_called_inside_one_another_see_each_its_own() {
     static X: Var<Counted> = Var::new("x");
     everywhere(|tally| {
-        let (one, two) = (Context::empty().with(&X, tally.make(1)), Context::empty().with(&X, tally.make(2)));
+        let (one, two) =
+            (Context::empty().with(&X, tally.make(1)), Context::empty().with(&X, tally.make(2)));
         let inner = two.wrap_fn(|| number(&X));
         let outer = one.wrap_fn(|| (number(&X), inner(), number(&X)));
         let _around = X.enter(tally.make(3));
@@ -362,7 +381,11 @@ fn equal_values_in_different_bindings_are_not_equal_contexts() {
         assert_ne!(one, other);
         assert_eq!(one.changes(&other).len(), 1);
         assert_eq!(Context::empty().without(&X), Context::empty().without(&X), "a mask is a mask");
-        assert_eq!(Context::empty().without(&X), Context::empty(), "and shows nothing, as the empty context");
+        assert_eq!(
+            Context::empty().without(&X),
+            Context::empty(),
+            "and shows nothing, as the empty context"
+        );
     });
 }
 
@@ -382,10 +405,17 @@ fn a_difference_is_found_for_each_change_and_for_nothing_else() {
             Change { before: None, after: after.binding(&Z) },
         ];
         assert_eq!(changes, expected);
-        assert_eq!((before.changes(&before), Context::empty().changes(&Context::empty())), (vec![], vec![]));
+        assert_eq!(
+            (before.changes(&before), Context::empty().changes(&Context::empty())),
+            (vec![], vec![])
+        );
         assert_eq!(before.changes(&Context::empty()).len(), 2);
         assert_eq!(Context::empty().changes(&before).len(), 2);
-        assert_eq!(Context::empty().changes(&Context::empty().without(&X)), [], "nothing shown on either side");
+        assert_eq!(
+            Context::empty().changes(&Context::empty().without(&X)),
+            [],
+            "nothing shown on either side"
+        );
     });
 }
 
@@ -405,7 +435,9 @@ fn differences_of_any_size_are_those_of_two_plain_maps() {
             let expected: HashSet<String> = expected.map(|i| format!("v{i}")).collect();
             for (from, to) in [(&base, &later), (&later, &base)] {
                 let changes = from.changes(to);
-                let name = |change: &Change<'_>| change.before.or(change.after).unwrap().name().to_string();
+                let name = |change: &Change<'_>| {
+                    change.before.or(change.after).unwrap().name().to_string()
+                };
                 let found: HashSet<String> = changes.iter().map(name).collect();
                 assert_eq!((found.len(), &found), (changes.len(), &expected));
                 assert!(changes.iter().all(|change| change.before != change.after));
@@ -414,13 +446,15 @@ fn differences_of_any_size_are_those_of_two_plain_maps() {
     });
 }
 
-/// Cost is no property that a test without a clock can state; a walk over all variables would need 10^9 steps here.
+/// Cost is no property that a test without a clock can state; a walk over all variables would need
+/// 10^9 steps here.
 #[test]
 fn twenty_thousand_differences_of_one_change_among_many_variables_are_found() {
     let all = || {
         let tally = Tally::default();
         let vars = variables(THREE_LEVELS);
-        let base = vars.iter().fold(Context::empty(), |context, var| context.with(var, tally.make(0)));
+        let base =
+            vars.iter().fold(Context::empty(), |context, var| context.with(var, tally.make(0)));
         for i in 0..20_000 {
             let var = &vars[i * 7 % THREE_LEVELS];
             let later = base.with(var, tally.make(1));
@@ -445,8 +479,15 @@ fn iteration_gives_each_visible_binding_once_with_name_and_place() {
         let (_x, x_at) = (X.enter(1), here());
         let _masked = Scope::new().unset(&MASKED).enter();
         let context = Context::current();
-        let seen: Vec<_> = listed(&context).iter().map(|b| (b.name(), b.place().file(), b.place().line())).collect();
-        assert_eq!(seen, [("x", file!(), x_at.line()), ("y", file!(), y_at.line())], "in the order of first use");
+        let seen: Vec<_> = listed(&context)
+            .iter()
+            .map(|b| (b.name(), b.place().file(), b.place().line()))
+            .collect();
+        assert_eq!(
+            seen,
+            [("x", file!(), x_at.line()), ("y", file!(), y_at.line())],
+            "in the order of first use"
+        );
         assert!(listed(&context)[0].is_of(&X) && !listed(&context)[0].is_of(&Y));
         assert_eq!(context.binding(&Y), Some(listed(&context)[1]));
         assert_eq!((context.binding(&MASKED), context.iter().len()), (None, context.len()));
@@ -463,10 +504,13 @@ fn iteration_is_stable_while_the_stack_moves_on() {
             let guards: Vec<Entered> = vars.iter().map(|var| var.enter(tally.make(1))).collect();
             let context = Context::current();
             let mut bindings = context.iter().filter(|binding| binding.name() != "around");
-            let half: Vec<_> = bindings.by_ref().take(count / 2).map(|b| b.name().to_string()).collect();
+            let half: Vec<_> =
+                bindings.by_ref().take(count / 2).map(|b| b.name().to_string()).collect();
             guards.into_iter().rev().for_each(drop);
-            let anew: Vec<Entered> = vars.iter().rev().map(|var| var.enter(tally.make(2))).collect();
-            let names: Vec<_> = half.into_iter().chain(bindings.map(|b| b.name().to_string())).collect();
+            let anew: Vec<Entered> =
+                vars.iter().rev().map(|var| var.enter(tally.make(2))).collect();
+            let names: Vec<_> =
+                half.into_iter().chain(bindings.map(|b| b.name().to_string())).collect();
             let expected: Vec<_> = (0..count).map(|i| format!("v{i}")).collect();
             assert_eq!(names, expected);
             anew.into_iter().rev().for_each(drop);
@@ -500,7 +544,9 @@ fn a_captured_scope_is_left_while_a_shortened_chain_still_keeps_its_value() {
         while inner.pop().is_some() {}
         drop(entered);
         for i in 0..20 {
-            KEPT.sync_scope(i, || assert_eq!((context.get(&KEPT), context.get(&OTHER)), (Some(&7), Some(&199))));
+            KEPT.sync_scope(i, || {
+                assert_eq!((context.get(&KEPT), context.get(&OTHER)), (Some(&7), Some(&199)))
+            });
         }
     }
 }
@@ -528,7 +574,10 @@ fn values_of_short_reach_that_contexts_met_go_one_by_one_and_leave_the_others_al
                 contexts[i as usize] = Context::current();
             }
             for (i, context) in contexts.drain(..).enumerate() {
-                assert_eq!((number_in(&context, &NEAR), number_in(&context, &FAR)), (None, Some(i as u64)));
+                assert_eq!(
+                    (number_in(&context, &NEAR), number_in(&context, &FAR)),
+                    (None, Some(i as u64))
+                );
             }
             assert_eq!((number(&NEAR), number(&FAR)), (Some(199), Some(199)));
         });
@@ -548,7 +597,8 @@ fn a_context_keeps_few_of_the_values_that_it_hides() {
     assert!(kept <= 40, "{kept} values for one that is seen");
 }
 
-/// Somewhere among these lengths a chain has outgrown what it shows, so that whoever enters it counts each value.
+/// Somewhere among these lengths a chain has outgrown what it shows, so that whoever enters it
+/// counts each value.
 #[test]
 fn a_context_of_any_length_may_end_while_it_is_entered_and_leaves_nothing() {
     static SHOWN: Var<Arc<String>> = Var::new("shown");
@@ -609,7 +659,8 @@ fn a_context_outlives_its_thread_its_stack_and_all_its_checkpoints() {
             let vars = variables(count);
             let from_thread = thread::scope(|scope| {
                 let capture = || {
-                    let _guards: Vec<Entered> = vars.iter().map(|var| var.enter(tally.make(1))).collect();
+                    let _guards: Vec<Entered> =
+                        vars.iter().map(|var| var.enter(tally.make(1))).collect();
                     Context::current()
                 };
                 scope.spawn(capture).join().unwrap()
@@ -669,7 +720,9 @@ fn contexts_in_values_in_contexts_end_together() {
     static HOLDS: Var<(Context, Counted)> = Var::new("holds");
     everywhere(|tally| {
         let alive = tally.alive();
-        let deep = (0..10_000).fold(Context::empty(), |inner, i| Context::empty().with(&HOLDS, (inner, tally.make(i))));
+        let deep = (0..10_000).fold(Context::empty(), |inner, i| {
+            Context::empty().with(&HOLDS, (inner, tally.make(i)))
+        });
         assert_eq!(tally.alive(), alive + 10_000);
         drop(deep);
         assert_eq!(tally.alive(), alive);
@@ -728,7 +781,9 @@ fn a_weak_context_upgraded_while_the_last_strong_one_goes_is_whole_or_gone() {
         let context = Context::empty().with(&X, tally.make(1));
         let weak = context.downgrade();
         thread::scope(|scope| {
-            scope.spawn(|| weak.upgrade().inspect(|context| assert_eq!(number_in(context, &X), Some(1))));
+            scope.spawn(|| {
+                weak.upgrade().inspect(|context| assert_eq!(number_in(context, &X), Some(1)))
+            });
             scope.spawn(|| drop(context));
         });
         assert!(weak.upgrade().is_none());
@@ -760,7 +815,8 @@ fn a_binding_that_stays_on_its_stack_is_seen_in_nested_checkpoints_and_carried_n
         assert_eq!((not_carried_from(missing.reason()), context.binding(&SHORT)), (bound_at, None));
         let at = SHORT.history()[0];
         let Source::Bound(at) = at else { panic!("it is bound") };
-        let text = format!("the variable `short` was bound at {at}, but its reach does not carry it here");
+        let text =
+            format!("the variable `short` was bound at {at}, but its reach does not carry it here");
         assert_eq!(missing.to_string(), text);
         assert!(listed(&context).is_empty());
 
@@ -771,7 +827,10 @@ fn a_binding_that_stays_on_its_stack_is_seen_in_nested_checkpoints_and_carried_n
         };
         assert_eq!(context.run(asks), bound_at);
         assert_eq!(ready(async { asks() }.in_current_context()), bound_at);
-        assert_eq!(thread::scope(|scope| scope.spawn(|| context.run(asks)).join().unwrap()), bound_at);
+        assert_eq!(
+            thread::scope(|scope| scope.spawn(|| context.run(asks)).join().unwrap()),
+            bound_at
+        );
         assert_eq!(stackholm::thread::spawn(asks).join().unwrap(), bound_at);
         assert_eq!(Stack::inherit().run(asks), bound_at);
         assert_eq!(ready(async { asks() }.detached()), None, "nothing at all is carried here");
@@ -843,7 +902,10 @@ fn a_value_of_short_reach_ends_with_its_checkpoint_though_a_context_lives_on() {
             drop(guard);
             assert_eq!(tally.alive(), alive + 1, "only what is carried lives");
             for context in [&context, &inner] {
-                assert_eq!((number_in(context, var), number_in(context, &CARRIED)), (None, Some(2)));
+                assert_eq!(
+                    (number_in(context, var), number_in(context, &CARRIED)),
+                    (None, Some(2))
+                );
                 assert!(not_carried_from(context.try_get(var).unwrap_err().reason()).is_some());
             }
             drop((context, inner));
@@ -947,7 +1009,10 @@ fn a_derived_context_keeps_a_binding_of_short_reach_out_of_sight() {
         let context = Context::empty().with(&SHORT, tally.make(1));
         assert!(context.get(&SHORT).is_none() && context.is_empty());
         context.run(|| assert!(!SHORT.is_bound()));
-        assert!(matches!(context.without(&SHORT).try_get(&SHORT).unwrap_err().reason(), Reason::Masked(_)));
+        assert!(matches!(
+            context.without(&SHORT).try_get(&SHORT).unwrap_err().reason(),
+            Reason::Masked(_)
+        ));
     });
 }
 
@@ -991,7 +1056,11 @@ fn nothing_shows_a_value_unless_its_variable_allows_it() {
         cell.store(context.clone());
         let texts = [
             scope_text,
-            format!("{entered:?} {:?} {SECRET:?} {:#?}", Checkpoint::prepare().set(&SECRET, "hunter2"), SECRET),
+            format!(
+                "{entered:?} {:?} {SECRET:?} {:#?}",
+                Checkpoint::prepare().set(&SECRET, "hunter2"),
+                SECRET
+            ),
             format!("{context:?} {context:#?} {:?}", context.downgrade()),
             format!("{:?} {:#?}", context.binding(&SECRET), context.binding(&SECRET)),
             format!("{:?} {:?}", SECRET.source(), SECRET.history()),
@@ -1002,11 +1071,15 @@ fn nothing_shows_a_value_unless_its_variable_allows_it() {
             assert!(!text.contains("hunter2") && !text.contains("hello"), "{text}");
         }
         let everything = format!("{:?} {:#?}", context.iter(), context.changes(&later));
-        assert!(!everything.contains("hunter2") && everything.contains("\"hello\""), "{everything}");
+        assert!(
+            !everything.contains("hunter2") && everything.contains("\"hello\""),
+            "{everything}"
+        );
         assert!(context.binding(&SECRET).unwrap().value().is_none());
         let shown = context.binding(&PUBLIC).unwrap();
         assert_eq!(format!("{:?}", shown.value().unwrap()), "\"hello\"");
-        let name_and_place = format!("Binding {{ name: \"secret\", place: {}, .. }}", listed(&context)[0].place());
+        let name_and_place =
+            format!("Binding {{ name: \"secret\", place: {}, .. }}", listed(&context)[0].place());
         assert_eq!(format!("{:?}", context.binding(&SECRET).unwrap()), name_and_place);
     });
 }

@@ -1,8 +1,12 @@
-//! Foreign code at every place where the engine calls it: values' `Drop`, `Clone` and `Debug`, closures, defaults,
-//! the misuse hook, thread-local destructors, panic hooks, loggers and the global allocator.
+//! Foreign code at every place where the engine calls it: values' `Drop`, `Clone` and `Debug`,
+//! closures, defaults, the misuse hook, thread-local destructors, panic hooks, loggers and the
+//! global allocator.
 #![expect(unsafe_code, reason = "a global allocator that reads variables is unsafe to write")]
 
-use stackholm::{Checkpoint, Context, ContextCell, ContextExt, Entered, Misuse, Scope, Var, embed::Stack, on_misuse};
+use stackholm::{
+    Checkpoint, Context, ContextCell, ContextExt, Entered, Misuse, Scope, Var, embed::Stack,
+    on_misuse,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -153,8 +157,9 @@ static TWIN: Var<OnDrop> = Var::new("twin");
 static NEAR: Var<OnDrop> = Var::new("near").stays_on_stack();
 static HERE: Var<OnDrop> = Var::new("here").stays_in_checkpoint();
 
-/// Calls `f` from an empty stack, inside a throw-away checkpoint, and inside one that a context keeps, each on a thread
-/// of its own; whatever `f` did, what was visible before is visible after the outer guard is left.
+/// Calls `f` from an empty stack, inside a throw-away checkpoint, and inside one that a context
+/// keeps, each on a thread of its own; whatever `f` did, what was visible before is visible after
+/// the outer guard is left.
 fn three_ways(what: &str, f: impl Fn() + Sync) {
     let f = &f;
     for way in ["from an empty stack", "inside a checkpoint", "above what a context keeps"] {
@@ -195,7 +200,8 @@ const PLACES: &[Place] = &[
     ("the closure returns", |value| VALUE.sync_scope(value, reads)),
     ("a scope of three is left", |value| {
         let (before, after) = (on_drop(reads), on_drop(enters_and_leaves));
-        let guard = Scope::new().set(&TWIN, before.0).set(&VALUE, value).set(&NEAR, after.0).enter();
+        let guard =
+            Scope::new().set(&TWIN, before.0).set(&VALUE, value).set(&NEAR, after.0).enter();
         let result = catch_unwind(AssertUnwindSafe(|| drop(guard)));
         assert_eq!((before.1.load(SeqCst), after.1.load(SeqCst)), (1, 1), "the rest is released");
         result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -303,7 +309,9 @@ const PLACES: &[Place] = &[
         assert!(stack.set(&VALUE, value).is_ok());
         drop(stack);
     }),
-    ("a scope of such a stack is left", |value| Stack::new().scope(&VALUE, value, |stack| stack.run(reads))),
+    ("a scope of such a stack is left", |value| {
+        Stack::new().scope(&VALUE, value, |stack| stack.run(reads))
+    }),
     ("a stack is dropped that was left in the middle", |value| {
         let mut stack = Stack::inherit();
         stack.run(|| std::mem::forget(VALUE.enter(value)));
@@ -311,8 +319,12 @@ const PLACES: &[Place] = &[
     }),
     ("a future is done", |value| polled(VALUE.scope(value, async { reads() }))),
     ("a future owns it", |value| polled(async move { drop(value) }.in_current_context())),
-    ("a future is dropped that was never polled", |value| drop(VALUE.scope(value, async { reads() }))),
-    ("a future is dropped that owns it", |value| drop(async move { drop(value) }.in_current_context())),
+    ("a future is dropped that was never polled", |value| {
+        drop(VALUE.scope(value, async { reads() }))
+    }),
+    ("a future is dropped that owns it", |value| {
+        drop(async move { drop(value) }.in_current_context())
+    }),
     ("a prepared checkpoint is dropped", |value| {
         let prepared = Checkpoint::prepare().set(&VALUE, value);
         prepared.run(reads);
@@ -433,7 +445,8 @@ fn a_drop_may_do_anything_as_its_thread_ends() {
     }
 }
 
-// ---------------------------------------------------------------- closures, clones, debug, defaults
+// ---------------------------------------------------------------- closures, clones, debug,
+// defaults
 
 /// A place where the engine calls a closure.
 type Caller = (&'static str, fn(fn()));
@@ -561,7 +574,11 @@ fn a_debug_may_do_anything() {
                 CONTEXTS.with_borrow_mut(|contexts| contexts.push(context.clone()));
                 assert!(format!("{:?}", context.binding(&LIVELY).unwrap()).contains("lively 7"));
                 assert!(!format!("{context:?}").contains("lively 7"));
-                assert!(context.iter().any(|binding| format!("{:?}", binding.value()).contains("lively 7")));
+                assert!(
+                    context
+                        .iter()
+                        .any(|binding| format!("{:?}", binding.value()).contains("lively 7"))
+                );
             });
         });
     }
@@ -620,7 +637,10 @@ fn the_misuse_hook_may_do_anything() {
             let later = catch_unwind(AssertUnwindSafe(|| drop(inner)));
             assert_eq!([late.is_err(), later.is_err()], [action == "panics"; 2]);
             let seen = SEEN.take();
-            assert!(seen.contains(&Misuse::LeftWithInner) && seen.contains(&Misuse::NotHere), "{action}");
+            assert!(
+                seen.contains(&Misuse::LeftWithInner) && seen.contains(&Misuse::NotHere),
+                "{action}"
+            );
         });
     }
 }
@@ -687,7 +707,8 @@ fn a_panicking_drop_lets_all_the_others_end() {
     quiet();
     for at in 0..5 {
         for captured in [false, true] {
-            let values: [_; 5] = std::array::from_fn(|i| on_drop(if i == at { panics } else { reads }));
+            let values: [_; 5] =
+                std::array::from_fn(|i| on_drop(if i == at { panics } else { reads }));
             let done: Vec<Done> = values.iter().map(|(_, done)| done.clone()).collect();
             let outer = COUNT.enter(1);
             let [a, b, c, d, e] = values.map(|(value, _)| value);
@@ -721,7 +742,8 @@ fn a_stack_whose_value_panics_in_its_drop_lets_go_of_its_context() {
     assert_eq!(done.load(SeqCst), 1);
 }
 
-// ---------------------------------------------------------------- a closure that drops what it reads
+// ---------------------------------------------------------------- a closure that drops what it
+// reads
 
 #[test]
 fn a_borrow_outlives_the_guard_that_owns_it() {
@@ -835,15 +857,16 @@ fn contexts_in_values_of_contexts_in_values_end_once_and_in_full() {
     }
 }
 
-/// A scope is kept for the next one in its place. Where that is was asked before the drop: afterwards another frame is
-/// on top, on which the kept scope never was.
+/// A scope is kept for the next one in its place. Where that is was asked before the drop:
+/// afterwards another frame is on top, on which the kept scope never was.
 #[test]
 fn a_scope_whose_drop_leaves_the_guard_below_it_is_not_entered_again_elsewhere() {
     static BELOW: Var<String> = Var::new("below");
     static LAST: Var<OnDrop> = Var::new("last");
     on_a_fresh_thread(|| {
         let mut outer = Vec::new();
-        // Kept scopes lie in 64 places, by where the frame below them happens to be: of so many pairs some meet.
+        // Kept scopes lie in 64 places, by where the frame below them happens to be: of so many
+        // pairs some meet.
         for depth in 0..2_000 {
             outer.push(COUNT.enter(depth));
             GUARDS.with_borrow_mut(|guards| guards.push(BELOW.enter("below".repeat(9))));
@@ -861,7 +884,8 @@ fn a_scope_whose_drop_leaves_the_guard_below_it_is_not_entered_again_elsewhere()
 /// What was seen, with the number of who saw it.
 type Seen = Arc<Mutex<Vec<(u64, Option<u64>)>>>;
 
-/// A value that notes what a variable is as it ends, and then binds another one like it that nobody leaves.
+/// A value that notes what a variable is as it ends, and then binds another one like it that nobody
+/// leaves.
 struct BindsAnother {
     rest: u64,
     seen: Seen,
@@ -897,7 +921,8 @@ fn what_values_bind_as_their_stack_is_dropped_ends_on_that_stack_too() {
     assert!(Context::current().is_empty());
 }
 
-// ---------------------------------------------------------------- teardown, hooks, loggers, allocators
+// ---------------------------------------------------------------- teardown, hooks, loggers,
+// allocators
 
 /// What a thread-local destructor saw, told to the thread that waits for it.
 struct AtEnd(Arc<Mutex<Vec<Option<u64>>>>);
@@ -910,7 +935,8 @@ impl Drop for AtEnd {
         sets();
         polls();
         let context = Context::current();
-        COUNT.sync_scope(7, || assert_eq!((COUNT.get(), context.get(&COUNT).copied()), (7, before)));
+        COUNT
+            .sync_scope(7, || assert_eq!((COUNT.get(), context.get(&COUNT).copied()), (7, before)));
         self.0.lock().unwrap().push(before);
         // It is too late for the thread to leave what is forgotten now; an outer guard still does.
         Checkpoint::run(forgets_a_guard);
@@ -989,8 +1015,13 @@ fn a_logger_reads_variables_while_it_formats_values_that_log() {
         }
     }
     static VAR: Var<Logs> = Var::new("logs");
-    NAME.sync_scope("outer", || VAR.sync_scope(Logs, || VAR.with(|value| log(format_args!("{value}")))));
-    assert_eq!(*LINES.lock().unwrap(), ["[inner] formatting", "[outer] a value", "[outer] dropped"]);
+    NAME.sync_scope("outer", || {
+        VAR.sync_scope(Logs, || VAR.with(|value| log(format_args!("{value}"))))
+    });
+    assert_eq!(
+        *LINES.lock().unwrap(),
+        ["[inner] formatting", "[outer] a value", "[outer] dropped"]
+    );
 }
 
 thread_local! {
@@ -1112,8 +1143,8 @@ fn a_waker_may_do_anything_in_the_middle_of_a_poll() {
     });
 }
 
-/// What an allocator changes while a frame is being made on the same stack pulls the frame below from under it.
-/// Reading, entering and leaving what it entered, and capturing are safe.
+/// What an allocator changes while a frame is being made on the same stack pulls the frame below
+/// from under it. Reading, entering and leaving what it entered, and capturing are safe.
 #[test]
 fn a_global_allocator_may_change_the_checkpoint_that_is_being_changed() {
     fn changes() {
@@ -1140,8 +1171,8 @@ fn a_global_allocator_may_change_the_checkpoint_that_is_being_changed() {
     assert!(Context::current().is_empty());
 }
 
-/// While the block of a new frame is asked for, the stack is not there: what the allocator reads, enters and changes
-/// has nothing to do with what is being made.
+/// While the block of a new frame is asked for, the stack is not there: what the allocator reads,
+/// enters and changes has nothing to do with what is being made.
 #[test]
 fn a_global_allocator_finds_nothing_where_a_frame_is_being_made() {
     static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -1157,7 +1188,10 @@ fn a_global_allocator_finds_nothing_where_a_frame_is_being_made() {
         note("a context", !Context::current().is_empty());
         note("history", !COUNT.history().is_empty());
         // Outside of every checkpoint there is nothing to change.
-        note("an open checkpoint", COUNT.set(5).is_ok() || COUNT.unset().is_ok() || OWNED.pop().is_ok());
+        note(
+            "an open checkpoint",
+            COUNT.set(5).is_ok() || COUNT.unset().is_ok() || OWNED.pop().is_ok(),
+        );
         Checkpoint::run(|| {
             COUNT.set(6).unwrap();
             OWNED.sync_scope(String::from("the allocator's"), || note("its own", COUNT.get() != 6));
@@ -1168,11 +1202,15 @@ fn a_global_allocator_finds_nothing_where_a_frame_is_being_made() {
     static LARGE: Var<[u64; 1024]> = Var::new("large");
     static LARGE_TOO: Var<[u64; 512]> = Var::new("large too");
     type Making = (&'static str, fn());
-    // Where something is left again nobody looks by then: blocks are freed with the stack in its place.
+    // Where something is left again nobody looks by then: blocks are freed with the stack in its
+    // place.
     let makings: [Making; 5] = [
         ("a scope", || LARGE.sync_scope([1; 1024], || ALLOCATING.set(None))),
         ("a scope of several", || {
-            Scope::new().set(&LARGE, [1; 1024]).set(&LARGE_TOO, [2; 512]).run(|| ALLOCATING.set(None));
+            Scope::new()
+                .set(&LARGE, [1; 1024])
+                .set(&LARGE_TOO, [2; 512])
+                .run(|| ALLOCATING.set(None));
         }),
         ("set", || LARGE.set([2; 1024]).unwrap()),
         ("a checkpoint and set", || {
@@ -1181,10 +1219,13 @@ fn a_global_allocator_finds_nothing_where_a_frame_is_being_made() {
                 ALLOCATING.set(None);
             });
         }),
-        ("set after set", || (LARGE.set([4; 1024]).unwrap(), LARGE_TOO.set([5; 512]).unwrap(), ()).2),
+        ("set after set", || {
+            (LARGE.set([4; 1024]).unwrap(), LARGE_TOO.set([5; 512]).unwrap(), ()).2
+        }),
     ];
     on_a_fresh_thread(move || {
-        // What this thread is to keep for itself is there by then, and so are the variables' own ids.
+        // What this thread is to keep for itself is there by then, and so are the variables' own
+        // ids.
         looks_and_changes();
         LARGE.sync_scope([0; 1024], || LARGE_TOO.sync_scope([0; 512], || ()));
         FOUND.lock().unwrap().clear();

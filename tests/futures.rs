@@ -1,9 +1,12 @@
-//! Futures, streams and sinks that own their stack: whoever polls them, wherever, in whatever order.
+//! Futures, streams and sinks that own their stack: whoever polls them, wherever, in whatever
+//! order.
 
 #[path = "common/futures.rs"]
 mod common;
 
-use common::{Count, Record, Task, finish, finish_elsewhere, pause, poll, poll_elsewhere, three_ways};
+use common::{
+    Count, Record, Task, finish, finish_elsewhere, pause, poll, poll_elsewhere, three_ways,
+};
 use futures_util::future::FusedFuture;
 use futures_util::stream::{self, FusedStream, FuturesUnordered, StreamExt};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, sink};
@@ -67,7 +70,8 @@ fn futures_may_finish_in_any_other_order_than_they_started() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         three_ways(|| {
             N.sync_scope(1, || {
-                let mut futures = [10, 20, 30].map(|base| Box::pin(scoped(base).in_current_context()));
+                let mut futures =
+                    [10, 20, 30].map(|base| Box::pin(scoped(base).in_current_context()));
                 for future in &mut futures {
                     assert!(poll(future).is_pending());
                     assert_eq!(N.get(), 1);
@@ -215,10 +219,14 @@ fn hundreds_of_tasks_move_between_the_workers_of_a_runtime() {
 #[test]
 fn a_future_sees_where_it_was_made_not_where_it_is_first_polled() {
     three_ways(|| {
-        let task: Task<_> = N.sync_scope(1, || Box::pin(async { (n(), M.try_get().ok()) }.in_current_context()));
+        let task: Task<_> =
+            N.sync_scope(1, || Box::pin(async { (n(), M.try_get().ok()) }.in_current_context()));
         let mut task = task;
         let seen = thread::scope(|scope| {
-            scope.spawn(|| Scope::new().set(&N, 2).set(&M, 3).run(|| poll(&mut task))).join().unwrap()
+            scope
+                .spawn(|| Scope::new().set(&N, 2).set(&M, 3).run(|| poll(&mut task)))
+                .join()
+                .unwrap()
         });
         assert_eq!(seen, Poll::Ready((Some(1), None)));
     });
@@ -377,9 +385,10 @@ fn a_destructor_that_panics_leaves_the_dropping_thread_as_it_was() {
     three_ways(|| {
         let held = Count::default();
         let panics = Panics;
-        let unpolled = Box::pin(Scope::new().set(&N, 1).set(&HELD, held.value()).wrap(async move {
-            let _panics = panics;
-        }));
+        let unpolled =
+            Box::pin(Scope::new().set(&N, 1).set(&HELD, held.value()).wrap(async move {
+                let _panics = panics;
+            }));
         N.sync_scope(9, || {
             assert!(catch_unwind(AssertUnwindSafe(|| drop(unpolled))).is_err());
             assert_eq!(n(), Some(9));
@@ -443,7 +452,10 @@ fn what_is_set_before_an_await_is_there_after_it() {
             assert_eq!(N.get(), 1);
             N.unset().unwrap();
             pause().await;
-            assert_eq!(N.try_get().unwrap_err().to_string().split(" at ").next(), Some("the variable `n` was unset"));
+            assert_eq!(
+                N.try_get().unwrap_err().to_string().split(" at ").next(),
+                Some("the variable `n` was unset")
+            );
             N.reset().unwrap();
             pause().await;
             N.get()
@@ -458,7 +470,8 @@ fn a_guard_held_over_an_await_in_a_local_task_disturbs_no_sibling() {
     three_ways(|| {
         let local = tokio::task::LocalSet::new();
         N.sync_scope(100, || {
-            let tasks: Vec<_> = (0..5).map(|id| local.spawn_local(guarded(id).in_current_context())).collect();
+            let tasks: Vec<_> =
+                (0..5).map(|id| local.spawn_local(guarded(id).in_current_context())).collect();
             local.block_on(&runtime, async {
                 for task in tasks {
                     task.await.unwrap();
@@ -560,7 +573,11 @@ fn branches_of_a_join_see_their_own_and_bare_ones_share_their_parents() {
                 pause().await;
                 N.get()
             };
-            let seen = tokio::join!(bare, count_up(3).in_context(context(10)), N.scope(20, async { N.get() }));
+            let seen = tokio::join!(
+                bare,
+                count_up(3).in_context(context(10)),
+                N.scope(20, async { N.get() })
+            );
             (seen, N.get())
         };
         assert_eq!(finish(joined.in_context(context(1))), ((1, 13, 20), 1));
@@ -570,8 +587,9 @@ fn branches_of_a_join_see_their_own_and_bare_ones_share_their_parents() {
 #[test]
 fn a_set_of_unordered_futures_keeps_each_context() {
     three_ways(|| {
-        let mut futures: FuturesUnordered<_> =
-            (1..=40).map(|id| N.sync_scope(id * 100, || count_up(40 - id).in_current_context())).collect();
+        let mut futures: FuturesUnordered<_> = (1..=40)
+            .map(|id| N.sync_scope(id * 100, || count_up(40 - id).in_current_context()))
+            .collect();
         let mut seen = finish(async {
             let mut seen = Vec::new();
             while let Some(n) = futures.next().await {
@@ -602,7 +620,11 @@ fn a_shared_future_runs_in_the_context_it_was_given() {
 fn a_timeout_ends_its_future_in_its_own_context() {
     three_ways(|| {
         let record = Record::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let slow = async {
                 let _witness = record.witness(&N);
@@ -908,7 +930,11 @@ impl<T: Unpin> Is<T> {
 
 const _: () = {
     assert!(Is::<InContext<u8>>::SEND && Is::<InContext<u8>>::SYNC && Is::<InContext<u8>>::UNPIN);
-    assert!(!Is::<InContext<Rc<u8>>>::SEND && !Is::<InContext<Rc<u8>>>::SYNC && Is::<InContext<Rc<u8>>>::UNPIN);
+    assert!(
+        !Is::<InContext<Rc<u8>>>::SEND
+            && !Is::<InContext<Rc<u8>>>::SYNC
+            && Is::<InContext<Rc<u8>>>::UNPIN
+    );
     assert!(Is::<InContext<Cell<u8>>>::SEND && !Is::<InContext<Cell<u8>>>::SYNC);
     assert!(Is::<InContext<PhantomPinned>>::SEND && !Is::<InContext<PhantomPinned>>::UNPIN);
 };

@@ -1,9 +1,12 @@
-//! Guards: in and out of order, late, forgotten, on other stacks; and what reads that are out keep (R6).
+//! Guards: in and out of order, late, forgotten, on other stacks; and what reads that are out keep
+//! (R6).
 
 mod common;
 mod counting;
 
-use common::{Counted, Tally, bang, catch_bang, counts, everywhere, in_each_place, number, pool, variables};
+use common::{
+    Counted, Tally, bang, catch_bang, counts, everywhere, in_each_place, number, pool, variables,
+};
 use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, ContextExt, Entered, Misuse, Scope, Var, on_misuse};
 use std::cell::{Cell, RefCell};
@@ -74,7 +77,11 @@ fn drop_in_order(tally: &Tally, ways: &[fn(Counted) -> Entered], order: &[usize]
         expected.0 += u32::from(next + 1 < here);
         expected.1 += u32::from(next >= here);
         here = here.min(next);
-        assert_eq!(number(&X), here.checked_sub(1).map(|i| i as u64).or(outside), "order {order:?} at {next}");
+        assert_eq!(
+            number(&X),
+            here.checked_sub(1).map(|i| i as u64).or(outside),
+            "order {order:?} at {next}"
+        );
         assert_eq!(tally.alive() - alive, here, "values end with their checkpoint");
     }
     assert_eq!(misuses(), expected);
@@ -120,7 +127,11 @@ fn an_inner_guard_that_was_left_by_an_outer_one_does_nothing_when_it_is_dropped(
         let fresh = X.enter(tally.make(3));
         let before = X.history();
         drop(inner);
-        assert_eq!((number(&X), X.history()), (Some(3), before), "it does not mean a newer checkpoint");
+        assert_eq!(
+            (number(&X), X.history()),
+            (Some(3), before),
+            "it does not mean a newer checkpoint"
+        );
         drop(fresh);
         assert_eq!(number(&X), Some(0));
     });
@@ -293,7 +304,8 @@ fn a_guard_dropped_while_another_stack_is_current_touches_neither() {
                 forget(there);
             });
             assert_eq!(number(&X), Some(2), "it is closed by the next outer one");
-            other.run(|| assert_eq!(number(&X), Some(3), "what was forgotten there is still there"));
+            other
+                .run(|| assert_eq!(number(&X), Some(3), "what was forgotten there is still there"));
             drop(outer);
             assert_eq!((number(&X), misuses()), (None, (1, 0)));
         }
@@ -323,7 +335,11 @@ fn stacks_that_trade_places_inside_their_scopes_leave_nothing_of_each_other() {
         two.scope(&HERE, 2, |two| std::mem::swap(one, two));
         assert_eq!((one.get(&HERE), two.get(&HERE)), (Some(&2), Some(&1)));
     });
-    assert_eq!((one.get(&HERE), two.get(&HERE)), (Some(&2), Some(&1)), "they end with their stacks");
+    assert_eq!(
+        (one.get(&HERE), two.get(&HERE)),
+        (Some(&2), Some(&1)),
+        "they end with their stacks"
+    );
 }
 
 #[test]
@@ -386,7 +402,11 @@ fn a_guard_dropped_inside_a_wrapped_closure_leaves_nothing_of_where_that_is_call
                 forget(here);
             });
             wrapped();
-            assert_eq!(tally.alive(), alive, "what was forgotten in there ended with the call, and its context too");
+            assert_eq!(
+                tally.alive(),
+                alive,
+                "what was forgotten in there ended with the call, and its context too"
+            );
             assert_eq!(number(&X), Some(2), "it is closed by the next outer one");
             drop(outer);
             assert_eq!((number(&X), misuses()), (None, (1, 0)));
@@ -415,7 +435,10 @@ fn a_guard_says_its_name_and_leaves_on_demand() {
         assert_eq!(format!("{guard:?}"), "Entered { .. }");
         guard.leave();
         assert_eq!(number(&X), None);
-        assert_eq!(Misuse::LeftWithInner.to_string(), "a guard was dropped before the guards entered after it");
+        assert_eq!(
+            Misuse::LeftWithInner.to_string(),
+            "a guard was dropped before the guards entered after it"
+        );
         let not_here = "a guard was dropped whose checkpoint is not on the current stack";
         assert_eq!(Misuse::NotHere.to_string(), not_here);
     });
@@ -521,7 +544,8 @@ fn a_read_keeps_its_value_however_often_the_checkpoint_is_changed_meanwhile() {
     assert_eq!(Arc::strong_count(&value), 1);
 }
 
-/// Leaving the outer scope takes the inner ones with it, so that the frame that is read is not the first to go.
+/// Leaving the outer scope takes the inner ones with it, so that the frame that is read is not the
+/// first to go.
 #[test]
 fn a_read_keeps_its_value_whatever_was_entered_inside_it_and_is_left_with_it() {
     static INSIDE: Var<u32> = Var::new("inside");
@@ -547,7 +571,8 @@ fn a_read_keeps_its_value_whatever_was_entered_inside_it_and_is_left_with_it() {
     });
 }
 
-/// The frame that a read began on may be one that another stack made, and leaves meanwhile: that is not the read's to keep.
+/// The frame that a read began on may be one that another stack made, and leaves meanwhile: that is
+/// not the read's to keep.
 #[test]
 fn a_read_of_what_was_handed_over_does_not_keep_what_its_own_stack_leaves() {
     static NEAR: Var<Counted> = Var::new("near").stays_on_stack();
@@ -625,13 +650,16 @@ fn entering_the_context_that_is_already_current_is_one_small_block_however_much_
         let before = counting::counts();
         (0..100).for_each(|_| drop(context.enter()));
         let after = counting::counts();
-        assert!(after.blocks - before.blocks <= 100 && after.bytes - before.bytes <= 100 * 512, "{count} bound");
+        assert!(
+            after.blocks - before.blocks <= 100 && after.bytes - before.bytes <= 100 * 512,
+            "{count} bound"
+        );
         guards.into_iter().rev().for_each(drop);
     }
 }
 
-/// One frame in every 2n + 32 has a whole index. Whoever stands just below writes n words for each scope entered
-/// there, time and again, and not once as the count of frames would have it.
+/// One frame in every 2n + 32 has a whole index. Whoever stands just below writes n words for each
+/// scope entered there, time and again, and not once as the count of frames would have it.
 #[test]
 fn entering_is_one_small_block_at_every_depth() {
     static Y: Var<u64> = Var::new("y");

@@ -1,4 +1,5 @@
-//! A value that no stack and no context shows has ended: hidden by a later binding, a mask, a replacement.
+//! A value that no stack and no context shows has ended: hidden by a later binding, a mask, a
+//! replacement.
 
 use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, ContextExt, Scope, Var};
@@ -26,7 +27,11 @@ impl Made {
 
     /// The numbers of the values that have not ended.
     fn alive(&self) -> Vec<u64> {
-        self.0.iter().filter(|(_, value)| value.strong_count() > 0).map(|(number, _)| *number).collect()
+        self.0
+            .iter()
+            .filter(|(_, value)| value.strong_count() > 0)
+            .map(|(number, _)| *number)
+            .collect()
     }
 }
 
@@ -59,7 +64,10 @@ fn on_each_stack(f: impl Fn(&mut Made) -> Option<Context>) {
 
 #[test]
 fn of_34_scopes_inside_each_other_only_the_innermost_value_is_kept() {
-    for scopes in if cfg!(miri) { &[2, 3, 34, 70][..] } else { &[2, 3, 34, 35, 64, 65, 200, 600] }.iter().copied() {
+    for scopes in if cfg!(miri) { &[2, 3, 34, 70][..] } else { &[2, 3, 34, 35, 64, 65, 200, 600] }
+        .iter()
+        .copied()
+    {
         on_each_stack(|made| {
             fn within(n: u64, made: &mut Made) -> Context {
                 if n == 0 {
@@ -70,7 +78,11 @@ fn of_34_scopes_inside_each_other_only_the_innermost_value_is_kept() {
             let context = within(scopes, made);
             assert_eq!(number(&context, &A), Some(1));
             // Of more than 64 one in so many is kept.
-            assert!(made.alive().len() as u64 <= 1 + (scopes - 1) / 64, "{scopes}: {:?}", made.alive());
+            assert!(
+                made.alive().len() as u64 <= 1 + (scopes - 1) / 64,
+                "{scopes}: {:?}",
+                made.alive()
+            );
             Some(context)
         });
     }
@@ -139,7 +151,8 @@ fn a_masked_value_ends() {
 fn a_scope_of_several_lets_go_of_all_that_it_hides() {
     on_each_stack(|made| {
         let outer = Scope::new().set(&A, made.make(1)).set(&B, made.make(2)).set(&C, made.make(3));
-        let context = outer.run(|| Scope::new().set(&A, made.make(4)).set(&B, made.make(5)).run(Context::current));
+        let context = outer
+            .run(|| Scope::new().set(&A, made.make(4)).set(&B, made.make(5)).run(Context::current));
         assert_eq!(made.alive(), [3, 4, 5]);
         assert_eq!([&A, &B, &C].map(|var| number(&context, var)), [Some(4), Some(5), Some(3)]);
         Some(context)
@@ -180,7 +193,9 @@ fn without_lets_go_of_its_value_whatever_is_visible_besides() {
     for number in [0_u64, 1, 31, 32, 33, 100, 1000] {
         let mut made = Made::default();
         let vars: Vec<Var<u64>> = (0..number).map(|n| Var::named(n.to_string())).collect();
-        let context = vars.iter().fold(Context::empty().with(&A, made.make(1)), |context, var| context.with(var, 7));
+        let context = vars
+            .iter()
+            .fold(Context::empty().with(&A, made.make(1)), |context, var| context.with(var, 7));
         let less = context.without(&A);
         drop(context);
         assert_eq!(made.alive(), [], "{number}");
@@ -195,7 +210,10 @@ fn what_is_set_anew_in_a_checkpoint_ends_at_once() {
             for turn in 0..100 {
                 A.set(made.make(2 * turn)).unwrap();
                 B.set(made.make(2 * turn + 1)).unwrap();
-                assert_eq!(made.alive(), if turn == 0 { vec![0, 1] } else { vec![2 * turn, 2 * turn + 1] });
+                assert_eq!(
+                    made.alive(),
+                    if turn == 0 { vec![0, 1] } else { vec![2 * turn, 2 * turn + 1] }
+                );
             }
             let context = Context::current();
             A.set(made.make(1000)).unwrap();
@@ -281,11 +299,18 @@ fn a_checkpoint_that_hands_over_after_each_change_holds_what_one_holds() {
                 let one = Context::current();
                 B.set(Arc::clone(&values[1])).unwrap();
                 let context = Context::current();
-                assert_eq!((number(&context, &A), number(&context, &B)), (Some(round), Some(round)));
+                assert_eq!(
+                    (number(&context, &A), number(&context, &B)),
+                    (Some(round), Some(round))
+                );
                 assert_eq!(number(&one, &A), Some(round));
                 drop((one, context));
                 if let Some(before) = before.replace(values) {
-                    assert_eq!(before.map(|value| Arc::strong_count(&value)), [1, 1], "in round {round}");
+                    assert_eq!(
+                        before.map(|value| Arc::strong_count(&value)),
+                        [1, 1],
+                        "in round {round}"
+                    );
                 }
             }
             A.set(made.make(7)).unwrap();
@@ -298,8 +323,9 @@ fn a_checkpoint_that_hands_over_after_each_change_holds_what_one_holds() {
 fn a_trimmed_context_shows_the_same_and_keeps_nothing_else() {
     let mut made = Made::default();
     let many: Vec<Var<Value>> = (0..70).map(|n| Var::named(n.to_string())).collect();
-    let context =
-        many.iter().fold(Context::empty().with(&A, made.make(1)), |context, var| context.with(var, Arc::new(0)));
+    let context = many.iter().fold(Context::empty().with(&A, made.make(1)), |context, var| {
+        context.with(var, Arc::new(0))
+    });
     let hides = context.run(|| A.sync_scope(made.make(2), Context::current));
     drop(context);
     let trimmed = hides.trimmed();
@@ -326,7 +352,8 @@ fn a_value_that_is_set_anew_may_leave_its_checkpoint_as_it_goes() {
     GUARD.set(Some(Checkpoint::enter()));
     LEAVES.set(Leaves(Arc::clone(&value), "first".repeat(9))).unwrap();
     A.set(Arc::new(2)).unwrap();
-    // The first value goes; its drop leaves the checkpoint, frame and all, with what was set just now.
+    // The first value goes; its drop leaves the checkpoint, frame and all, with what was set just
+    // now.
     PLAIN.set(3).unwrap();
     let second = Leaves(Arc::new(9), String::new());
     let _other = Arc::clone(&second.0);

@@ -1,6 +1,7 @@
-//! The layer, the executors and the extractor with real servers and real clients over loopback: axum's and hyper's
-//! own, HTTP/1.1 with several requests on one connection, HTTP/2 with requests that take turns, and clients that go
-//! away half-way. Each server says what it sees, each client compares; afterwards no value is alive.
+//! The layer, the executors and the extractor with real servers and real clients over loopback:
+//! axum's and hyper's own, HTTP/1.1 with several requests on one connection, HTTP/2 with requests
+//! that take turns, and clients that go away half-way. Each server says what it sees, each client
+//! compares; afterwards no value is alive.
 #![cfg(all(feature = "axum", feature = "hyper", feature = "tower"))]
 
 #[path = "common/live.rs"]
@@ -72,14 +73,18 @@ fn sees() -> String {
     format!("{}:{} ", N.get(), M.get())
 }
 
-/// So many frames and a trailer, each saying what it sees; between them the other requests have their turn.
+/// So many frames and a trailer, each saying what it sees; between them the other requests have
+/// their turn.
 fn frames(count: usize) -> Answer {
     let frames = stream::unfold(0, move |at| async move {
         together().await;
         let frame = if at < count {
             Frame::data(sees().into())
         } else {
-            Frame::trailers(HeaderMap::from_iter([("seen".parse().unwrap(), sees().trim().parse().unwrap())]))
+            Frame::trailers(HeaderMap::from_iter([(
+                "seen".parse().unwrap(),
+                sees().trim().parse().unwrap(),
+            )]))
         };
         (at <= count).then_some((Ok(frame), at + 1))
     });
@@ -88,16 +93,16 @@ fn frames(count: usize) -> Answer {
 
 /// One frame, and then nothing, and no end.
 fn endless() -> Answer {
-    let frames =
-        stream::unfold(
-            true,
-            async |first| if first { Some((Ok(Frame::data(sees().into())), false)) } else { pending().await },
-        );
+    let frames = stream::unfold(true, async |first| {
+        if first { Some((Ok(Frame::data(sees().into())), false)) } else { pending().await }
+    });
     StreamBody::new(frames).boxed_unsync()
 }
 
 /// The service of all tests: checks in each part that the request sees its own number.
-fn serve<B>(request: Request<B>) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<B>
+fn serve<B>(
+    request: Request<B>,
+) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<B>
 where
     B: Body<Data = Bytes, Error: Debug> + Send + Unpin,
 {
@@ -126,8 +131,12 @@ where
 }
 
 /// Binds the number of the request and a value that is counted.
-fn layer<B>(live: Live) -> ContextLayer<impl Fn(&Request<B>, Context) -> Context + Clone + Send + Sync> {
-    ContextLayer::new(move |request: &Request<B>, base| base.with(&N, number(request)).with(&HELD, live.value()))
+fn layer<B>(
+    live: Live,
+) -> ContextLayer<impl Fn(&Request<B>, Context) -> Context + Clone + Send + Sync> {
+    ContextLayer::new(move |request: &Request<B>, base| {
+        base.with(&N, number(request)).with(&HELD, live.value())
+    })
 }
 
 // Servers and clients.
@@ -172,16 +181,18 @@ async fn start(server: Server, live: &Live, base: &Arc<ContextCell>) -> SocketAd
             tokio::spawn(async move { axum::serve(listener, app).await });
         }
         Server::Hyper => {
-            let service = layer(live.clone()).on(Arc::clone(base)).layer(service_fn(serve::<Incoming>));
+            let service =
+                layer(live.clone()).on(Arc::clone(base)).layer(service_fn(serve::<Incoming>));
             let service = TowerToHyperService::new(service);
             tokio::spawn(async move {
                 loop {
                     let stream = listener.accept().await.unwrap().0;
                     stream.set_nodelay(true).unwrap();
                     let io = TokioIo::new(stream);
-                    let connection = auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()))
-                        .serve_connection(io, service.clone())
-                        .into_owned();
+                    let connection =
+                        auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()))
+                            .serve_connection(io, service.clone())
+                            .into_owned();
                     tokio::spawn(connection);
                 }
             });
@@ -232,7 +243,8 @@ impl Client {
 
 impl Sender {
     async fn send(&self, path: &str, body: &'static str) -> hyper::Result<Response<Incoming>> {
-        let request = Request::builder().uri(format!("http://localhost{path}")).header("te", "trailers");
+        let request =
+            Request::builder().uri(format!("http://localhost{path}")).header("te", "trailers");
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         match self.clone() {
             Sender::One(sender) => {
@@ -250,7 +262,8 @@ impl Sender {
     /// The text of the body, and what its trailer says.
     async fn fetch(&self, path: &str, body: &'static str) -> (String, Option<String>) {
         let answer = self.send(path, body).await.unwrap().into_body().collect().await.unwrap();
-        let trailer = answer.trailers().map(|trailers| trailers["seen"].to_str().unwrap().to_owned());
+        let trailer =
+            answer.trailers().map(|trailers| trailers["seen"].to_str().unwrap().to_owned());
         (String::from_utf8(answer.to_bytes().to_vec()).unwrap(), trailer)
     }
 }
@@ -265,7 +278,8 @@ fn requests_of_one_connection_each_see_their_own_and_leave_nothing() {
             let address = start(server, &live, &Arc::default()).await;
             let client = Client::connect(protocol, address).await;
             for n in 0..20 {
-                let (text, trailer) = client.sender.fetch(&format!("/{n}/stream"), "uploaded").await;
+                let (text, trailer) =
+                    client.sender.fetch(&format!("/{n}/stream"), "uploaded").await;
                 let seen = format!("{n}:{} ", n + 1000);
                 assert_eq!(text, seen.repeat(4), "{server:?} {protocol:?}");
                 assert_eq!(trailer.as_deref(), Some(seen.trim()), "{server:?} {protocol:?}");
@@ -290,8 +304,10 @@ fn requests_that_are_multiplexed_take_turns_and_never_see_each_other() {
             let address = start(server, &live, &base).await;
             let client = Client::connect(Protocol::Http2, address).await;
             for round in 0..5 {
-                let paths: Vec<_> = (0..TOGETHER).map(|n| format!("/{}/stream", round * 100 + n)).collect();
-                let answers = join_all(paths.iter().map(|path| client.sender.fetch(path, "uploaded"))).await;
+                let paths: Vec<_> =
+                    (0..TOGETHER).map(|n| format!("/{}/stream", round * 100 + n)).collect();
+                let answers =
+                    join_all(paths.iter().map(|path| client.sender.fetch(path, "uploaded"))).await;
                 for (n, (text, trailer)) in (round * 100..).zip(answers) {
                     let seen = format!("{n}:{} ", n + 1000);
                     assert_eq!(text, seen.repeat(4), "{server:?}");
@@ -311,7 +327,10 @@ fn the_length_of_a_body_is_still_told_to_the_client() {
             let address = start(server, &live, &Arc::default()).await;
             let client = Client::connect(protocol, address).await;
             let length = |response: &Response<Incoming>| {
-                response.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned())
+                response
+                    .headers()
+                    .get("content-length")
+                    .map(|length| length.to_str().unwrap().to_owned())
             };
             let known = client.sender.send("/1/full", "").await.unwrap();
             assert_eq!(length(&known).as_deref(), Some("13"), "{server:?} {protocol:?}");
@@ -451,12 +470,16 @@ fn reaches() -> String {
 /// Answers what the handler sees, and what its body sees.
 async fn see(_: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
     let in_handler = reaches();
-    let last = stream::once(async move { Ok(Frame::data(format!("{in_handler} {}", reaches()).into())) });
+    let last =
+        stream::once(async move { Ok(Frame::data(format!("{in_handler} {}", reaches()).into())) });
     Ok(Response::new(StreamBody::new(last).boxed_unsync()))
 }
 
 /// What a client is answered by one connection around which all reaches are bound.
-async fn within<C>(protocol: Protocol, connection: impl FnOnce(TokioIo<TcpStream>) -> C + Send + 'static) -> String
+async fn within<C>(
+    protocol: Protocol,
+    connection: impl FnOnce(TokioIo<TcpStream>) -> C + Send + 'static,
+) -> String
 where
     C: Future<Output = hyper::Result<()>> + Send,
 {
@@ -476,8 +499,11 @@ fn each_reach_goes_as_far_as_the_protocol_the_executor_and_the_layer_say() {
     use Protocol::{Http1, Http2};
     use hyper::server::conn::{http1, http2};
     let bare = || TowerToHyperService::new(service_fn(see));
-    let detached =
-        || TowerToHyperService::new(ContextLayer::new(|_: &Request<Incoming>, base| base).layer(service_fn(see)));
+    let detached = || {
+        TowerToHyperService::new(
+            ContextLayer::new(|_: &Request<Incoming>, base| base).layer(service_fn(see)),
+        )
+    };
     let caller = || {
         let layer = ContextLayer::new(|_: &Request<Incoming>, base| base).on_caller();
         TowerToHyperService::new(layer.layer(service_fn(see)))
@@ -492,19 +518,55 @@ fn each_reach_goes_as_far_as_the_protocol_the_executor_and_the_layer_say() {
         let both = |seen: &str| format!("{seen} {seen}");
         // The connection polls its requests of HTTP/1.1 itself, on its own stack.
         let connection = http1::Builder::new;
-        assert_eq!(within(Http1, move |io| connection().serve_connection(io, bare())).await, both(ALL));
-        assert_eq!(within(Http1, move |io| connection().serve_connection(io, detached())).await, both(NONE));
-        assert_eq!(within(Http1, move |io| connection().serve_connection(io, caller())).await, both(CARRIED));
+        assert_eq!(
+            within(Http1, move |io| connection().serve_connection(io, bare())).await,
+            both(ALL)
+        );
+        assert_eq!(
+            within(Http1, move |io| connection().serve_connection(io, detached())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http1, move |io| connection().serve_connection(io, caller())).await,
+            both(CARRIED)
+        );
         // It hands each request of HTTP/2 to the executor, and a service of tower is called there.
-        assert_eq!(within(Http2, move |io| spawning().serve_connection(io, bare())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| spawning().serve_connection(io, detached())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| spawning().serve_connection(io, caller())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| detaching().serve_connection(io, bare())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| detaching().serve_connection(io, detached())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| detaching().serve_connection(io, caller())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| carrying().serve_connection(io, bare())).await, both(CARRIED));
-        assert_eq!(within(Http2, move |io| carrying().serve_connection(io, detached())).await, both(NONE));
-        assert_eq!(within(Http2, move |io| carrying().serve_connection(io, caller())).await, both(CARRIED));
+        assert_eq!(
+            within(Http2, move |io| spawning().serve_connection(io, bare())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| spawning().serve_connection(io, detached())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| spawning().serve_connection(io, caller())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| detaching().serve_connection(io, bare())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| detaching().serve_connection(io, detached())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| detaching().serve_connection(io, caller())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| carrying().serve_connection(io, bare())).await,
+            both(CARRIED)
+        );
+        assert_eq!(
+            within(Http2, move |io| carrying().serve_connection(io, detached())).await,
+            both(NONE)
+        );
+        assert_eq!(
+            within(Http2, move |io| carrying().serve_connection(io, caller())).await,
+            both(CARRIED)
+        );
     });
 }
 
@@ -548,7 +610,11 @@ fn an_executor_carries_or_detaches_as_its_name_says_even_on_the_thread_of_a_scop
 fn a_pooled_connection_holds_the_first_request_only_if_its_executor_carries() {
     async fn first_request_over<X>(executor: X) -> usize
     where
-        X: Executor<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> + Clone + Send + Sync + 'static,
+        X: Executor<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
     {
         let live = Live::default();
         let (listener, address) = listen().await;

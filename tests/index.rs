@@ -8,7 +8,8 @@ use stackholm::{Checkpoint, Context, Prepared, Var, embed::Stack};
 use std::collections::HashMap;
 use variables::{Dice, apart, enter_all, in_a_row, leave_all};
 
-/// Where one level of the index is full and the next begins: 32, 32² and 32³ variables and one more.
+/// Where one level of the index is full and the next begins: 32, 32² and 32³ variables and one
+/// more.
 const LEVELS: [usize; 3] = [33, 1_025, 32_769];
 
 /// Ids in a row; all in one slot of a root; all in one slot of a root's child; across both.
@@ -51,7 +52,9 @@ fn up_and_down(variables: &[Var<u64>], down: &[usize]) {
             if often || left % 8_192 == 0 {
                 let now = Context::current();
                 assert_eq!(now.len(), left);
-                assert!(variables.iter().zip(&gone).all(|(var, gone)| now.get(var).is_none() == *gone));
+                assert!(
+                    variables.iter().zip(&gone).all(|(var, gone)| now.get(var).is_none() == *gone)
+                );
             }
         }
         assert!(Context::current().is_empty() && Context::current() == Context::empty());
@@ -103,14 +106,17 @@ fn scopes_nested_through_the_levels_read_right_on_the_way_out() {
 fn ids_that_are_alike_in_their_low_bits_are_told_apart() {
     let variables = apart(3, 32 * 1_024);
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-        let context = order.iter().fold(Context::empty(), |context, &i| context.with(&variables[i], i as u64));
+        let context = order
+            .iter()
+            .fold(Context::empty(), |context, &i| context.with(&variables[i], i as u64));
         shows(&context, &variables, 3);
         let two = Context::empty().with(&variables[0], 0).with(&variables[1], 1);
         assert_eq!(two.get(&variables[2]), None);
     }
 }
 
-/// What each variable is bound to, once and for all, so that contexts made in any order can be equal.
+/// What each variable is bound to, once and for all, so that contexts made in any order can be
+/// equal.
 fn prepared(variables: &[Var<u64>]) -> Vec<Prepared<'_>> {
     variables.iter().enumerate().map(|(i, var)| Checkpoint::prepare().set(var, i as u64)).collect()
 }
@@ -183,7 +189,11 @@ fn changes_are_found_exactly_whatever_the_shapes() {
             let from = versions[dice.roll(versions.len())].clone();
             let next = (0..=dice.roll(40)).fold(from, |context, _| {
                 let var = &variables[dice.roll(variables.len())];
-                if dice.roll(4) == 0 { context.without(var) } else { context.with(var, dice.roll(1_000) as u64) }
+                if dice.roll(4) == 0 {
+                    context.without(var)
+                } else {
+                    context.with(var, dice.roll(1_000) as u64)
+                }
             });
             versions.push(next);
         }
@@ -192,7 +202,10 @@ fn changes_are_found_exactly_whatever_the_shapes() {
             let changes = a.changes(b);
             assert_eq!(changes.len(), differing(a, b, &variables));
             for change in changes {
-                let var = variables.iter().find(|var| change.before.or(change.after).unwrap().is_of(var)).unwrap();
+                let var = variables
+                    .iter()
+                    .find(|var| change.before.or(change.after).unwrap().is_of(var))
+                    .unwrap();
                 assert_eq!((change.before, change.after), (a.binding(var), b.binding(var)));
             }
         }
@@ -205,20 +218,30 @@ fn one_change_of_ten_thousand_variables_makes_at_most_depth_nodes() {
     // Three levels of 32 words and their heads, and the frame with its value.
     let depth_nodes = 3 * (32 + 1) * 8 + 160;
     let variables = apart(BOUND, 1);
-    let all = variables.iter().enumerate().fold(Context::empty(), |context, (i, var)| context.with(var, i as u64));
+    let all = variables
+        .iter()
+        .enumerate()
+        .fold(Context::empty(), |context, (i, var)| context.with(var, i as u64));
     let mut dice = Dice(10_000);
     let mut whole = 0;
     for _ in 0..1_000 {
         let i = dice.roll(BOUND);
         let (changed, spent) = counted(|| all.with(&variables[i], 0));
-        // None if the thread had kept a block of that size; with words of 32 bits they are small enough.
+        // None if the thread had kept a block of that size; with words of 32 bits they are small
+        // enough.
         assert!(spent.blocks <= 1);
         whole += usize::from(spent.bytes > depth_nodes);
         let changes = all.changes(&changed);
         assert_eq!(changes.len(), 1);
-        assert!([changes[0].before, changes[0].after].iter().flatten().all(|binding| binding.is_of(&variables[i])));
+        assert!(
+            [changes[0].before, changes[0].after]
+                .iter()
+                .flatten()
+                .all(|binding| binding.is_of(&variables[i]))
+        );
     }
-    // Each is derived from one and the same frame, so either none or all of them would be a whole index.
+    // Each is derived from one and the same frame, so either none or all of them would be a whole
+    // index.
     assert_eq!(whole, 0, "of a thousand changes so many took more than {depth_nodes} bytes");
     let guards = [all.enter(), variables[7].enter(0)];
     let (guard, spent) = counted(|| variables[BOUND / 2].enter(0));
@@ -287,7 +310,8 @@ fn all_versions_of_a_thousand_derived_contexts_stay_as_they_were() {
     }
 }
 
-/// The checkpoints of a stack, each with what it did to some variables: bound, masked, or shown from further out.
+/// The checkpoints of a stack, each with what it did to some variables: bound, masked, or shown
+/// from further out.
 #[derive(Default)]
 struct Oracle(Vec<HashMap<usize, Option<u64>>>);
 
@@ -342,19 +366,22 @@ fn all_versions_of_a_thousand_steps_on_a_stack_stay_as_they_were() {
 fn a_binding_between_many_others_of_one_node_moves_none_of_them() {
     static MANY: [Var<u64>; 32] = [const { Var::new("one of many") }; 32];
     in_a_row(&MANY);
-    let others_are_right = |between| (0..32).filter(|&i| i != between).all(|i| MANY[i].get() == i as u64);
+    let others_are_right =
+        |between| (0..32).filter(|&i| i != between).all(|i| MANY[i].get() == i as u64);
     for (between, middle) in MANY.iter().enumerate() {
-        let outside: Vec<_> = (0..32).filter(|&i| i != between).map(|i| MANY[i].enter(i as u64)).collect();
+        let outside: Vec<_> =
+            (0..32).filter(|&i| i != between).map(|i| MANY[i].enter(i as u64)).collect();
         for value in [100, 101] {
-            middle.sync_scope(value, || assert!(middle.get() == value && others_are_right(between)));
+            middle
+                .sync_scope(value, || assert!(middle.get() == value && others_are_right(between)));
             assert!(!middle.is_bound() && others_are_right(between));
         }
         leave_all(outside);
     }
 }
 
-/// One variable of a further node goes, and the others of that node stay what they were: inherited. So nothing is looked
-/// for further out than they are.
+/// One variable of a further node goes, and the others of that node stay what they were: inherited.
+/// So nothing is looked for further out than they are.
 #[test]
 fn what_was_inherited_stays_so_when_a_variable_of_the_same_node_is_taken_out() {
     // 32 apart: one node below the root. 1024: a node of one slot and one further down.
@@ -365,8 +392,8 @@ fn what_was_inherited_stays_so_when_a_variable_of_the_same_node_is_taken_out() {
     }
 }
 
-/// The stack binds something elsewhere first, so that what it inherited lies in its index node by node; and, in a node
-/// above the inherited ones, what it takes out again.
+/// The stack binds something elsewhere first, so that what it inherited lies in its index node by
+/// node; and, in a node above the inherited ones, what it takes out again.
 fn taken_out_beside_inherited(number: usize, step: usize, popped: bool) {
     let inherited = apart(number, step);
     // The first id after them may belong to their own node, where it would stay.
@@ -383,7 +410,11 @@ fn taken_out_beside_inherited(number: usize, step: usize, popped: bool) {
             }
             assert!(inherited[0].pop().unwrap());
             for var in &inherited[1..] {
-                assert_eq!((var.get(), var.history().len()), (7, 1), "{what}: the one that was inherited");
+                assert_eq!(
+                    (var.get(), var.history().len()),
+                    (7, 1),
+                    "{what}: the one that was inherited"
+                );
             }
             for var in &inherited[1..] {
                 assert!(var.pop().unwrap());

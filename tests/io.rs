@@ -1,4 +1,5 @@
-//! Reading, writing and seeking through a wrapper: every method is called in its context, and nothing is lost.
+//! Reading, writing and seeking through a wrapper: every method is called in its context, and
+//! nothing is lost.
 
 #[path = "common/futures.rs"]
 mod common;
@@ -36,11 +37,17 @@ fn at(size: usize) -> usize {
 #[cfg(feature = "futures-io")]
 mod with_futures {
     use super::*;
-    use futures_util::io::{AsyncBufRead, AsyncRead, AsyncReadExt, AsyncSeek, AsyncWrite, AsyncWriteExt, Cursor};
+    use futures_util::io::{
+        AsyncBufRead, AsyncRead, AsyncReadExt, AsyncSeek, AsyncWrite, AsyncWriteExt, Cursor,
+    };
     use std::io::IoSliceMut;
 
     impl AsyncRead for Seer {
-        fn poll_read(self: Pin<&mut Self>, _: &mut TaskContext<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut TaskContext<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
             Poll::Ready(Ok(at(into.len())))
         }
         fn poll_read_vectored(
@@ -63,7 +70,11 @@ mod with_futures {
     }
 
     impl AsyncWrite for Seer {
-        fn poll_write(self: Pin<&mut Self>, _: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut TaskContext<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
             Poll::Ready(Ok(at(bytes.len())))
         }
         fn poll_write_vectored(
@@ -82,7 +93,11 @@ mod with_futures {
     }
 
     impl AsyncSeek for Seer {
-        fn poll_seek(self: Pin<&mut Self>, _: &mut TaskContext<'_>, _: SeekFrom) -> Poll<io::Result<u64>> {
+        fn poll_seek(
+            self: Pin<&mut Self>,
+            _: &mut TaskContext<'_>,
+            _: SeekFrom,
+        ) -> Poll<io::Result<u64>> {
             seen()
         }
     }
@@ -132,12 +147,16 @@ mod with_futures {
 mod with_tokio {
     use super::*;
     use tokio::io::{
-        AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncWrite, AsyncWriteExt, BufReader,
-        ReadBuf,
+        AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncWrite,
+        AsyncWriteExt, BufReader, ReadBuf,
     };
 
     impl AsyncRead for Seer {
-        fn poll_read(self: Pin<&mut Self>, _: &mut TaskContext<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut TaskContext<'_>,
+            into: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
             into.put_slice(&[N.get() as u8]);
             Poll::Ready(Ok(()))
         }
@@ -154,7 +173,11 @@ mod with_tokio {
     }
 
     impl AsyncWrite for Seer {
-        fn poll_write(self: Pin<&mut Self>, _: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut TaskContext<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
             Poll::Ready(Ok(at(bytes.len())))
         }
         fn poll_write_vectored(

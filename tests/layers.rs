@@ -1,11 +1,14 @@
-//! The house: reads the sources and fails on an upward use, a second door, unsafe code out of place, a long file.
+//! The house: reads the sources and fails on an upward use, a second door, unsafe code out of
+//! place, a long file.
 
 use std::fs;
 use std::path::Path;
 
-/// The files of `src/`, lowest first: each uses only what stands before it. A folder stands for all its files.
+/// The files of `src/`, lowest first: each uses only what stands before it. A folder stands for all
+/// its files.
 ///
-/// The guard (`entered`) stands below contexts, which give it out; futures stand below checkpoints, which wrap them.
+/// The guard (`entered`) stands below contexts, which give it out; futures stand below checkpoints,
+/// which wrap them.
 const ORDER: &[&str] = &[
     "sync",
     "error",
@@ -35,7 +38,8 @@ const ORDER: &[&str] = &[
     "compile_fail_tests",
 ];
 
-/// A slot points to a frame, and a frame begins with the node that has slots: the two types name each other.
+/// A slot points to a frame, and a frame begins with the node that has slots: the two types name
+/// each other.
 const MUTUAL: (&str, &str) = ("chain/slot", "chain/frame");
 
 /// Files that are still longer than the rest may be, and must not grow beyond this.
@@ -71,8 +75,8 @@ impl Source {
     }
 }
 
-/// The names that follow `prefix` in a line. Those in a macro stand for what its user sees; and a macro that is exported is
-/// always at the root: its name begins with two underscores.
+/// The names that follow `prefix` in a line. Those in a macro stand for what its user sees; and a
+/// macro that is exported is always at the root: its name begins with two underscores.
 fn names_after<'a>(line: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
     let name = |(at, _)| {
         let rest: &str = &line[at + prefix.len()..];
@@ -87,10 +91,15 @@ fn has_word(line: &str, word: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
 }
 
-/// The order of the files of `chain/`, as its own first page tells it: the names between backquotes, up to the stop.
+/// The order of the files of `chain/`, as its own first page tells it: the names between
+/// backquotes, up to the stop.
 fn order_of_chain(page: &str) -> Vec<String> {
     let head: String = page.lines().take_while(|line| line.starts_with("//!")).collect();
-    let list = head.split("what stands before it:").nth(1).and_then(|rest| rest.split('.').next()).unwrap_or_default();
+    let list = head
+        .split("what stands before it:")
+        .nth(1)
+        .and_then(|rest| rest.split('.').next())
+        .unwrap_or_default();
     list.split('`').skip(1).step_by(2).map(|name| format!("chain/{name}")).collect()
 }
 
@@ -103,19 +112,27 @@ fn upward_uses(source: &Source, chain: &[String]) -> Vec<String> {
     let own_place = position(chain, &source.name);
     let is_upward = |used: &str| match used.strip_prefix("chain/") {
         Some(_) if (source.name.as_str(), used) == MUTUAL || source.name == used => false,
-        // In a file with modules of its own `super` may be the file itself; its names are not those of files.
+        // In a file with modules of its own `super` may be the file itself; its names are not those
+        // of files.
         Some(_) => position(chain, used).is_some_and(|place| Some(place) > own_place),
-        None => used != source.folder() && position(ORDER, used).is_none_or(|rank| Some(rank) > own_rank),
+        None => {
+            used != source.folder()
+                && position(ORDER, used).is_none_or(|rank| Some(rank) > own_rank)
+        }
     };
     let upward = source.uses().into_iter().filter(|used| is_upward(used));
-    upward.map(|used| format!("{} uses {used}, which does not stand before it", source.name)).collect()
+    upward
+        .map(|used| format!("{} uses {used}, which does not stand before it", source.name))
+        .collect()
 }
 
 fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
     let name = &source.name;
     let mut faults = Vec::new();
     if name == "lib" || name.ends_with("/mod") {
-        faults.extend(source.code().filter(|line| line.contains("fn ")).map(|_| format!("{name} has logic")));
+        faults.extend(
+            source.code().filter(|line| line.contains("fn ")).map(|_| format!("{name} has logic")),
+        );
     } else {
         if position(ORDER, source.folder()).is_none() {
             faults.push(format!("{name} has no place in the order"));
@@ -132,11 +149,21 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
     };
     for line in source.code() {
         forbid(line.contains("crate::{"), "must name each file it uses in a path of its own", line);
-        let has_door = |word: &str| line.contains(&format!("std::{word}")) || line.contains(&format!("core::{word}"));
+        let has_door = |word: &str| {
+            line.contains(&format!("std::{word}")) || line.contains(&format!("core::{word}"))
+        };
         if source.folder() != "sync" {
             let has_model = |words: [&str; 2]| words.iter().any(|word| has_word(line, word));
-            forbid(has_door("sync") || has_model(["loom", "shuttle"]), "goes round the one door, sync", line);
-            forbid(has_model(["stackholm_loom", "stackholm_shuttle"]), "must not know of the models", line);
+            forbid(
+                has_door("sync") || has_model(["loom", "shuttle"]),
+                "goes round the one door, sync",
+                line,
+            );
+            forbid(
+                has_model(["stackholm_loom", "stackholm_shuttle"]),
+                "must not know of the models",
+                line,
+            );
         }
         if !["sync", "chain"].contains(&source.folder()) {
             forbid(has_word(line, "unsafe"), "must not be unsafe", line);
@@ -151,7 +178,8 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
 }
 
 fn faults(sources: &[Source]) -> Vec<String> {
-    let page = sources.iter().find(|source| source.name == "chain/mod").map_or("", |source| &source.text);
+    let page =
+        sources.iter().find(|source| source.name == "chain/mod").map_or("", |source| &source.text);
     let chain = order_of_chain(page);
     sources.iter().flat_map(|source| faults_of(source, &chain)).collect()
 }
@@ -184,7 +212,11 @@ fn the_lists_name_no_file_that_is_gone() {
     let exists = |name: &str| src.join(name).is_dir() || src.join(format!("{name}.rs")).is_file();
     let page = fs::read_to_string(src.join("chain/mod.rs")).expect("the first page of the engine");
     let chain = order_of_chain(&page);
-    let named = ORDER.iter().copied().chain(LONG.iter().map(|(name, _)| *name)).chain(chain.iter().map(String::as_str));
+    let named = ORDER
+        .iter()
+        .copied()
+        .chain(LONG.iter().map(|(name, _)| *name))
+        .chain(chain.iter().map(String::as_str));
     let gone: Vec<_> = named.filter(|name| !exists(name)).collect();
     assert!(gone.is_empty(), "{gone:?}");
 }
@@ -215,7 +247,10 @@ fn each_broken_rule_is_noticed() {
     for (name, text, expected) in cases {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
         let found = faults(&[source("chain/mod", page), source(name, text)]);
-        assert!(found.len() == 1 && found[0].starts_with(expected), "{name}: {text:.40} gives {found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected),
+            "{name}: {text:.40} gives {found:?}"
+        );
     }
     let fine = [
         ("stack", "use crate::context::Context; // not crate::checkpoint"),
@@ -224,7 +259,10 @@ fn each_broken_rule_is_noticed() {
         ("sync", "use std::sync::Arc;\n#[cfg(stackholm_loom)]\nunsafe fn f() {}"),
         ("cell", "#![expect(unsafe_code)] // unsafe"),
         ("ext/tokio", "use crate::future::InContext;"),
-        ("cell", "impl $crate::newcomer::Thing for $name {}\npub use crate::__exported as exported;"),
+        (
+            "cell",
+            "impl $crate::newcomer::Thing for $name {}\npub use crate::__exported as exported;",
+        ),
     ];
     for (name, text) in fine {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };

@@ -1,5 +1,5 @@
-//! The lint configuration for users finds each bare spawn and each guard over an await, and nothing else; above all not
-//! the program of the README.
+//! The lint configuration for users finds each bare spawn and each guard over an await, and nothing
+//! else; above all not the program of the README.
 
 #[path = "common/skipped.rs"]
 mod skipped;
@@ -26,8 +26,11 @@ fn offences(source: &str) -> Vec<Finding> {
 
 /// Whether there is a clippy to ask.
 fn has_clippy() -> bool {
-    let asked =
-        Command::new(cargo()).args(["clippy", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let asked = Command::new(cargo())
+        .args(["clippy", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     asked.is_ok_and(|status| status.success())
 }
 
@@ -39,7 +42,16 @@ fn cargo() -> String {
 fn clippy() -> (bool, String) {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lint-crate");
     let out = Command::new(cargo())
-        .args(["clippy", "--lib", "--examples", "--offline", "--quiet", "--message-format", "short", "--target-dir"])
+        .args([
+            "clippy",
+            "--lib",
+            "--examples",
+            "--offline",
+            "--quiet",
+            "--message-format",
+            "short",
+            "--target-dir",
+        ])
         .arg(target)
         .current_dir(CRATE)
         .env("CLIPPY_CONF_DIR", DOCS)
@@ -69,18 +81,26 @@ fn clippy_finds_each_forgotten_spawn_and_each_guard_over_an_await_and_nothing_el
         let begins = |words| warning.starts_with(words);
         String::from(match () {
             () if begins("use of a disallowed method") => "disallowed_methods",
-            () if begins("named constant with interior mutability") => "declare_interior_mutable_const",
+            () if begins("named constant with interior mutability") => {
+                "declare_interior_mutable_const"
+            }
             () => "await_holding_invalid_type",
         })
     };
-    let mut found: Vec<Finding> = told.iter().map(|(line, warning)| (lint(warning), *line)).collect();
+    let mut found: Vec<Finding> =
+        told.iter().map(|(line, warning)| (lint(warning), *line)).collect();
     found.sort_by_key(|(_, line)| *line);
     assert_eq!(found, offences(&source), "{said}");
-    for (line, path) in
-        source.lines().enumerate().filter_map(|(at, line)| Some((at + 1, line.split("// offends: ").nth(1)?)))
+    for (line, path) in source
+        .lines()
+        .enumerate()
+        .filter_map(|(at, line)| Some((at + 1, line.split("// offends: ").nth(1)?)))
     {
         let Some(path) = path.split(' ').nth(1) else { continue };
-        assert!(told.iter().any(|(at, warning)| *at == line && warning.contains(path)), "line {line}: {path}\n{said}");
+        assert!(
+            told.iter().any(|(at, warning)| *at == line && warning.contains(path)),
+            "line {line}: {path}\n{said}"
+        );
     }
 }
 
@@ -88,11 +108,15 @@ fn clippy_finds_each_forgotten_spawn_and_each_guard_over_an_await_and_nothing_el
 fn every_line_of_the_configuration_has_its_offence() {
     let config = fs::read_to_string(format!("{DOCS}/clippy.toml")).unwrap();
     let source = fs::read_to_string(format!("{CRATE}/src/lib.rs")).unwrap();
-    let paths: Vec<_> = config.lines().filter_map(|line| line.split("path = \"").nth(1)?.split('"').next()).collect();
+    let paths: Vec<_> = config
+        .lines()
+        .filter_map(|line| line.split("path = \"").nth(1)?.split('"').next())
+        .collect();
     assert!(paths.len() > 10);
     for path in paths {
         // One function under two names; clippy tells it by the second.
-        let used = path == "tokio::spawn" || source.contains(&format!("// offends: disallowed_methods {path}\n"));
+        let used = path == "tokio::spawn"
+            || source.contains(&format!("// offends: disallowed_methods {path}\n"));
         assert!(used || source.contains(&format!("await_holding_invalid_type {path}\n")), "{path}");
     }
 }

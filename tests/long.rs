@@ -1,6 +1,8 @@
-//! A million of everything: work grows with the number, memory with what is visible, and nothing with the depth.
+//! A million of everything: work grows with the number, memory with what is visible, and nothing
+//! with the depth.
 //!
-//! Work is counted in allocations, never in seconds. Everything runs and is dropped on a thread with a small stack.
+//! Work is counted in allocations, never in seconds. Everything runs and is dropped on a thread
+//! with a small stack.
 
 mod counting;
 mod variables;
@@ -20,7 +22,8 @@ const MANY: u64 = if cfg!(debug_assertions) { MILLION / 10 } else { MILLION };
 
 const SMALL_STACK: usize = 256 * 1024;
 
-/// Runs `f` on a thread with a stack of 256 KiB, which leaves nothing: a single frame that is lost is noticed.
+/// Runs `f` on a thread with a stack of 256 KiB, which leaves nothing: a single frame that is lost
+/// is noticed.
 fn on_a_small_stack(f: impl FnOnce() + Send) {
     on_a_thread_that_frees_all(SMALL_STACK, f);
 }
@@ -39,7 +42,10 @@ fn costs_grow_with_the_number(many: u64, f: impl Fn(u64)) -> Counts {
     let ((), large) = counted(|| f(many));
     assert!(large.blocks <= 101 * small.blocks + KEPT_BLOCKS, "{small:?} {large:?}");
     assert!(large.bytes <= 101 * small.bytes + KEPT_BYTES as u64, "{small:?} {large:?}");
-    assert!(large.live <= KEPT_BYTES && large.blocks <= large.freed + KEPT_BLOCKS, "all of it is freed: {large:?}");
+    assert!(
+        large.live <= KEPT_BYTES && large.blocks <= large.freed + KEPT_BLOCKS,
+        "all of it is freed: {large:?}"
+    );
     large
 }
 
@@ -294,7 +300,8 @@ fn generations_of_scopes_of_several_keep_memory_flat() {
         memory_stays_flat(MANY, |times| {
             let mut context = Context::empty();
             for i in 0..times / 2 {
-                context = Stack::on(context).run(|| Scope::new().set(&A, i).set(&B, i + 1).run(Context::current));
+                context = Stack::on(context)
+                    .run(|| Scope::new().set(&A, i).set(&B, i + 1).run(Context::current));
             }
             assert_eq!((context.get(&B), context.len()), (Some(&(times / 2)), 2));
             for i in 0..times / 2 {
@@ -359,8 +366,11 @@ fn generations_of_threads_keep_memory_flat() {
     static GENERATION: Var<u64> = Var::new("generation");
     const GENERATIONS: u64 = 2_000;
     fn spawn(i: u64) -> thread::JoinHandle<Context> {
-        let spawn =
-            || stackholm::thread::Builder::new().stack_size(SMALL_STACK).spawn(move || next_generation(&GENERATION, i));
+        let spawn = || {
+            stackholm::thread::Builder::new()
+                .stack_size(SMALL_STACK)
+                .spawn(move || next_generation(&GENERATION, i))
+        };
         spawn().unwrap()
     }
     let mut context = Context::empty();
@@ -368,7 +378,8 @@ fn generations_of_threads_keep_memory_flat() {
         context = context.run(|| spawn(i)).join().unwrap();
     }
     assert_eq!((context.get(&GENERATION), context.len()), (Some(&(GENERATIONS - 1)), 1));
-    // What one context keeps is freed by whoever lets go last: us. It is a stretch of frames, not two thousand.
+    // What one context keeps is freed by whoever lets go last: us. It is a stretch of frames, not
+    // two thousand.
     let ((), gone) = counted(|| drop(context));
     assert!(gone.freed <= 150, "{gone:?}");
 }
@@ -382,7 +393,8 @@ fn a_handed_over_value_ends_when_its_last_generation_does() {
             var.set(counter.clone()).unwrap();
             Context::current()
         });
-        // Some frames may still be waiting for the chain to be shortened; a stretch of them, never all.
+        // Some frames may still be waiting for the chain to be shortened; a stretch of them, never
+        // all.
         assert!(std::sync::Arc::strong_count(&counter) <= 100);
     }
     drop(context);
@@ -428,7 +440,10 @@ fn no_rhythm_of_generations_keeps_a_chain_from_being_shortened() {
                 let ((), few) = counted(|| run(rounds / 4));
                 let ((), many) = counted(|| run(rounds));
                 let (few, many) = (few.peak, many.peak);
-                assert!(many <= 2 * few + KEPT_BYTES, "{number} variables, {turns} turns: {few}, then {many} bytes");
+                assert!(
+                    many <= 2 * few + KEPT_BYTES,
+                    "{number} variables, {turns} turns: {few}, then {many} bytes"
+                );
             }
         }
     });

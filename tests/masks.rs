@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{Counted, THREE_LEVELS, Tally, bang, catch_bang, counts, everywhere, here, number, number_in, variables};
+use common::{
+    Counted, THREE_LEVELS, Tally, bang, catch_bang, counts, everywhere, here, number, number_in,
+    variables,
+};
 use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, Entered, NotOpen, Reason, Scope, Source, Var};
 use std::thread;
@@ -76,9 +79,11 @@ fn a_context_taken_inside_a_mask_carries_the_mask() {
         assert!(matches!(masked.try_get(&X).unwrap_err().reason(), Reason::Masked(_)));
         masked.run(|| assert!(!X.is_bound()));
         let elsewhere = masked.clone();
-        thread::spawn(move || elsewhere.run(|| assert!(matches!(X.source(), Source::Missing(Reason::Masked(_))))))
-            .join()
-            .unwrap();
+        thread::spawn(move || {
+            elsewhere.run(|| assert!(matches!(X.source(), Source::Missing(Reason::Masked(_)))))
+        })
+        .join()
+        .unwrap();
         assert_eq!(number(&X), Some(1));
     });
 }
@@ -321,7 +326,11 @@ fn reset_takes_back_what_the_innermost_checkpoint_did() {
         });
         assert_eq!(number(&X), Some(1));
         X.reset().unwrap();
-        assert_eq!(number(&X), None, "in the caller's own checkpoint it takes back the caller's binding");
+        assert_eq!(
+            number(&X),
+            None,
+            "in the caller's own checkpoint it takes back the caller's binding"
+        );
     });
 }
 
@@ -400,8 +409,9 @@ fn any_number_of_variables_is_popped_and_back_after() {
     everywhere(|tally| {
         for count in counts() {
             let vars = variables(count);
-            let guards: Vec<Entered> =
-                (0..2).flat_map(|round| vars.iter().map(move |var| var.enter(tally.make(round)))).collect();
+            let guards: Vec<Entered> = (0..2)
+                .flat_map(|round| vars.iter().map(move |var| var.enter(tally.make(round))))
+                .collect();
             Checkpoint::run(|| {
                 for left in [Some(0), None] {
                     vars.iter().for_each(|var| assert!(var.pop().unwrap()));
@@ -456,7 +466,10 @@ fn len_iteration_and_is_bound_agree_at_every_step() {
                 let here = Context::current();
                 let seen = vars.iter().filter(|var| var.is_bound()).count();
                 let found = vars.iter().filter(|var| here.get(var).is_some()).count();
-                assert_eq!((seen, found, listed(), here.iter().len()), (bound, bound, bound, here.len()));
+                assert_eq!(
+                    (seen, found, listed(), here.iter().len()),
+                    (bound, bound, bound, here.len())
+                );
                 assert_eq!(here.is_empty(), here.iter().next().is_none());
             };
             let few = |i: usize| i < 40 || i + 3 > count;

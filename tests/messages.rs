@@ -1,8 +1,10 @@
-//! What a user reads when the compiler refuses a program: codes and texts of the cases in `compile_fail_tests`.
+//! What a user reads when the compiler refuses a program: codes and texts of the cases in
+//! `compile_fail_tests`.
 //!
-//! The doc tests there show that each case is refused and that its twin is not, but on a stable compiler not why.
-//! Here each is compiled once more, against the library that this test was built with, and its message is read.
-//! Texts change from one compiler to the next, so they are read with the one named in [`KNOWN`] only.
+//! The doc tests there show that each case is refused and that its twin is not, but on a stable
+//! compiler not why. Here each is compiled once more, against the library that this test was built
+//! with, and its message is read. Texts change from one compiler to the next, so they are read with
+//! the one named in [`KNOWN`] only.
 
 #[path = "common/skipped.rs"]
 mod skipped;
@@ -36,12 +38,14 @@ fn cases(text: &str) -> Vec<Case> {
             within = 0;
             continue;
         }
-        let line = line.strip_prefix("///").map_or("", |line| line.strip_prefix(' ').unwrap_or(line));
+        let line =
+            line.strip_prefix("///").map_or("", |line| line.strip_prefix(' ').unwrap_or(line));
         match (line.strip_prefix("```"), line.strip_prefix("Says: ")) {
             (Some(fence), _) => {
                 within += 1;
                 if within == 1 {
-                    case.code = fence.split(',').find(|word| word.starts_with("E0")).map(String::from);
+                    case.code =
+                        fence.split(',').find(|word| word.starts_with("E0")).map(String::from);
                 }
             }
             (_, Some(says)) => case.says.push(says.to_string()),
@@ -63,7 +67,8 @@ struct Compiler {
 impl Compiler {
     /// What the compiler says about a program that stands in `main`.
     fn check(&self, name: &str, body: &str) -> Result<(), String> {
-        let (attributes, rest): (Vec<_>, Vec<_>) = body.lines().partition(|line| line.starts_with("#!["));
+        let (attributes, rest): (Vec<_>, Vec<_>) =
+            body.lines().partition(|line| line.starts_with("#!["));
         let program = format!("{}\nfn main() {{\n{}\n}}\n", attributes.join("\n"), rest.join("\n"));
         let file = self.out.join(format!("{name}.rs"));
         fs::write(&file, program).expect("a place for the program");
@@ -88,13 +93,19 @@ impl Compiler {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("libstackholm-") && name.ends_with(".rlib")
         };
-        let mut found: Vec<PathBuf> =
-            fs::read_dir(&folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).filter(is_library).collect();
+        let mut found: Vec<PathBuf> = fs::read_dir(&folder)
+            .ok()?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(is_library)
+            .collect();
         found.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
         let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
         found.into_iter().rev().find_map(|library| {
             let compiler = Compiler { rustc: rustc.clone(), library, out: out.to_path_buf() };
-            compiler.check("control", "let _ = stackholm::Context::current();").is_ok().then_some(compiler)
+            compiler
+                .check("control", "let _ = stackholm::Context::current();")
+                .is_ok()
+                .then_some(compiler)
         })
     }
 
@@ -113,11 +124,16 @@ fn each_refused_program_is_refused_for_its_reason_and_its_twin_is_not() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("messages");
     fs::create_dir_all(&out).expect("a place for the programs");
     let Some(compiler) = Compiler::find(&out) else {
-        return skipped("no library beside this test that `rustc` can read; no refused program was compiled");
+        return skipped(
+            "no library beside this test that `rustc` can read; no refused program was compiled",
+        );
     };
     let knows_texts = compiler.version().starts_with(KNOWN);
     if !knows_texts {
-        skipped(&format!("the texts of refused programs are those of {KNOWN}x, this is {}", compiler.version()));
+        skipped(&format!(
+            "the texts of refused programs are those of {KNOWN}x, this is {}",
+            compiler.version()
+        ));
     }
     for case in &cases {
         assert!(!case.says.is_empty(), "{} quotes no message", case.name);
@@ -126,7 +142,11 @@ fn each_refused_program_is_refused_for_its_reason_and_its_twin_is_not() {
         }
         let said = compiler.check(&case.name, &case.refused).expect_err(&case.name);
         if let Some(code) = &case.code {
-            assert!(said.contains(&format!("error[{code}]")), "{} is refused otherwise:\n{said}", case.name);
+            assert!(
+                said.contains(&format!("error[{code}]")),
+                "{} is refused otherwise:\n{said}",
+                case.name
+            );
         }
         for says in case.says.iter().filter(|_| knows_texts) {
             assert!(said.contains(says.as_str()), "{} does not say {says:?}:\n{said}", case.name);

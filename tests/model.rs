@@ -1,8 +1,9 @@
-//! Random programs against an oracle of plain maps, with shrinking; and the index alone against `imbl`.
+//! Random programs against an oracle of plain maps, with shrinking; and the index alone against
+//! `imbl`.
 //!
-//! `STACKHOLM_CASES` sets the number of programs. Each run says the seed that it began with; `STACKHOLM_SEED` repeats it.
-//! A program that failed goes to `tests/model/regressions.txt`; what was learnt from it becomes a named test of
-//! `tests/model_found.rs`. The long run:
+//! `STACKHOLM_CASES` sets the number of programs. Each run says the seed that it began with;
+//! `STACKHOLM_SEED` repeats it. A program that failed goes to `tests/model/regressions.txt`; what
+//! was learnt from it becomes a named test of `tests/model_found.rs`. The long run:
 //!
 //! ```text
 //! cargo test --release --test model -- --ignored --nocapture
@@ -26,11 +27,19 @@ use std::io::Write;
 const PROGRAMS: u32 = 160;
 
 fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(name: &str) -> Option<T> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error:?}")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error:?}")))
 }
 
-/// Runs `test` with so many of what `strategy` makes, or as many more or less as `STACKHOLM_CASES` says.
-fn check<S: Strategy>(what: &str, cases: u32, strategy: &S, test: impl Fn(S::Value) -> TestCaseResult) {
+/// Runs `test` with so many of what `strategy` makes, or as many more or less as `STACKHOLM_CASES`
+/// says.
+fn check<S: Strategy>(
+    what: &str,
+    cases: u32,
+    strategy: &S,
+    test: impl Fn(S::Value) -> TestCaseResult,
+) {
     let wanted: u32 = number("STACKHOLM_CASES").unwrap_or(PROGRAMS);
     let cases = (u64::from(cases) * u64::from(wanted)).div_ceil(u64::from(PROGRAMS)) as u32;
     let seed: u64 = number("STACKHOLM_SEED").unwrap_or_else(|| RandomState::new().hash_one(what));
@@ -39,7 +48,9 @@ fn check<S: Strategy>(what: &str, cases: u32, strategy: &S, test: impl Fn(S::Val
     let _ = std::io::stderr().write_all(format!("{what}: {cases} with {repeat}\n").as_bytes());
     let config = ProptestConfig {
         cases,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/model/regressions.txt"))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/model/regressions.txt",
+        ))),
         max_shrink_iters: 20_000,
         rng_seed: RngSeed::Fixed(seed),
         ..ProptestConfig::default()
@@ -51,11 +62,12 @@ fn check<S: Strategy>(what: &str, cases: u32, strategy: &S, test: impl Fn(S::Val
 
 /// Anything that can be made of a few bytes; zeros are the simplest.
 fn made<T: for<'a> Arbitrary<'a> + std::fmt::Debug>() -> impl Strategy<Value = T> {
-    any::<[u8; 20]>().prop_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).expect("enough bytes"))
+    any::<[u8; 20]>()
+        .prop_map(|bytes| T::arbitrary(&mut Unstructured::new(&bytes)).expect("enough bytes"))
 }
 
-/// Runs a program each way, on a thread of its own, so that one that fails leaves nothing to the next; says how many
-/// operations were done.
+/// Runs a program each way, on a thread of its own, so that one that fails leaves nothing to the
+/// next; says how many operations were done.
 fn run_all_ways(program: &[Op]) -> u64 {
     let job = || (0..model::WAYS).map(|way| model::run(program, way)).sum();
     let joined = std::thread::scope(|scope| scope.spawn(job).join());
@@ -70,7 +82,8 @@ fn every_program_does_what_the_oracle_says() {
     });
 }
 
-/// What must have been met, beside the pairs of features: ways of the engine, and what values do as they end.
+/// What must have been met, beside the pairs of features: ways of the engine, and what values do as
+/// they end.
 #[cfg(debug_assertions)]
 const MUST: &[&str] = &[
     "Again",
@@ -108,18 +121,35 @@ const MUST: &[&str] = &[
 fn beginnings() -> Vec<Vec<Op>> {
     use model::op::{Change, Op::*, Wrapping};
     let number = u8::try_from(model::met::FEATURES.len()).expect("few features");
-    let mut all: Vec<Vec<Op>> =
-        (0..number).flat_map(|one| (one + 1..number).map(move |other| vec![Meet { one, other }])).collect();
+    let mut all: Vec<Vec<Op>> = (0..number)
+        .flat_map(|one| (one + 1..number).map(move |other| vec![Meet { one, other }]))
+        .collect();
     all.extend((0..8).map(|more| vec![EnterOutgrown { var: 0, more }, Capture, LeaveLast]));
-    all.extend((0..4).map(|var| vec![EnterMany { var, times: 10 }, EnterLeaving { var }, Capture, LeaveLast]));
-    let inside = |op| vec![NewStack { context: 1 }, RunStack { task: 0, inside: 2, panics: false }, op, Capture];
+    all.extend(
+        (0..4).map(|var| {
+            vec![EnterMany { var, times: 10 }, EnterLeaving { var }, Capture, LeaveLast]
+        }),
+    );
+    let inside = |op| {
+        vec![NewStack { context: 1 }, RunStack { task: 0, inside: 2, panics: false }, op, Capture]
+    };
     all.extend([
         vec![Generations { var: 0, times: 47 }, Generations { var: 1, times: 47 }],
         vec![Collide { change: Change::Pop }, Collide { change: Change::Reset }],
         vec![EndBusy { var: 0 }],
-        vec![Enter { var: 0 }, EnterMany { var: 1, times: 6 }, Read { var: 0, inside: 1 }, Leave { guard: 0 }],
+        vec![
+            Enter { var: 0 },
+            EnterMany { var: 1, times: 6 },
+            Read { var: 0, inside: 1 },
+            Leave { guard: 0 },
+        ],
         vec![Scope { bindings: 5, var: 0 }, Capture, LeaveLast, DropContext { context: 0 }],
-        vec![With { context: 0, var: 0 }, Downgrade { context: 0 }, DropContext { context: 0 }, Upgrade { weak: 0 }],
+        vec![
+            With { context: 0, var: 0 },
+            Downgrade { context: 0 },
+            DropContext { context: 0 },
+            Upgrade { weak: 0 },
+        ],
         vec![Enter { var: 0 }, Capture, Downgrade { context: 0 }, Upgrade { weak: 0 }, LeaveLast],
         [inside(Scope { bindings: 5, var: 0 }), vec![DropTask { task: 0 }]].concat(),
     ]);
@@ -127,10 +157,20 @@ fn beginnings() -> Vec<Vec<Op>> {
     let now = |wrapping| Wrap { wrapping, var: 0, context: 0, last: 0 };
     let (checkpoint, enters) = (now(Wrapping::Checkpoint), EnterContext { context: 0 });
     all.extend([
-        // Through two stacks, and not where a context was entered on either of them, or handed over between them.
+        // Through two stacks, and not where a context was entered on either of them, or handed over
+        // between them.
         vec![Enter { var: 2 }, checkpoint, checkpoint, on(0, 2), on(1, 1), Checkpoint, LeaveLast],
         vec![Enter { var: 2 }, checkpoint, on(0, 2), enters, Set { var: 2 }, LeaveLast],
-        vec![Enter { var: 2 }, checkpoint, checkpoint, on(0, 3), enters, on(1, 1), Checkpoint, LeaveLast],
+        vec![
+            Enter { var: 2 },
+            checkpoint,
+            checkpoint,
+            on(0, 3),
+            enters,
+            on(1, 1),
+            Checkpoint,
+            LeaveLast,
+        ],
         vec![
             Enter { var: 2 },
             checkpoint,
@@ -142,14 +182,35 @@ fn beginnings() -> Vec<Vec<Op>> {
             Checkpoint,
         ],
     ]);
-    // One that stays on its stack, is bound where a wrapper is made, and another one where that is polled.
+    // One that stays on its stack, is bound where a wrapper is made, and another one where that is
+    // polled.
     let later = |wrapping| Wrap { wrapping, var: 0, context: 1, last: 2 };
     let poll = Poll { task: 0, inside: 1, panics: false };
     for wrapping in [Wrapping::Var, Wrapping::Scope, Wrapping::Checkpoint, Wrapping::Prepared] {
         all.extend([
-            vec![Enter { var: 2 }, later(wrapping), Enter { var: 2 }, poll, Capture, LeaveLast, poll],
-            vec![Enter { var: 2 }, later(wrapping), RunOnThread { task: 0, inside: 1 }, Capture, poll],
-            vec![later(wrapping), Enter { var: 2 }, DropTask { task: 0 }, Capture, Read { var: 2, inside: 0 }],
+            vec![
+                Enter { var: 2 },
+                later(wrapping),
+                Enter { var: 2 },
+                poll,
+                Capture,
+                LeaveLast,
+                poll,
+            ],
+            vec![
+                Enter { var: 2 },
+                later(wrapping),
+                RunOnThread { task: 0, inside: 1 },
+                Capture,
+                poll,
+            ],
+            vec![
+                later(wrapping),
+                Enter { var: 2 },
+                DropTask { task: 0 },
+                Capture,
+                Read { var: 2, inside: 0 },
+            ],
         ]);
     }
     all
@@ -163,8 +224,10 @@ fn every_pair_of_features_meets_and_every_way_is_gone() {
     let config = ProptestConfig { failure_persistence: None, cases, ..ProptestConfig::default() };
     let done = Cell::new(0);
     for (seed, beginning) in (0..).zip(beginnings()) {
-        let mut runner =
-            TestRunner::new_with_rng(config.clone(), TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
+        let mut runner = TestRunner::new_with_rng(
+            config.clone(),
+            TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]),
+        );
         let strategy = vec(made::<Op>(), 0..60).prop_map(|rest| [beginning.clone(), rest].concat());
         let result = runner.run(&strategy, |program| {
             done.set(done.get() + run_all_ways(&program));
@@ -179,16 +242,22 @@ fn every_pair_of_features_meets_and_every_way_is_gone() {
     for name in MUST {
         println!("{name}: {} times", model::met::times(name));
     }
-    let never: Vec<&str> = MUST.iter().copied().filter(|name| model::met::times(name) == 0).collect();
+    let never: Vec<&str> =
+        MUST.iter().copied().filter(|name| model::met::times(name) == 0).collect();
     assert!(missing.is_empty() && never.is_empty(), "not met: {missing:?} {never:?}");
 }
 
 #[test]
 fn the_index_shows_what_a_persistent_map_does() {
-    check("indices", 12, &(1_usize..3_000, vec(made::<index::Step>(), 0..120)), |(number, steps)| {
-        index::run(&index::vars(number), &steps);
-        Ok(())
-    });
+    check(
+        "indices",
+        12,
+        &(1_usize..3_000, vec(made::<index::Step>(), 0..120)),
+        |(number, steps)| {
+            index::run(&index::vars(number), &steps);
+            Ok(())
+        },
+    );
 }
 
 #[test]

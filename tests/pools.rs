@@ -1,4 +1,5 @@
-//! Pools that know nothing of contexts, crossbeam's scoped threads, channels: one call makes a job carry or detach.
+//! Pools that know nothing of contexts, crossbeam's scoped threads, channels: one call makes a job
+//! carry or detach.
 
 #[path = "common/futures.rs"]
 mod common;
@@ -72,7 +73,10 @@ fn every_reach(carries: bool, hand_over: impl Fn(LookingJob)) {
         }
         assert_eq!(far, Ok(1));
         for short in [near, nearest] {
-            assert!(matches!(short, Err(Reason::NotCarried(at)) if at.line() == bound), "{short:?}");
+            assert!(
+                matches!(short, Err(Reason::NotCarried(at)) if at.line() == bound),
+                "{short:?}"
+            );
         }
     });
 }
@@ -185,7 +189,9 @@ fn a_pool_that_ends_with_jobs_in_its_queue_lets_their_values_go() {
     let held = Count::default();
     let (jobs, inbox): (Sender<Job>, _) = mpsc::channel();
     for _ in 0..10 {
-        HELD.sync_scope(held.value(), || jobs.send(Box::new(Context::current().wrap(|| ()))).unwrap());
+        HELD.sync_scope(held.value(), || {
+            jobs.send(Box::new(Context::current().wrap(|| ()))).unwrap()
+        });
     }
     assert_eq!(held.alive(), 10);
     drop(inbox);
@@ -201,7 +207,9 @@ fn an_iterator_makes_each_item_in_its_own_context_whoever_drives_it() {
         assert_eq!(items.next(), Some(1));
         N.sync_scope(10, || assert_eq!(items.next(), Some(2)));
         assert_eq!(thread::spawn(move || items.collect::<Vec<_>>()).join().unwrap(), [3]);
-        assert!(Context::empty().run(|| (0..3).map(|_| N.is_bound()).detached().all(|bound| !bound)));
+        assert!(
+            Context::empty().run(|| (0..3).map(|_| N.is_bound()).detached().all(|bound| !bound))
+        );
     });
 }
 
@@ -217,7 +225,10 @@ fn what_an_iterator_sets_it_finds_again_and_its_consumer_never_sees() {
     Checkpoint::run(|| {
         N.set(7).unwrap();
         let mut items = items.in_current_context();
-        assert_eq!([items.next(), items.next(), items.next()], [Some(Some(7)), Some(Some(1)), Some(Some(2))]);
+        assert_eq!(
+            [items.next(), items.next(), items.next()],
+            [Some(Some(7)), Some(Some(1)), Some(Some(2))]
+        );
         assert_eq!(N.get(), 7);
     });
 }
@@ -227,8 +238,11 @@ fn length_direction_and_end_of_an_iterator_are_kept() {
     fn is_fused<I: std::iter::FusedIterator>(items: I) -> I {
         items
     }
-    let items =
-        || N.sync_scope(1, || is_fused([1, 2, 3, 4].into_iter().map(|item| item * N.get()).in_current_context()));
+    let items = || {
+        N.sync_scope(1, || {
+            is_fused([1, 2, 3, 4].into_iter().map(|item| item * N.get()).in_current_context())
+        })
+    };
     assert_eq!((items().len(), items().size_hint()), (4, (4, Some(4))));
     assert_eq!(items().rev().collect::<Vec<_>>(), [4, 3, 2, 1]);
     assert_eq!((items().nth(2), items().nth_back(2), items().last()), (Some(3), Some(2), Some(4)));

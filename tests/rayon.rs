@@ -1,4 +1,5 @@
-//! Rayon: jobs and parallel iterators on many threads, stolen jobs, and what the pieces see of each other.
+//! Rayon: jobs and parallel iterators on many threads, stolen jobs, and what the pieces see of each
+//! other.
 #![cfg(feature = "rayon")]
 
 #[path = "common/futures.rs"]
@@ -7,7 +8,9 @@ mod common;
 use common::{Count, Counted, three_ways};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use stackholm::rayon::{ParallelIteratorExt, ThreadPoolExt, in_place_scope, join, scope, scope_fifo, spawn};
+use stackholm::rayon::{
+    ParallelIteratorExt, ThreadPoolExt, in_place_scope, join, scope, scope_fifo, spawn,
+};
 use stackholm::{Checkpoint, Context, ContextExt, Var};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -165,7 +168,8 @@ fn a_spawned_job_and_its_own_jobs_inherit_and_hold_nothing_afterwards() {
 
 // Stolen jobs.
 
-/// The one worker of a pool takes another job in the midst of its own, as it does whenever it waits.
+/// The one worker of a pool takes another job in the midst of its own, as it does whenever it
+/// waits.
 fn steal() {
     assert_eq!(rayon::yield_now(), Some(rayon::Yield::Executed), "the other job ran here and now");
 }
@@ -194,7 +198,8 @@ fn a_job_that_is_stolen_inside_a_piece_sees_its_own_context() {
 
 /// What the page of the module says, and why its functions are there.
 #[test]
-fn a_bare_job_that_is_stolen_inside_another_sees_what_that_one_does_and_one_that_was_made_here_does_not() {
+fn a_bare_job_that_is_stolen_inside_another_sees_what_that_one_does_and_one_that_was_made_here_does_not()
+ {
     pool(1).install(|| {
         let (send, receive) = mpsc::channel();
         let look = |send: mpsc::Sender<_>| move || send.send(N.try_get().ok()).unwrap();
@@ -214,7 +219,10 @@ fn iterators_that_begin_here_carry_or_detach() {
         let (mut items, last) = (vec![1_u32; 100], Mutex::new(0));
         N.sync_scope(2, || {
             stackholm::rayon::par_iter(&mut items).for_each(|item| *item += N.get());
-            assert_eq!(stackholm::rayon::par_iter(&items).map(|item| item * N.get()).sum::<u32>(), 600);
+            assert_eq!(
+                stackholm::rayon::par_iter(&items).map(|item| item * N.get()).sum::<u32>(),
+                600
+            );
             stackholm::rayon::par_bridge(0..100).for_each(|_| *last.lock().unwrap() = N.get());
             assert_eq!(*last.lock().unwrap(), 2);
             assert!(stackholm::rayon::par_iter_detached(0..100).all(|_| !N.is_bound()));
@@ -228,7 +236,9 @@ fn a_piece_that_is_stolen_inside_a_job_sees_its_own_context() {
     pool(1).install(|| {
         let (send, receive) = mpsc::channel();
         let iterator = N.sync_scope(2, || (0..3_u32).into_par_iter().carrying());
-        rayon::spawn(move || send.send(iterator.map(|_| (N.get(), M.is_bound())).collect::<Vec<_>>()).unwrap());
+        rayon::spawn(move || {
+            send.send(iterator.map(|_| (N.get(), M.is_bound())).collect::<Vec<_>>()).unwrap()
+        });
         M.sync_scope(1, || {
             NEAR.sync_scope(1, || {
                 steal();
@@ -243,7 +253,9 @@ fn a_piece_that_is_stolen_inside_a_job_sees_its_own_context() {
 fn a_detached_job_that_is_stolen_sees_nothing_of_the_thief() {
     pool(1).install(|| {
         let (send, receive) = mpsc::channel();
-        stackholm::rayon::spawn_detached(move || send.send((N.is_bound(), N.set(2).is_ok())).unwrap());
+        stackholm::rayon::spawn_detached(move || {
+            send.send((N.is_bound(), N.set(2).is_ok())).unwrap()
+        });
         N.sync_scope(1, || {
             steal();
             assert_eq!(N.get(), 1);
@@ -273,7 +285,13 @@ fn items() -> rayon::range::Iter<u32> {
 fn the_control_without_the_adapter_some_piece_sees_nothing() {
     let unbound = pool(2).install(|| {
         let apart = Barrier::new(2);
-        N.sync_scope(7, || (0..2).into_par_iter().with_max_len(1).filter(|_| (apart.wait(), !N.is_bound()).1).count())
+        N.sync_scope(7, || {
+            (0..2)
+                .into_par_iter()
+                .with_max_len(1)
+                .filter(|_| (apart.wait(), !N.is_bound()).1)
+                .count()
+        })
     });
     assert_eq!(unbound, 1);
 }
@@ -286,11 +304,14 @@ fn map_and_what_consumes_see_the_context_in_every_piece() {
         items().map(seen).carrying().for_each(|item| assert!(seen(item) < MANY));
         assert_eq!(items().carrying().map(seen).sum::<u32>(), 499_500);
         assert_eq!(items().carrying().filter(|item| seen(item % 2 == 0)).count(), 500);
-        let (even, odd): (Vec<_>, Vec<_>) = items().carrying().partition(|item| seen(item % 2 == 0));
+        let (even, odd): (Vec<_>, Vec<_>) =
+            items().carrying().partition(|item| seen(item % 2 == 0));
         assert_eq!((even.len(), odd.len()), (500, 500));
         assert_eq!(items().carrying().map(seen).min_by_key(|item| seen(MANY - item)), Some(999));
         assert_eq!(items().carrying().find_first(|item| seen(*item > 900)), Some(901));
-        assert!(items().carrying().try_for_each(|item| seen((item < MANY).then_some(()))).is_some());
+        assert!(
+            items().carrying().try_for_each(|item| seen((item < MANY).then_some(()))).is_some()
+        );
     });
 }
 
@@ -299,14 +320,23 @@ fn what_starts_and_joins_partial_results_sees_the_context_too() {
     carried(|| {
         let max = items().carrying().reduce(|| seen(0), |a, b| seen(a.max(b)));
         assert_eq!(max, 999);
-        let folded =
-            items().carrying().fold(|| seen(0), |a, b| seen(a + b)).map(seen).reduce(|| seen(0), |a, b| seen(a + b));
+        let folded = items()
+            .carrying()
+            .fold(|| seen(0), |a, b| seen(a + b))
+            .map(seen)
+            .reduce(|| seen(0), |a, b| seen(a + b));
         assert_eq!(folded, 499_500);
         assert_eq!(items().fold(|| seen(0), |a, b| seen(a + b)).carrying().sum::<u32>(), 499_500);
         let fallible = items().carrying().try_fold(|| seen(0), |a: u32, b| seen(a.checked_add(b)));
         assert_eq!(fallible.try_reduce(|| seen(0), |a, b| seen(a.checked_add(b))), Some(499_500));
-        assert_eq!(items().carrying().map_init(|| seen(1), |one, item| seen(*one * item)).sum::<u32>(), 499_500);
-        assert_eq!(items().map_init(|| seen(1), |one, item| seen(*one * item)).carrying().sum::<u32>(), 499_500);
+        assert_eq!(
+            items().carrying().map_init(|| seen(1), |one, item| seen(*one * item)).sum::<u32>(),
+            499_500
+        );
+        assert_eq!(
+            items().map_init(|| seen(1), |one, item| seen(*one * item)).carrying().sum::<u32>(),
+            499_500
+        );
         items().carrying().for_each_init(|| seen(1), |_, item| assert!(seen(item) < MANY));
     });
 }
@@ -317,23 +347,38 @@ fn zip_rev_chunks_and_enumerate_keep_their_order_and_the_context() {
         let reversed: Vec<u32> = items().carrying().map(seen).rev().map(seen).collect();
         assert_eq!(reversed, (0..MANY).rev().collect::<Vec<_>>());
 
-        let zipped: Vec<_> = items().carrying().map(seen).zip(items().map(seen).rev()).map(seen).collect();
+        let zipped: Vec<_> =
+            items().carrying().map(seen).zip(items().map(seen).rev()).map(seen).collect();
         assert_eq!(zipped, (0..MANY).map(|item| (item, MANY - 1 - item)).collect::<Vec<_>>());
-        let zipped = items().zip(items().carrying().map(seen)).map(|(a, b)| u32::from(a == b)).sum::<u32>();
+        let zipped =
+            items().zip(items().carrying().map(seen)).map(|(a, b)| u32::from(a == b)).sum::<u32>();
         assert_eq!(zipped, MANY, "as the other side");
 
-        let chunked: Vec<u32> = items().carrying().map(seen).chunks(7).map(|chunk| seen(chunk[0])).collect();
+        let chunked: Vec<u32> =
+            items().carrying().map(seen).chunks(7).map(|chunk| seen(chunk[0])).collect();
         assert_eq!(chunked, (0..MANY).step_by(7).collect::<Vec<_>>());
-        let folded: Vec<u32> = items().carrying().fold_chunks(10, || seen(0), |a, b| seen(a + b)).map(seen).collect();
+        let folded: Vec<u32> =
+            items().carrying().fold_chunks(10, || seen(0), |a, b| seen(a + b)).map(seen).collect();
         assert_eq!((folded.len(), folded[0]), (100, 45));
 
         let numbered = items().map(seen).rev().carrying().enumerate().map(seen);
         assert!(numbered.all(|(at, item)| seen(at as u32 + item == MANY - 1)));
-        assert!(items().carrying().map(seen).enumerate().map(seen).all(|(at, item)| at as u32 == item));
+        assert!(
+            items().carrying().map(seen).enumerate().map(seen).all(|(at, item)| at as u32 == item)
+        );
 
-        assert_eq!(items().carrying().map(seen).chain(items().map(seen)).rev().map(seen).count(), 2000);
-        assert_eq!(items().carrying().map(seen).skip(10).take(20).step_by(3).map(seen).sum::<u32>(), 133);
-        assert_eq!(items().carrying().interleave(items().map(seen)).map(seen).sum::<u32>(), 999_000);
+        assert_eq!(
+            items().carrying().map(seen).chain(items().map(seen)).rev().map(seen).count(),
+            2000
+        );
+        assert_eq!(
+            items().carrying().map(seen).skip(10).take(20).step_by(3).map(seen).sum::<u32>(),
+            133
+        );
+        assert_eq!(
+            items().carrying().interleave(items().map(seen)).map(seen).sum::<u32>(),
+            999_000
+        );
         assert_eq!(items().carrying().position_first(|item| seen(item == 500)), Some(500));
         assert_eq!(items().carrying().position_any(|item| seen(item == 500)), Some(500));
         assert_eq!(items().carrying().position_last(|item| seen(item < 500)), Some(499));
@@ -366,7 +411,11 @@ fn what_has_no_length_carries_too() {
     carried(|| {
         let even = items().filter(|item| seen(item % 2 == 0)).carrying().map(seen);
         assert_eq!(even.map(seen).collect::<Vec<_>>(), (0..MANY).step_by(2).collect::<Vec<_>>());
-        let flat = items().carrying().flat_map(|item| seen([item; 2])).map(seen).flat_map_iter(|item| seen([item; 3]));
+        let flat = items()
+            .carrying()
+            .flat_map(|item| seen([item; 2]))
+            .map(seen)
+            .flat_map_iter(|item| seen([item; 3]));
         assert_eq!(flat.map(seen).count(), 6000);
         let nested = items().carrying().map(|item| seen(vec![item; 2])).flatten().map(seen);
         assert_eq!(nested.filter(|item| seen(item % 2 == 0)).count(), 1000);
@@ -387,11 +436,19 @@ fn whatever_comes_between_what_flat_map_begins_is_carried_into_wherever_it_is_st
         all(few().map(Some).while_some().flat_map(pair).map(seen).count(), "while_some");
         all(few().take_any(MANY as usize).skip_any(0).flat_map(pair).map(seen).count(), "take_any");
         all(
-            few().take_any_while(|_| true).skip_any_while(|_| false).flat_map(pair).map(seen).count(),
+            few()
+                .take_any_while(|_| true)
+                .skip_any_while(|_| false)
+                .flat_map(pair)
+                .map(seen)
+                .count(),
             "take_any_while",
         );
         all(few().flat_map_iter(|item| [item]).flat_map(pair).map(seen).count(), "flat_map_iter");
-        all(few().map(|item| [item]).flatten_iter().flat_map(pair).map(seen).count(), "flatten_iter");
+        all(
+            few().map(|item| [item]).flatten_iter().flat_map(pair).map(seen).count(),
+            "flatten_iter",
+        );
         let sum = |sum, item| sum + item;
         let folded = few().fold(|| 0, sum).fold_with(0, sum).flat_map(pair).map(seen);
         assert_eq!(folded.sum::<u32>(), 2 * 499_500);
@@ -402,7 +459,9 @@ fn whatever_comes_between_what_flat_map_begins_is_carried_into_wherever_it_is_st
 fn iterators_inside_iterators_carry_what_their_piece_bound() {
     carried(|| {
         let sum = items().carrying().map(|item| {
-            let inner = N.sync_scope(item, || (0..10_u32).into_par_iter().carrying().map(|_| N.get()).sum::<u32>());
+            let inner = N.sync_scope(item, || {
+                (0..10_u32).into_par_iter().carrying().map(|_| N.get()).sum::<u32>()
+            });
             seen(inner)
         });
         assert_eq!(sum.sum::<u32>(), 4_995_000);
@@ -415,7 +474,12 @@ fn the_last_of_several_contexts_is_the_innermost() {
     carried(|| {
         let before = items().map(|_| N.get()).carrying_context(other.clone());
         assert!(before.carrying().all(|n| (n, N.get()) == (7, 7)));
-        assert!(items().carrying().map(|_| N.get()).carrying_context(other.clone()).all(|n| (n, N.get()) == (8, 8)));
+        assert!(items().carrying().map(|_| N.get()).carrying_context(other.clone()).all(|n| (
+            n,
+            N.get()
+        ) == (
+            8, 8
+        )));
         assert!(items().carrying_nothing().all(|_| !N.is_bound()));
     });
 }
@@ -443,7 +507,9 @@ fn the_context_is_captured_where_the_iterator_is_made() {
 
 #[test]
 fn bindings_of_short_reach_are_seen_in_no_piece_not_even_at_home() {
-    carried(|| NEAR.sync_scope(1, || assert_eq!(items().carrying().filter(|_| NEAR.is_bound()).count(), 0)));
+    carried(|| {
+        NEAR.sync_scope(1, || assert_eq!(items().carrying().filter(|_| NEAR.is_bound()).count(), 0))
+    });
 }
 
 #[test]
@@ -462,8 +528,13 @@ fn a_panic_in_a_piece_leaves_every_worker_clean_and_every_value_dropped() {
             });
         };
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
-        let zipped =
-            || pool.install(|| generic(items().carrying_context(context.clone()).map(|_| resume_unwind(Box::new(0)))));
+        let zipped = || {
+            pool.install(|| {
+                generic(
+                    items().carrying_context(context.clone()).map(|_| resume_unwind(Box::new(0))),
+                )
+            })
+        };
         assert!(catch_unwind(AssertUnwindSafe(zipped)).is_err());
         drop(context);
         pool.broadcast(|_| assert!(Context::current().is_empty()));

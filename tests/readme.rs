@@ -1,5 +1,6 @@
-//! The README says what is true: its program is the first example, its features are those of the manifest, its commands
-//! are those of `.ci/run`, and what it links to is in the package. Who searches the docs finds items by other names.
+//! The README says what is true: its program is the first example, its features are those of the
+//! manifest, its commands are those of `.ci/run`, and what it links to is in the package. Who
+//! searches the docs finds items by other names.
 
 use std::fs;
 use std::path::Path;
@@ -9,15 +10,22 @@ const MANIFEST: &str = include_str!("../Cargo.toml");
 
 #[test]
 fn the_program_of_the_readme_is_the_quickstart() {
-    let (_, program) = include_str!("../examples/quickstart.rs").split_once("\n\n").expect("it has a head");
-    assert!(README.contains(&format!("```rust\n{program}```\n")), "copy examples/quickstart.rs into README.md");
+    let (_, program) =
+        include_str!("../examples/quickstart.rs").split_once("\n\n").expect("it has a head");
+    assert!(
+        README.contains(&format!("```rust\n{program}```\n")),
+        "copy examples/quickstart.rs into README.md"
+    );
 }
 
 /// The names in the table `[features]` of the manifest.
 fn features() -> impl Iterator<Item = &'static str> {
     let features = MANIFEST.split_once("\n[features]\n").expect("there are features").1;
     let features = features.split("\n[").next().expect("there is a first part");
-    features.lines().filter_map(|line| Some(line.split_once(" = [")?.0)).filter(|name| *name != "default")
+    features
+        .lines()
+        .filter_map(|line| Some(line.split_once(" = [")?.0))
+        .filter(|name| *name != "default")
 }
 
 #[test]
@@ -40,7 +48,8 @@ fn the_commands_of_the_readme_are_those_that_ci_runs() {
 
 #[test]
 fn the_readme_adds_the_crate_with_features_that_exist() {
-    let lines = README.lines().filter_map(|line| line.strip_prefix("cargo add stackholm --features "));
+    let lines =
+        README.lines().filter_map(|line| line.strip_prefix("cargo add stackholm --features "));
     let asked: Vec<_> = lines.flat_map(|names| names.split(',')).collect();
     assert!(asked.contains(&"tokio"), "{asked:?}");
     for name in asked {
@@ -50,7 +59,8 @@ fn the_readme_adds_the_crate_with_features_that_exist() {
 
 #[test]
 fn what_the_readme_links_to_is_in_the_package() {
-    let include = MANIFEST.split_once("\ninclude = [").expect("the manifest lists what is packed").1;
+    let include =
+        MANIFEST.split_once("\ninclude = [").expect("the manifest lists what is packed").1;
     let include = include.split(']').next().expect("the list ends");
     let links = README.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
     let links: Vec<_> = links.filter(|link| !link.is_empty() && !link.contains("://")).collect();
@@ -85,6 +95,9 @@ fn the_words_that_people_know_from_elsewhere_lead_to_an_item() {
     let words = "task_local,MDC,contextvar,AsyncLocal,ScopedValue,dynamic scope,attach,fork,baggage,with_value,instrument,\
                  propagate";
     for word in words.split(',') {
-        assert!(aliases.iter().any(|alias| alias == word), "nobody who searches for `{word}` finds anything");
+        assert!(
+            aliases.iter().any(|alias| alias == word),
+            "nobody who searches for `{word}` finds anything"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! `require`: what the error says that a binding is lost by, at every way of losing one.
 
-use stackholm::{Checkpoint, Context, ContextExt, Envelope, Place, Reason, Scope, Var, embed::Stack};
+use stackholm::{
+    Checkpoint, Context, ContextExt, Envelope, Place, Reason, Scope, Var, embed::Stack,
+};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{self, Waker};
@@ -58,7 +60,8 @@ fn masked_and_short_of_reach_are_said_as_ever_with_their_place() {
             assert!(matches!(lost(&N), Reason::Masked(at) if is(at, masked)));
             assert!(matches!(lost(&NEAREST), Reason::NotCarried(at) if is(at, bound)));
         });
-        let (near, nearest) = stackholm::thread::spawn(|| (lost(&NEAR), lost(&NEAREST))).join().unwrap();
+        let (near, nearest) =
+            stackholm::thread::spawn(|| (lost(&NEAR), lost(&NEAREST))).join().unwrap();
         assert!(matches!(near, Reason::NotCarried(at) if is(at, bound)));
         assert!(matches!(nearest, Reason::NotCarried(at) if is(at, bound)));
     });
@@ -76,12 +79,20 @@ fn work_that_was_spawned_bare_is_told_from_work_that_was_detached() {
         let sealed = Envelope::detached(()).open(|()| lost(&N));
         let adopted = Context::empty().run(|| Checkpoint::run(|| lost(&N)));
         let stack = Stack::on(Context::empty()).run(|| lost(&N));
-        (bare.join().unwrap(), nested.join().unwrap(), detached.join().unwrap(), sealed, adopted, stack)
+        (
+            bare.join().unwrap(),
+            nested.join().unwrap(),
+            detached.join().unwrap(),
+            sealed,
+            adopted,
+            stack,
+        )
     });
     if cfg!(debug_assertions) {
         assert!(matches!(bare.0, Reason::NotHanded(at) if is(at, bound)), "{bare:?}");
         assert!(
-            bare.1.contains(&format!("{}:{bound}:", file!())) && bare.1.ends_with("(a bare spawn hands nothing over)"),
+            bare.1.contains(&format!("{}:{bound}:", file!()))
+                && bare.1.ends_with("(a bare spawn hands nothing over)"),
             "{}",
             bare.1
         );
@@ -101,10 +112,11 @@ fn a_future_that_was_detached_says_so_wherever_it_is_polled() {
     static N: Var<u32> = Var::new("n");
     let poll = |future: &mut dyn FnMut() -> Reason| N.sync_scope(1, future);
     let mut future = pin!(async { lost(&N) }.detached());
-    let seen = poll(&mut || match future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
-        task::Poll::Ready(reason) => reason,
-        task::Poll::Pending => unreachable!("awaits nothing"),
-    });
+    let seen =
+        poll(&mut || match future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
+            task::Poll::Ready(reason) => reason,
+            task::Poll::Pending => unreachable!("awaits nothing"),
+        });
     assert_eq!(matches!(seen, Reason::Detached(_)), cfg!(debug_assertions), "{seen:?}");
 }
 
@@ -125,7 +137,10 @@ fn the_last_place_is_known_by_whatever_way_it_was_bound() {
     let elsewhere = || thread::spawn(|| lost(&N)).join().unwrap();
     let check = |bound: u32| {
         let reason = elsewhere();
-        assert!(matches!(reason, Reason::NotHanded(at) if is(at, bound)), "{reason:?}, not {bound}");
+        assert!(
+            matches!(reason, Reason::NotHanded(at) if is(at, bound)),
+            "{reason:?}, not {bound}"
+        );
     };
     drop(N.enter(1));
     check(line() - 1);
@@ -148,8 +163,9 @@ fn the_last_place_is_known_by_whatever_way_it_was_bound() {
 #[test]
 fn nothing_of_a_value_is_in_the_error() {
     static SECRET: Var<String> = Var::new("secret");
-    let missing =
-        SECRET.sync_scope("hunter2".into(), || thread::spawn(|| SECRET.require().unwrap_err()).join().unwrap());
+    let missing = SECRET.sync_scope("hunter2".into(), || {
+        thread::spawn(|| SECRET.require().unwrap_err()).join().unwrap()
+    });
     assert!(!format!("{missing} {missing:?}").contains("hunter2"));
 }
 
@@ -161,7 +177,10 @@ fn what_was_bound_elsewhere_is_not_said_to_have_been_spawned() {
     let said = N.require().unwrap_err().to_string();
     assert!(!said.contains("it was spawned"), "{said}");
     if cfg!(debug_assertions) {
-        assert!(said.contains("on another thread, and nothing was handed to what runs here"), "{said}");
+        assert!(
+            said.contains("on another thread, and nothing was handed to what runs here"),
+            "{said}"
+        );
     }
 }
 
@@ -199,7 +218,11 @@ fn the_panic_of_get_and_with_says_what_require_knows() {
     assert!(said.ends_with("; it has no default"), "{said}");
     let panic = thread::spawn(|| N.with(|n| *n)).join().unwrap_err();
     assert_eq!(panic.downcast_ref::<String>().unwrap(), said);
-    assert_eq!(N.try_get().unwrap_err().reason(), Reason::Unbound, "an error that is not shown costs no search");
+    assert_eq!(
+        N.try_get().unwrap_err().reason(),
+        Reason::Unbound,
+        "an error that is not shown costs no search"
+    );
 }
 
 #[test]

@@ -3,9 +3,12 @@
 mod common;
 
 use common::{
-    Counted, THREE_LEVELS, bang, catch_bang, counts, everywhere, here, in_each_place, number, panic_of, pool, variables,
+    Counted, THREE_LEVELS, bang, catch_bang, counts, everywhere, here, in_each_place, number,
+    panic_of, pool, variables,
 };
-use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Reason, Scope, SetError, Source, Var};
+use stackholm::{
+    Checkpoint, Context, ContextExt, Entered, NotOpen, Reason, Scope, SetError, Source, Var,
+};
 use std::mem::{align_of_val, size_of};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -147,7 +150,11 @@ fn a_binding_hides_the_process_wide_value_which_hides_the_default() {
         assert_eq!(LAYERED.set_global("global"), None);
         assert_eq!((LAYERED.get(), LAYERED.source()), ("global", Source::Global));
         assert!(!LAYERED.is_bound());
-        assert_eq!(Context::current().get(&LAYERED), None, "a process-wide value is not part of a context");
+        assert_eq!(
+            Context::current().get(&LAYERED),
+            None,
+            "a process-wide value is not part of a context"
+        );
         let place = LAYERED.sync_scope("bound", || {
             assert_eq!(LAYERED.get(), "bound");
             let Source::Bound(place) = LAYERED.source() else { panic!("it is bound") };
@@ -175,7 +182,10 @@ fn a_mask_falls_back_to_the_process_wide_value_then_the_default_then_the_error()
             let missing = BARE.try_get().unwrap_err();
             let Reason::Masked(masked_at) = missing.reason() else { panic!("it is masked") };
             assert_eq!((masked_at.file(), masked_at.line()), (place.file(), place.line()));
-            assert_eq!(missing.to_string(), format!("the variable `bare` was unset at {masked_at}"));
+            assert_eq!(
+                missing.to_string(),
+                format!("the variable `bare` was unset at {masked_at}")
+            );
         });
         assert_eq!((LAYERED.get(), BARE.get()), ("bound", "bound"));
         outer.leave();
@@ -392,7 +402,8 @@ fn more_variables_than_three_levels_hold_nest_and_unwind() {
     .unwrap();
 }
 
-/// Binds each variable twice, the second time shadowing, and checks the neighbours on the way in and out.
+/// Binds each variable twice, the second time shadowing, and checks the neighbours on the way in
+/// and out.
 fn nest_and_unwind(tally: &common::Tally, count: usize) {
     let (vars, alive) = (variables(count), tally.alive());
     let mut guards: Vec<Entered> = Vec::new();
@@ -448,7 +459,9 @@ fn a_panic_caught_between_two_levels_restores_the_middle_one() {
     everywhere(|tally| {
         X.sync_scope(tally.make(1), || {
             X.sync_scope(tally.make(2), || {
-                catch_bang(|| X.sync_scope(tally.make(3), || X.sync_scope(tally.make(4), || bang())));
+                catch_bang(|| {
+                    X.sync_scope(tally.make(3), || X.sync_scope(tally.make(4), || bang()))
+                });
                 assert_eq!(number(&X), Some(2));
             });
             assert_eq!(number(&X), Some(1));
@@ -581,7 +594,8 @@ fn the_value_expressions_of_a_scope_see_the_outer_bindings() {
     static Y: Var<u32> = Var::with_default("y", || 5);
     everywhere(|_| {
         let _outer = X.enter(10);
-        let seen = Scope::new().set(&X, X.get() + 1).set(&Y, X.get() + Y.get()).run(|| (X.get(), Y.get()));
+        let seen =
+            Scope::new().set(&X, X.get() + 1).set(&Y, X.get() + Y.get()).run(|| (X.get(), Y.get()));
         assert_eq!(seen, (11, 15));
     });
 }
@@ -607,7 +621,11 @@ fn a_scope_is_left_at_once_with_all_its_bindings() {
     static Z: Var<Counted> = Var::new("z");
     everywhere(|tally| {
         let alive = tally.alive();
-        let guard = Scope::new().set(&X, tally.make(1)).set(&Y, tally.make(2)).set(&Z, tally.make(3)).enter();
+        let guard = Scope::new()
+            .set(&X, tally.make(1))
+            .set(&Y, tally.make(2))
+            .set(&Z, tally.make(3))
+            .enter();
         assert_eq!(tally.alive() - alive, 3);
         drop(guard);
         assert_eq!(tally.alive(), alive);
@@ -654,7 +672,9 @@ fn zero_sized_values_are_bound_and_dropped() {
     everywhere(|_| {
         let before = DROPS.load(SeqCst);
         UNIT.sync_scope((), || {
-            NOTHING.sync_scope(Nothing, || assert!(UNIT.is_bound() && NOTHING.try_with(|_| ()).is_ok()));
+            NOTHING.sync_scope(Nothing, || {
+                assert!(UNIT.is_bound() && NOTHING.try_with(|_| ()).is_ok())
+            });
             assert!(!NOTHING.is_bound());
             assert_eq!(DROPS.load(SeqCst), before + 1);
         });
@@ -683,7 +703,8 @@ fn over_aligned_values_are_where_they_must_be() {
         let mut guards = Vec::new();
         for var in &vars {
             guards.push(var.enter(tally.make(0)));
-            let _scope = Scope::new().set(&LINE, Line(1)).set(&PAGE, Page(2)).set(&EMPTY, EmptyPage).enter();
+            let _scope =
+                Scope::new().set(&LINE, Line(1)).set(&PAGE, Page(2)).set(&EMPTY, EmptyPage).enter();
             assert!(LINE.with(|line| line.0 == 1 && aligned(line)));
             assert!(PAGE.with(|page| page.0 == 2 && aligned(page)));
             assert!(EMPTY.with(aligned));
@@ -713,7 +734,8 @@ fn closures_and_dyn_values_are_called_where_they_are_bound() {
     static PLAIN: Var<fn(u32) -> u32> = Var::with_default("plain", || |x| x + 1);
     everywhere(|_| {
         let offset = 30;
-        let scope = Scope::new().set(&HOOK, Box::new(move |x| x + offset)).set(&GREETER, Box::new(Formal));
+        let scope =
+            Scope::new().set(&HOOK, Box::new(move |x| x + offset)).set(&GREETER, Box::new(Formal));
         scope.set(&SHARED, Arc::new(Formal)).run(|| {
             assert_eq!(HOOK.with(|hook| hook(PLAIN.get()(11))), 42);
             assert_eq!(GREETER.with(|greeter| greeter.greet("Ada")), "good day, Ada");
@@ -728,7 +750,11 @@ fn a_closure_that_is_bound_may_bind_itself() {
     type Step = Box<dyn Fn(u32) -> u32 + Send + Sync>;
     static STEP: Var<Step> = Var::new("step");
     fn count_down(n: u32) -> u32 {
-        if n == 0 { 0 } else { STEP.sync_scope(Box::new(count_down), || 1 + STEP.with(|step| step(n - 1))) }
+        if n == 0 {
+            0
+        } else {
+            STEP.sync_scope(Box::new(count_down), || 1 + STEP.with(|step| step(n - 1)))
+        }
     }
     everywhere(|_| assert_eq!(count_down(50), 50));
 }
@@ -923,7 +949,10 @@ fn set_with_no_checkpoint_is_an_error_that_gives_the_value_back() {
         let tally = common::Tally::default();
         let error = X.set(tally.make(5)).unwrap_err();
         assert_eq!((error.error().name(), error.error().sealed_at()), ("x", None));
-        assert_eq!(error.to_string(), "the variable `x` cannot be changed: no checkpoint is entered here");
+        assert_eq!(
+            error.to_string(),
+            "the variable `x` cannot be changed: no checkpoint is entered here"
+        );
         assert_eq!(tally.alive(), 1);
         assert_eq!(error.into_value().number, 5);
         tally.assert_nothing_left();
@@ -946,7 +975,9 @@ fn set_in_a_sealed_scope_is_an_error_that_says_where_the_scope_was_entered() {
             let sealed_at = refused.error().sealed_at().expect("a sealed scope");
             assert_eq!((sealed_at.file(), sealed_at.line()), (place.file(), place.line()));
             let name = refused.error().name();
-            let text = format!("the variable `{name}` cannot be changed: the scope entered at {sealed_at} is sealed");
+            let text = format!(
+                "the variable `{name}` cannot be changed: the scope entered at {sealed_at} is sealed"
+            );
             assert_eq!(refused.to_string(), text);
             assert_eq!(refused.into_value().number, 2);
         }
@@ -1057,7 +1088,11 @@ fn the_values_of_a_prepared_checkpoint_end_with_the_last_that_holds_them() {
         drop((prepared, copy));
         assert_eq!((number(&X), tally.alive()), (Some(1), alive + 1), "the guard has it");
         drop(guard);
-        assert_eq!((common::number_in(&context, &X), tally.alive()), (Some(1), alive + 1), "the context has it");
+        assert_eq!(
+            (common::number_in(&context, &X), tally.alive()),
+            (Some(1), alive + 1),
+            "the context has it"
+        );
         drop(context);
         assert_eq!(tally.alive(), alive);
     });
@@ -1098,7 +1133,8 @@ fn a_prepared_checkpoint_wraps_futures() {
         X.set(first + 1).unwrap();
         X.get()
     };
-    let seen = pool().block_on(async { (prepared.wrap(body()).await, prepared.wrap(body()).await) });
+    let seen =
+        pool().block_on(async { (prepared.wrap(body()).await, prepared.wrap(body()).await) });
     assert_eq!(seen, (2, 2));
 }
 
@@ -1108,10 +1144,13 @@ fn a_prepared_checkpoint_binds_any_number_of_variables() {
         for count in counts() {
             let vars = variables(count);
             let numbered = vars.iter().enumerate();
-            let prepared =
-                numbered.fold(Checkpoint::prepare(), |prepared, (i, var)| prepared.set(var, tally.make(i as u64)));
+            let prepared = numbered.fold(Checkpoint::prepare(), |prepared, (i, var)| {
+                prepared.set(var, tally.make(i as u64))
+            });
             for _ in 0..2 {
-                prepared.run(|| assert!(vars.iter().enumerate().all(|(i, var)| number(var) == Some(i as u64))));
+                prepared.run(|| {
+                    assert!(vars.iter().enumerate().all(|(i, var)| number(var) == Some(i as u64)))
+                });
                 assert!(vars.iter().all(|var| number(var).is_none()));
             }
         }
@@ -1128,10 +1167,14 @@ fn a_scope_is_not_taken_for_one_that_was_left_on_another_frame() {
     Checkpoint::run(|| {
         for round in 0..3 {
             ONE.set(round).unwrap();
-            SCOPE.sync_scope(1, || assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (Some(round), None)));
+            SCOPE.sync_scope(1, || {
+                assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (Some(round), None))
+            });
             ONE.reset().unwrap();
             TWO.set(round).unwrap();
-            SCOPE.sync_scope(2, || assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (None, Some(round))));
+            SCOPE.sync_scope(2, || {
+                assert_eq!((ONE.try_get().ok(), TWO.try_get().ok()), (None, Some(round)))
+            });
             TWO.reset().unwrap();
         }
     });

@@ -11,7 +11,9 @@ use stackholm::{Checkpoint, Context, ContextExt, Scope, Var};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::task::yield_now;
-use tracker::{Block, Journal, Kind, disable, enable, keeping, record, set_actor, set_revision_description};
+use tracker::{
+    Block, Journal, Kind, disable, enable, keeping, record, set_actor, set_revision_description,
+};
 
 /// Calls `f` with a journal of its own; gives what each revision holds, in the words of people.
 fn tracked(f: impl FnOnce()) -> Vec<String> {
@@ -69,7 +71,10 @@ fn an_actor_is_of_any_type_and_may_be_set_inside_the_block() {
             change("c");
         });
     });
-    assert_eq!(revisions, ["revision 1\n  a by nobody in particular\n  b by organization 7\n  c by ada"]);
+    assert_eq!(
+        revisions,
+        ["revision 1\n  a by nobody in particular\n  b by organization 7\n  c by ada"]
+    );
 }
 
 #[test]
@@ -93,7 +98,10 @@ fn several_actors_work_in_one_revision_and_each_block_has_its_own() {
             change("c");
         });
     });
-    assert_eq!(revisions, ["revision 1: all\n  a by ada\n  b by the system: corrected\n  c by ada"]);
+    assert_eq!(
+        revisions,
+        ["revision 1: all\n  a by ada\n  b by the system: corrected\n  c by ada"]
+    );
 }
 
 #[test]
@@ -102,14 +110,19 @@ fn the_system_is_an_actor_and_not_the_absence_of_one() {
         Block::new().run(|| change("a"));
         Block::new().system().run(|| change("b"));
     });
-    assert_eq!(revisions, ["revision 1\n  a by nobody in particular", "revision 2\n  b by the system"]);
+    assert_eq!(
+        revisions,
+        ["revision 1\n  a by nobody in particular", "revision 2\n  b by the system"]
+    );
 }
 
 #[test]
 fn descriptions_of_each_kind_nest_and_do_not_mix() {
     let delta = |kind: Kind| kind.delta(String::new()).description;
     tracked(|| {
-        let outer = Block::new().description(Kind::Object, "object").description(Kind::Deletion, "deletion");
+        let outer = Block::new()
+            .description(Kind::Object, "object")
+            .description(Kind::Deletion, "deletion");
         outer.run(|| {
             Block::new().description(Kind::Object, "inner").run(|| {
                 assert_eq!(delta(Kind::Object).as_deref(), Some("inner"));
@@ -310,7 +323,9 @@ async fn asynchronous_work_is_tracked_and_requests_that_take_turns_do_not_mix() 
         ["ada", "grace"]
             .iter()
             .zip(1..)
-            .map(|(who, number)| format!("revision {number}\n  a by {who}\n  b by the system\n  c by {who} in person"))
+            .map(|(who, number)| format!(
+                "revision {number}\n  a by {who}\n  b by the system\n  c by {who} in person"
+            ))
             .collect::<Vec<_>>()
     );
     assert!(!tracker::is_active());
@@ -358,7 +373,10 @@ async fn tasks_and_threads_that_carry_the_context_write_into_its_revision() {
             .in_current_context()
     });
     block.await;
-    assert_eq!(written(&journal), ["revision 1\n  in a task by ada\n  on a thread by ada\n  here by grace"]);
+    assert_eq!(
+        written(&journal),
+        ["revision 1\n  in a task by ada\n  on a thread by ada\n  here by grace"]
+    );
 }
 
 /// The decorator: each call has a revision of its own, unless it is made in a block.
@@ -385,7 +403,9 @@ fn entering_a_block_copies_nothing_of_what_it_inherits() {
     let journal = Arc::<Journal>::default();
     keeping(&journal, || {
         let held = Arc::strong_count(&journal);
-        Block::new().run(|| Block::new().run(|| Checkpoint::run(|| assert_eq!(Arc::strong_count(&journal), held))));
+        Block::new().run(|| {
+            Block::new().run(|| Checkpoint::run(|| assert_eq!(Arc::strong_count(&journal), held)))
+        });
     });
     assert_eq!(Arc::strong_count(&journal), 1);
 }

@@ -1,6 +1,8 @@
-//! What the documents of Python's `stackful` promise, sentence by sentence, and the faults it must not bring back.
+//! What the documents of Python's `stackful` promise, sentence by sentence, and the faults it must
+//! not bring back.
 //!
-//! A global is a variable with a process-wide value or a default; making it "stackful" is binding it for a block.
+//! A global is a variable with a process-wide value or a default; making it "stackful" is binding
+//! it for a block.
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
@@ -87,7 +89,8 @@ fn the_original_value_is_back_after_a_panic_an_early_return_and_a_failure() {
     assert_eq!(LEVEL.get(), 0);
 }
 
-/// Code that was written for the global needs no change, nor does the signature of anything in between.
+/// Code that was written for the global needs no change, nor does the signature of anything in
+/// between.
 #[test]
 fn code_that_reads_the_global_need_not_know_of_the_block() {
     static DB: Var<String> = Var::new("db");
@@ -97,7 +100,10 @@ fn code_that_reads_the_global_need_not_know_of_the_block() {
     }
     DB.set_global("production".into());
     let archive = DB.sync_scope("archive".into(), a_whole_orm);
-    assert_eq!((archive.as_str(), a_whole_orm().as_str()), ("select from archive", "select from production"));
+    assert_eq!(
+        (archive.as_str(), a_whole_orm().as_str()),
+        ("select from archive", "select from production")
+    );
 }
 
 #[test]
@@ -125,7 +131,8 @@ fn new_values_are_stacked_on_top_of_the_old_for_several_invocations_at_once() {
     static PARAM: Var<u32> = Var::with_default("param", || 0);
     fn inner(left: u32) -> Vec<u32> {
         let mine = PARAM.get();
-        let mut seen = if left == 0 { Vec::new() } else { PARAM.sync_scope(mine + 1, || inner(left - 1)) };
+        let mut seen =
+            if left == 0 { Vec::new() } else { PARAM.sync_scope(mine + 1, || inner(left - 1)) };
         assert_eq!(PARAM.get(), mine);
         seen.push(mine);
         seen
@@ -133,7 +140,8 @@ fn new_values_are_stacked_on_top_of_the_old_for_several_invocations_at_once() {
     assert_eq!(inner(4), [4, 3, 2, 1, 0]);
 }
 
-/// Perl's `local` reaches into everything that is called; here only what names the variable is affected.
+/// Perl's `local` reaches into everything that is called; here only what names the variable is
+/// affected.
 #[test]
 fn no_symbol_of_a_called_function_changes_that_does_not_name_the_variable() {
     static VALUE: Var<i32> = Var::with_default("value", || 0);

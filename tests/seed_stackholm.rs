@@ -1,4 +1,5 @@
-//! What the documents of Python's `stackholm` promise, sentence by sentence, and the faults it must not bring back.
+//! What the documents of Python's `stackholm` promise, sentence by sentence, and the faults it must
+//! not bring back.
 
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt};
@@ -35,11 +36,14 @@ async fn served<R>(layers: u32, handler: impl Fn() -> R) -> R {
 
 async fn yield_now_and_then() {
     let mut polled = false;
-    std::future::poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
-/// The storages of the original: one thread, threads, async, and requests through a framework. And two deeper
-/// situations: inside a checkpoint, and with a context that lives on.
+/// The storages of the original: one thread, threads, async, and requests through a framework. And
+/// two deeper situations: inside a checkpoint, and with a context that lives on.
 fn on_every_storage(promise: fn()) {
     promise();
     Stack::new().run(promise);
@@ -400,7 +404,8 @@ async fn a_request_that_goes_on_in_threads_and_tasks_takes_its_context_along() {
     assert!(!REQUEST.is_bound());
 }
 
-/// "Beyond block-level restrictions": a guard may be kept by an object or handed up, and ends when it does.
+/// "Beyond block-level restrictions": a guard may be kept by an object or handed up, and ends when
+/// it does.
 #[test]
 fn a_scope_may_begin_in_one_function_and_end_in_another() {
     on_every_storage(|| {
@@ -479,7 +484,11 @@ fn fault_a_pop_in_a_callee_leaves_the_binding_of_the_caller() {
         let _inner = A.enter(2);
         callee();
         assert_eq!(A.get(), 2);
-        assert_eq!(A.pop().unwrap_err().name(), "a", "a sealed scope is not the callee's to change");
+        assert_eq!(
+            A.pop().unwrap_err().name(),
+            "a",
+            "a sealed scope is not the callee's to change"
+        );
         assert_eq!(A.get(), 2);
     });
 }

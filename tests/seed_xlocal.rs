@@ -1,4 +1,5 @@
-//! What the documents of Python's `xlocal` promise, sentence by sentence, and the faults it must not bring back.
+//! What the documents of Python's `xlocal` promise, sentence by sentence, and the faults it must
+//! not bring back.
 //!
 //! The original's attributes are variables here, its managers are scopes, its greenlets are tasks.
 
@@ -49,7 +50,8 @@ fn a_binding_exists_in_a_block_and_everything_it_calls_and_nowhere_else() {
 #[test]
 fn a_binding_does_not_leak_from_a_block_that_panics() {
     static X: Var<i32> = Var::new("x");
-    let outcome = catch_unwind(|| Scope::new().set(&X, 1).run(|| X.sync_scope(2, || panic!("on purpose"))));
+    let outcome =
+        catch_unwind(|| Scope::new().set(&X, 1).run(|| X.sync_scope(2, || panic!("on purpose"))));
     assert!(outcome.is_err());
     assert!(!X.is_bound());
 }
@@ -169,7 +171,8 @@ fn other_tasks_set_and_read_an_object_of_their_own_at_the_same_time() {
         X.get()
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let tasks: Vec<_> = (0..100).map(|own| runtime.spawn(X.scope(own, called_concurrently()))).collect();
+    let tasks: Vec<_> =
+        (0..100).map(|own| runtime.spawn(X.scope(own, called_concurrently()))).collect();
     for (own, task) in tasks.into_iter().enumerate() {
         assert_eq!(runtime.block_on(task).unwrap(), own);
     }
@@ -226,8 +229,9 @@ fn what_was_memorised_is_the_exact_object_and_a_property_is_the_one_of_here() {
     for number in [2, 3] {
         let read = || (renderer.request().0, renderer.memorised.0);
         let here = REQUEST.sync_scope(Arc::new(Request(number)), read);
-        let elsewhere =
-            thread::scope(|scope| scope.spawn(with_request(read, Arc::new(Request(number)))).join().unwrap());
+        let elsewhere = thread::scope(|scope| {
+            scope.spawn(with_request(read, Arc::new(Request(number)))).join().unwrap()
+        });
         assert_eq!([here, elsewhere], [(number, 1); 2]);
     }
     assert!(Arc::ptr_eq(&renderer.memorised, &first));
@@ -251,7 +255,10 @@ async fn a_spawn_is_wrapped_to_carry_explicitly() {
         assert_eq!(stackholm::thread::spawn(|| X.get()).join().unwrap(), 1);
         assert_eq!(thread::spawn(Context::current().wrap(|| X.get())).join().unwrap(), 1);
         assert_eq!(tokio::spawn(async { X.get() }.in_current_context()).await.unwrap(), 1);
-        assert_eq!(tokio::task::spawn_blocking(Context::current().wrap(|| X.get())).await.unwrap(), 1);
+        assert_eq!(
+            tokio::task::spawn_blocking(Context::current().wrap(|| X.get())).await.unwrap(),
+            1
+        );
         let chosen = Context::current().with(&X, 2);
         assert_eq!(tokio::spawn(async { X.get() }.in_context(chosen)).await.unwrap(), 2);
         assert_eq!(X.get(), 1);
@@ -328,7 +335,8 @@ async fn fault_a_generator_that_is_never_finished_leaves_nothing_behind() {
     static X: Var<Arc<()>> = Var::new("x");
     let value = Arc::new(());
     let theirs = value.clone();
-    let mut items = Box::pin(X.scope(theirs, futures_util::stream::repeat(()).map(|()| X.is_bound())));
+    let mut items =
+        Box::pin(X.scope(theirs, futures_util::stream::repeat(()).map(|()| X.is_bound())));
     assert_eq!(items.next().await, Some(true));
     assert!(!X.is_bound());
     assert_eq!(Arc::strong_count(&value), 2);

@@ -1,4 +1,5 @@
-//! The service example, small and in one process: what it promises, and that its checks notice what is wrong.
+//! The service example, small and in one process: what it promises, and that its checks notice what
+//! is wrong.
 
 #[path = "../examples/service/main.rs"]
 #[expect(dead_code, reason = "the program's own entry is not called")]
@@ -15,7 +16,8 @@ use std::process::ExitCode;
 fn run(arguments: &[&str]) -> Verdict {
     fate::expect_ordered_panics();
     let small = ["service", "--rounds", "2", "--concurrency", "8"];
-    service::run(&Options::parse_from(small.iter().chain(arguments).copied())).expect("the loopback is there")
+    service::run(&Options::parse_from(small.iter().chain(arguments).copied()))
+        .expect("the loopback is there")
 }
 
 /// What a run of a few requests finds wrong if the first of them meets `fault` at `hop`.
@@ -38,7 +40,8 @@ fn each_way_of_carrying_answers_the_same_requests() {
     assert!(verdict.travels.is_none());
     assert_eq!(verdict.faults(), Vec::<String>::new());
     let comparison = verdict.comparison.expect("is asked for");
-    let ends: Vec<_> = comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
+    let ends: Vec<_> =
+        comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
     assert_eq!(ends, [(30, 30); 7]);
 }
 
@@ -46,8 +49,9 @@ fn each_way_of_carrying_answers_the_same_requests() {
 fn a_wrong_value_is_reported_with_its_request_wherever_it_shows() {
     for hop in Hop::seeing() {
         let faults = faults("wrong", hop);
-        let line =
-            format!("  request \"r-000000\" at hop `{hop}`: the variable `tenant` was \"somebody else\", should be ");
+        let line = format!(
+            "  request \"r-000000\" at hop `{hop}`: the variable `tenant` was \"somebody else\", should be "
+        );
         assert!(faults[0].ends_with("wrong values; the first of them:"), "{hop}: {faults:#?}");
         assert!(faults.iter().any(|fault| fault.starts_with(&line)), "{hop}: {faults:#?}");
     }
@@ -60,13 +64,28 @@ fn a_forgotten_hand_over_is_reported_for_all_variables_at_every_hop() {
         let wrong = faults[0].split_once(' ').and_then(|(count, _)| count.parse().ok());
         assert!(wrong >= Some(11), "{hop}: {faults:#?}");
         let here = format!("  request \"r-000000\" at hop `{hop}`: the variable `");
-        assert!(faults[1].starts_with(&here) && faults[1].contains("was not bound, should be "), "{hop}: {faults:#?}");
+        assert!(
+            faults[1].starts_with(&here) && faults[1].contains("was not bound, should be "),
+            "{hop}: {faults:#?}"
+        );
     }
     let faults = faults("lost", Hop::Task);
-    let carried =
-        ["request_id", "tenant", "user", "session", "locale", "region", "trace", "priority", "deadline", "origin"];
+    let carried = [
+        "request_id",
+        "tenant",
+        "user",
+        "session",
+        "locale",
+        "region",
+        "trace",
+        "priority",
+        "deadline",
+        "origin",
+    ];
     for name in carried.into_iter().chain(["stage"]) {
-        let line = format!("  request \"r-000000\" at hop `task`: the variable `{name}` was not bound, should be ");
+        let line = format!(
+            "  request \"r-000000\" at hop `task`: the variable `{name}` was not bound, should be "
+        );
         assert!(faults.iter().any(|fault| fault.starts_with(&line)), "{name}: {faults:#?}");
     }
 }
@@ -83,8 +102,14 @@ fn what_is_carried_though_it_should_not_be_is_reported() {
     for hop in Hop::ALL.into_iter().filter(|hop| hop.sight() == Sight::Nothing) {
         for fault in ["wrong", "lost"] {
             let faults = faults(fault, hop);
-            assert!(faults.iter().any(|fault| fault.contains(&format!("`{hop}`"))), "{hop}: {faults:#?}");
-            assert!(faults.iter().any(|fault| fault.contains("should not be bound")), "{hop}: {faults:#?}");
+            assert!(
+                faults.iter().any(|fault| fault.contains(&format!("`{hop}`"))),
+                "{hop}: {faults:#?}"
+            );
+            assert!(
+                faults.iter().any(|fault| fault.contains("should not be bound")),
+                "{hop}: {faults:#?}"
+            );
         }
     }
 }
@@ -101,7 +126,8 @@ fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
 #[test]
 fn a_service_shut_down_in_a_storm_leaves_nothing() {
     fate::expect_ordered_panics();
-    let options = Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
+    let options =
+        Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
     let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
     assert_eq!(aftermath.faults(), Vec::<String>::new());
 }

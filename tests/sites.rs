@@ -1,10 +1,12 @@
-//! The table of atomic operations in `loom-tests/README.md` is complete: each has a name, and each name a row.
+//! The table of atomic operations in `loom-tests/README.md` is complete: each has a name, and each
+//! name a row.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What an atomic is asked to do; a swap of cells, and a load of a process-wide cell, are told apart by the ordering.
+/// What an atomic is asked to do; a swap of cells, and a load of a process-wide cell, are told
+/// apart by the ordering.
 const OPERATIONS: [&str; 12] = [
     ".load(",
     ".store(",
@@ -32,8 +34,8 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The sources, but for what stands in for them in models, and for the notes and walks of debug builds, which decide nothing
-/// but words.
+/// The sources, but for what stands in for them in models, and for the notes and walks of debug
+/// builds, which decide nothing but words.
 fn modelled() -> Vec<PathBuf> {
     let apart = [
         "sync/control.rs",
@@ -71,7 +73,9 @@ fn arguments(code: &str) -> &str {
 
 /// Whether these are the arguments of an atomic operation: one of them is an ordering.
 fn is_atomic(arguments: &str) -> bool {
-    ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"].iter().any(|order| arguments.contains(order))
+    ["Relaxed", "Acquire", "Release", "AcqRel", "SeqCst"]
+        .iter()
+        .any(|order| arguments.contains(order))
 }
 
 /// The rows of the table: site and place.
@@ -82,7 +86,10 @@ fn rows() -> Vec<(String, String)> {
         let cells: Vec<_> = row.split(" | ").collect();
         assert_eq!(cells.len(), 5, "{row}");
         let last = cells[4].trim_end_matches(" |");
-        assert!(!cells[3].trim().is_empty() || !last.is_empty(), "neither a model nor a reason: {row}");
+        assert!(
+            !cells[3].trim().is_empty() || !last.is_empty(),
+            "neither a model nor a reason: {row}"
+        );
         (cells[0].trim_end_matches('`').to_owned(), cells[2].to_owned())
     })
     .collect()
@@ -91,7 +98,8 @@ fn rows() -> Vec<(String, String)> {
 /// The sites named in a piece of code.
 fn sites(code: &str) -> BTreeSet<String> {
     let names = code.split("Site::").skip(1);
-    let names = names.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric()).collect::<String>());
+    let names =
+        names.map(|rest| rest.chars().take_while(|c| c.is_alphanumeric()).collect::<String>());
     names.filter(|name| name.contains(char::is_lowercase)).collect()
 }
 
@@ -105,12 +113,20 @@ fn every_atomic_operation_goes_through_a_site() {
                 let arguments = arguments(&code[at + operation.len() - 1..]);
                 if is_atomic(arguments) {
                     found += 1;
-                    assert!(arguments.contains("order(Site::"), "{}: {operation}{arguments}", path.display());
+                    assert!(
+                        arguments.contains("order(Site::"),
+                        "{}: {operation}{arguments}",
+                        path.display()
+                    );
                 }
             }
         }
         let fences = ["fence(", "AtomicPtr", "AtomicBool", "AtomicI"];
-        assert!(!fences.iter().any(|fence| code.contains(fence)), "{}: not in the table", path.display());
+        assert!(
+            !fences.iter().any(|fence| code.contains(fence)),
+            "{}: not in the table",
+            path.display()
+        );
     }
     assert!(found >= 14, "only {found} operations found: does this test still see them?");
 }
@@ -119,11 +135,15 @@ fn every_atomic_operation_goes_through_a_site() {
 fn every_site_has_a_row_that_names_its_place_and_every_row_a_site() {
     let rows = rows();
     for path in sources(&root().join("src")) {
-        let file = path.strip_prefix(root().join("src")).unwrap().to_str().unwrap().replace('\\', "/");
+        let file =
+            path.strip_prefix(root().join("src")).unwrap().to_str().unwrap().replace('\\', "/");
         for site in sites(&code(&path)) {
             let row = rows.iter().find(|(name, _)| *name == site);
             let (_, place) = row.unwrap_or_else(|| panic!("{site} in {file} has no row"));
-            assert!(place.contains(&format!("`{file}`")), "{site} is in {file}, its row says {place}");
+            assert!(
+                place.contains(&format!("`{file}`")),
+                "{site} is in {file}, its row says {place}"
+            );
         }
     }
     let everything: String =
@@ -132,9 +152,13 @@ fn every_site_has_a_row_that_names_its_place_and_every_row_a_site() {
     for (site, place) in &rows {
         assert!(used.contains(site), "{site} has a row but no place in the source");
         let (file, function) = place.split_once("` `").expect("a file and a function");
-        let text = fs::read_to_string(root().join("src").join(file.trim_start_matches('`'))).unwrap();
+        let text =
+            fs::read_to_string(root().join("src").join(file.trim_start_matches('`'))).unwrap();
         let function = function.split('`').next().unwrap().rsplit("::").next().unwrap();
-        assert!(text.contains(&format!("fn {function}(")) || text.contains(&format!("fn {function}<")), "{place}");
+        assert!(
+            text.contains(&format!("fn {function}(")) || text.contains(&format!("fn {function}<")),
+            "{place}"
+        );
     }
     let declared = code(&root().join("src/sync.rs"));
     let declared = declared.split("sites! {").nth(1).unwrap().split("\n}\n").next().unwrap();

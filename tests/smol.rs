@@ -50,7 +50,11 @@ fn a_task_carries_detaches_or_starts_empty_as_it_was_wrapped() {
     with_workers(2, |executor| {
         let bind = Scope::new().set(&N, 1).set(&ON_STACK, 2).set(&IN_CHECKPOINT, 3);
         let [bare, carrying, detached] = bind.run(|| {
-            [executor.spawn(look()), executor.spawn(look().in_current_context()), executor.spawn(look().detached())]
+            [
+                executor.spawn(look()),
+                executor.spawn(look().in_current_context()),
+                executor.spawn(look().detached()),
+            ]
         });
         assert_eq!(block_on(bare), ([false; 3], false, Some(Reason::Unbound)));
         assert_eq!(block_on(detached), ([false; 3], true, Some(Reason::Unbound)));
@@ -105,7 +109,8 @@ fn a_blocking_job_a_timer_and_a_stream_are_wrapped_by_one_call() {
             let items = smol::stream::iter(0..3).map(|_| N.get()).in_current_context();
             let driven = N.scope(2, items.collect::<Vec<_>>());
             assert_eq!(driven.await, [1, 1, 1]);
-            let race = N.scope(3, async { N.get() }).or(async { unreachable!("the first is ready") });
+            let race =
+                N.scope(3, async { N.get() }).or(async { unreachable!("the first is ready") });
             assert_eq!((race.await, N.get()), (3, 1));
         });
     });
@@ -147,7 +152,10 @@ fn a_task_that_panics_leaves_the_thread_that_ticks_as_it_was() {
         assert!(executor.try_tick());
         assert_eq!(before, Context::current());
     });
-    assert!(catch_unwind(AssertUnwindSafe(|| block_on(task))).is_err(), "the panic comes with the result");
+    assert!(
+        catch_unwind(AssertUnwindSafe(|| block_on(task))).is_err(),
+        "the panic comes with the result"
+    );
     assert_eq!((record.take(), held.alive()), (vec![Some(2)], 0));
 }
 

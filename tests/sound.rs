@@ -1,5 +1,5 @@
-//! Safe programs that once had undefined behaviour, or left something behind. Most of them say little by themselves: they
-//! are for Miri and the address sanitizer, which run them as they are.
+//! Safe programs that once had undefined behaviour, or left something behind. Most of them say
+//! little by themselves: they are for Miri and the address sanitizer, which run them as they are.
 
 use stackholm::embed::Stack;
 use stackholm::{Context, Var};
@@ -26,7 +26,8 @@ fn is_child() -> bool {
     std::env::var_os("STACKHOLM_CHILD").is_some()
 }
 
-/// How often the programs for Miri are tried: it takes other schedules by chance, and a run of each is slow there.
+/// How often the programs for Miri are tried: it takes other schedules by chance, and a run of each
+/// is slow there.
 const TRIES: usize = if cfg!(miri) { 2 } else { 200 };
 
 #[test]
@@ -37,7 +38,8 @@ fn a_context_goes_while_its_stack_ends_a_value_of_short_reach() {
         TX.set("t".into()).unwrap();
         let context = Context::current();
         let other = thread::spawn(move || drop(context));
-        // So many changes that one frame takes the place of all in this checkpoint, that of TX among them.
+        // So many changes that one frame takes the place of all in this checkpoint, that of TX
+        // among them.
         for i in 0..40 {
             A.set(i).unwrap();
             B.set(i).unwrap();
@@ -121,7 +123,9 @@ fn a_variable_that_is_declared_anew_is_another_variable() {
     let bound = var.enter(1);
     let var = var.shown();
     assert!(!var.is_bound());
-    var.sync_scope(2, || assert_eq!(format!("{:?}", Context::current().binding(&var).unwrap().value()), "Some(2)"));
+    var.sync_scope(2, || {
+        assert_eq!(format!("{:?}", Context::current().binding(&var).unwrap().value()), "Some(2)")
+    });
     drop(bound);
 }
 

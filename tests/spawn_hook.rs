@@ -18,7 +18,9 @@ fn apart(test: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn without_the_call_a_plain_thread_starts_empty() {
-    apart(|| N.sync_scope(1, || apart(|| assert!(Context::current().is_empty() && N.set(2).is_err()))));
+    apart(|| {
+        N.sync_scope(1, || apart(|| assert!(Context::current().is_empty() && N.set(2).is_err())))
+    });
 }
 
 #[test]

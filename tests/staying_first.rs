@@ -1,5 +1,6 @@
-//! What stays on its stack is seen by the first scope of a process that is awaited below it, though it never was in a
-//! context before: it lies in the frame that took the place of all that was set in a checkpoint. Alone in its process.
+//! What stays on its stack is seen by the first scope of a process that is awaited below it, though
+//! it never was in a context before: it lies in the frame that took the place of all that was set
+//! in a checkpoint. Alone in its process.
 
 use futures_util::FutureExt;
 use stackholm::{Checkpoint, Var};

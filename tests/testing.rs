@@ -16,14 +16,20 @@ use std::thread;
 /// What a helper says when it fails.
 fn complaint<R>(f: impl FnOnce() -> R) -> String {
     let panic = catch_unwind(AssertUnwindSafe(f)).err().expect("it fails");
-    panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string())).unwrap()
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()))
+        .unwrap()
 }
 
 /// Polls to the end.
 fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
+        if let Poll::Ready(output) =
+            future.as_mut().poll(&mut task::Context::from_waker(Waker::noop()))
+        {
             return output;
         }
     }
@@ -32,7 +38,10 @@ fn finish<F: Future>(future: F) -> F::Output {
 /// Pending once.
 async fn pause() {
     let mut was = false;
-    std::future::poll_fn(|_| if std::mem::replace(&mut was, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut was, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 #[test]
@@ -40,7 +49,9 @@ async fn pause() {
 fn a_variable_that_is_seen_wherever_it_is_asked_for_passes() {
     static N: Var<u32> = Var::new("n");
     let sum = assert_seen(&N, || {
-        N.sync_scope(1, || N.get() + stackholm::thread::spawn(|| N.require().unwrap()).join().unwrap())
+        N.sync_scope(1, || {
+            N.get() + stackholm::thread::spawn(|| N.require().unwrap()).join().unwrap()
+        })
     });
     assert_eq!(sum, 2);
     let sum = finish(assert_seen_async(&N, async || {
@@ -66,20 +77,31 @@ fn a_bare_spawn_is_noticed_even_if_the_piece_hides_it() {
     assert!(said.starts_with("1 of 2 did not see it") && said.contains(&bound), "{said}");
     assert!(said.ends_with("(a bare spawn hands nothing over)"), "{said}");
     let said = complaint(|| {
-        finish(assert_seen_async(&N, || N.scope(1, async { thread::spawn(|| N.try_get().ok()).join().unwrap() })))
+        finish(assert_seen_async(&N, || {
+            N.scope(1, async { thread::spawn(|| N.try_get().ok()).join().unwrap() })
+        }))
     });
-    assert!(said.starts_with("1 of 1 did not see it") && said.contains("asserted at tests/testing.rs:"), "{said}");
+    assert!(
+        said.starts_with("1 of 1 did not see it") && said.contains("asserted at tests/testing.rs:"),
+        "{said}"
+    );
 }
 
 #[test]
 #[cfg(debug_assertions)]
 fn a_probe_is_a_question_and_only_those_that_ask_nothing_are_none() {
     static N: Var<u32> = Var::new("n");
-    let said = complaint(|| assert_seen(&N, || N.sync_scope(1, || (N.is_bound(), N.source(), N.history()))));
+    let said = complaint(|| {
+        assert_seen(&N, || N.sync_scope(1, || (N.is_bound(), N.source(), N.history())))
+    });
     assert_eq!(said, "nobody asked for the variable `n`");
-    assert!(complaint(|| assert_seen(&N, || N.try_get().ok())).starts_with("1 of 1 did not see it"));
+    assert!(
+        complaint(|| assert_seen(&N, || N.try_get().ok())).starts_with("1 of 1 did not see it")
+    );
     assert!(complaint(|| assert_seen(&N, || N.get_or(7))).starts_with("1 of 1 did not see it"));
-    assert!(complaint(|| assert_seen(&N, || N.keep().is_ok())).starts_with("1 of 1 did not see it"));
+    assert!(
+        complaint(|| assert_seen(&N, || N.keep().is_ok())).starts_with("1 of 1 did not see it")
+    );
 }
 
 #[test]
@@ -169,7 +191,11 @@ async fn a_piece_that_awaits_and_leaves_nothing_passes_and_gives_its_result() {
     }
     let job = assert_nothing_left_async(serve);
     assert_eq!(OUTER.scope(1, job).await, "inner");
-    assert_eq!(tokio::spawn(assert_nothing_left_async(serve)).await.unwrap(), "inner", "it is Send");
+    assert_eq!(
+        tokio::spawn(assert_nothing_left_async(serve)).await.unwrap(),
+        "inner",
+        "it is Send"
+    );
 }
 
 const ALIVE: &str = "a context that was captured here is alive, and its values with it";
@@ -178,16 +204,22 @@ const ALIVE: &str = "a context that was captured here is alive, and its values w
 fn a_context_that_is_kept_is_noticed_by_whomever_it_is_kept() {
     let said = |complaint: String| assert!(complaint.starts_with(ALIVE), "{complaint}");
     let mut kept = None;
-    said(complaint(|| assert_nothing_left(|| kept = Some(HELD.sync_scope("x".into(), Context::current)))));
+    said(complaint(|| {
+        assert_nothing_left(|| kept = Some(HELD.sync_scope("x".into(), Context::current)))
+    }));
     let mut task = None;
     said(complaint(|| assert_nothing_left(|| task = Some(async {}.in_current_context()))));
     let mut envelope = None;
     said(complaint(|| assert_nothing_left(|| envelope = Some(Envelope::new(())))));
     // A long chain is shortened, and keeps the values all the same.
     let mut far = None;
-    let derive = || (0..1000).fold(Context::current(), |context, n| context.with(&HELD, n.to_string()));
+    let derive =
+        || (0..1000).fold(Context::current(), |context, n| context.with(&HELD, n.to_string()));
     let told = complaint(|| assert_nothing_left(|| far = Some(derive())));
-    assert!(told.contains("that were captured here are alive") || told.starts_with(ALIVE), "{told}");
+    assert!(
+        told.contains("that were captured here are alive") || told.starts_with(ALIVE),
+        "{told}"
+    );
     drop((kept, task, envelope, far));
 }
 
@@ -225,18 +257,24 @@ fn it_is_said_how_many_are_alive_where_each_was_captured_and_what_it_shows() {
             assert_nothing_left(|| {
                 drop(Context::current());
                 HELD.sync_scope("secret".into(), || kept.push(Context::current()));
-                HELD.sync_scope("secret".into(), || Checkpoint::run(|| kept.push(Context::current())));
+                HELD.sync_scope("secret".into(), || {
+                    Checkpoint::run(|| kept.push(Context::current()))
+                });
                 kept.push(Context::current().with(&HELD, "secret".into()));
             })
         })
     });
     assert!(said.starts_with("3 contexts that were captured here are alive"), "{said}");
     for line in [begin + 5, begin + 6, begin + 7] {
-        let told = said.lines().find(|told| told.starts_with(&format!("  captured at {}", here(line))));
+        let told =
+            said.lines().find(|told| told.starts_with(&format!("  captured at {}", here(line))));
         let told = told.unwrap_or_else(|| panic!("line {line}: {said}"));
         assert!(told.contains(&format!("`held` bound at {}", here(line))), "{said}");
     }
-    assert!(!said.contains("secret") && !said.contains("outer") && !said.contains("witness"), "{said}");
+    assert!(
+        !said.contains("secret") && !said.contains("outer") && !said.contains("witness"),
+        "{said}"
+    );
     assert_eq!(said.lines().count(), 4, "{said}");
 }
 
@@ -245,8 +283,13 @@ fn it_is_said_how_many_are_alive_where_each_was_captured_and_what_it_shows() {
 fn a_capture_by_a_function_that_is_passed_on_is_told_by_what_it_shows() {
     let mut kept = None;
     let line = line!() + 1;
-    let said = complaint(|| assert_nothing_left(|| kept = Some(HELD.sync_scope("x".into(), Context::current))));
-    let told = format!("captured at a place that was passed the function: `held` bound at {}:{line}:", file!());
+    let said = complaint(|| {
+        assert_nothing_left(|| kept = Some(HELD.sync_scope("x".into(), Context::current)))
+    });
+    let told = format!(
+        "captured at a place that was passed the function: `held` bound at {}:{line}:",
+        file!()
+    );
     assert!(said.contains(&told), "{said}");
 }
 
@@ -308,7 +351,8 @@ fn a_value_that_is_kept_alone_is_no_context() {
 #[test]
 fn a_stack_that_is_not_as_it_was_is_noticed() {
     Checkpoint::run(|| {
-        let said = complaint(|| assert_nothing_left(|| std::mem::forget(HELD.enter("forgotten".into()))));
+        let said =
+            complaint(|| assert_nothing_left(|| std::mem::forget(HELD.enter("forgotten".into()))));
         assert!(said.starts_with("the stack is not as it was"), "{said}");
     });
 }

@@ -1,11 +1,13 @@
 //! Random programs on three threads that hand each other contexts, weak contexts and stacks.
 //!
-//! Each thread has an oracle for its own stack: what is read is what was bound. What a context shows never changes, on
-//! whatever thread. When all threads have ended, every value has been dropped exactly once. In a wild round values leave
-//! and forget checkpoints as they are dropped; there is no oracle for a stack then, and the rest is asked all the same.
+//! Each thread has an oracle for its own stack: what is read is what was bound. What a context
+//! shows never changes, on whatever thread. When all threads have ended, every value has been
+//! dropped exactly once. In a wild round values leave and forget checkpoints as they are dropped;
+//! there is no oracle for a stack then, and the rest is asked all the same.
 //!
-//! Nothing here takes a lock but to hand something over, so that Miri and the thread sanitizer see the edges of the
-//! crate alone. `STACKHOLM_SEED` says where to begin, `STACKHOLM_ROUNDS` how many programs to run.
+//! Nothing here takes a lock but to hand something over, so that Miri and the thread sanitizer see
+//! the edges of the crate alone. `STACKHOLM_SEED` says where to begin, `STACKHOLM_ROUNDS` how many
+//! programs to run.
 
 use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, Entered, Prepared, Scope, Var, WeakContext};
@@ -62,7 +64,11 @@ struct Value {
 impl Value {
     fn number(&self) -> u64 {
         assert_eq!(self.number, *self.again);
-        assert_eq!(self.round.drops[self.number].load(Relaxed), 0, "a value that is read has not been dropped");
+        assert_eq!(
+            self.round.drops[self.number].load(Relaxed),
+            0,
+            "a value that is read has not been dropped"
+        );
         self.number as u64
     }
 }
@@ -109,7 +115,11 @@ impl Drop for Value {
             8 => Stack::on(Context::current()).run(|| NOISE.set(Arc::new(number)).unwrap()),
             _ => {}
         }
-        assert_eq!(self.round.drops[self.number].fetch_add(1, Relaxed), 0, "a value is dropped once");
+        assert_eq!(
+            self.round.drops[self.number].fetch_add(1, Relaxed),
+            0,
+            "a value is dropped once"
+        );
     }
 }
 
@@ -207,7 +217,11 @@ impl Levels {
     fn sees(&self, var: usize) -> Option<u64> {
         let here = self.0.len() - 1;
         match self.0[here].now[var] {
-            Bound(number, level) if var < 4 || (var == 4 && level != INHERITED) || level == here => Some(number),
+            Bound(number, level)
+                if var < 4 || (var == 4 && level != INHERITED) || level == here =>
+            {
+                Some(number)
+            }
             _ => None,
         }
     }
@@ -408,7 +422,8 @@ impl Player {
             let (a, b) = (self.value(), self.value());
             let vars = [self.var(), self.var()];
             let numbers = vec![(vars[0], a.number()), (vars[1], b.number())];
-            let new = (Checkpoint::prepare().set(&BOUND[vars[0]], a).set(&BOUND[vars[1]], b), numbers);
+            let new =
+                (Checkpoint::prepare().set(&BOUND[vars[0]], a).set(&BOUND[vars[1]], b), numbers);
             if many < 2 {
                 self.prepared.push(new);
             } else {
@@ -424,7 +439,8 @@ impl Player {
     }
 
     fn leave(&mut self) {
-        let Some((id, entered)) = guard(|many| if self.dice.below(3) == 0 { self.dice.below(many) } else { many - 1 })
+        let Some((id, entered)) =
+            guard(|many| if self.dice.below(3) == 0 { self.dice.below(many) } else { many - 1 })
         else {
             return;
         };
@@ -647,7 +663,10 @@ fn play(seed: u64, steps: usize) {
     assert!(round.wild || Context::current().is_empty());
     drop(base);
     let weak = std::mem::take(&mut *round.weak.lock().unwrap());
-    assert!(weak.iter().all(|(weak, shown)| weak.upgrade().is_none_or(|_| shown.iter().all(Option::is_none))));
+    assert!(
+        weak.iter()
+            .all(|(weak, shown)| weak.upgrade().is_none_or(|_| shown.iter().all(Option::is_none)))
+    );
     for number in 0..round.made.load(Relaxed) {
         assert_eq!(round.drops[number].load(Relaxed), 1, "value {number} is dropped exactly once");
     }
@@ -687,8 +706,10 @@ fn random_programs_on_three_threads_read_what_they_bound_and_drop_it_once() {
     }
     let ways = std::mem::take(&mut *WAYS.lock().unwrap());
     println!("{rounds} programs from seed {first}: {ways:?}");
-    // A scope of several is on a long chain only by much chance; where no block is kept, no scope is entered again.
-    let is_asked = |way: &str| way != "BundleOutgrown" && !(cfg!(stackholm_malloc) && way.contains("Again"));
+    // A scope of several is on a long chain only by much chance; where no block is kept, no scope
+    // is entered again.
+    let is_asked =
+        |way: &str| way != "BundleOutgrown" && !(cfg!(stackholm_malloc) && way.contains("Again"));
     let never: Vec<_> = ways.iter().filter(|(way, times)| **times == 0 && is_asked(way)).collect();
     assert!(rounds < 100 || cfg!(miri) || never.is_empty(), "no program went there: {never:?}");
 }

@@ -1,4 +1,5 @@
-//! Scopes of several bindings, whose frames lie in one block: each of them is a binding like any other.
+//! Scopes of several bindings, whose frames lie in one block: each of them is a binding like any
+//! other.
 
 mod common;
 
@@ -65,7 +66,8 @@ fn a_drop_that_panics_keeps_no_other_value_and_no_block() {
     for shared in [false, true] {
         let tally = Tally::default();
         let bang = || Last(Box::new(|| std::panic::resume_unwind(Box::new("bang"))));
-        let guard = Scope::new().set(&X, tally.make(1)).set(&A, bang()).set(&Y, tally.make(2)).enter();
+        let guard =
+            Scope::new().set(&X, tally.make(1)).set(&A, bang()).set(&Y, tally.make(2)).enter();
         let context = shared.then(Context::current);
         let left = catch_unwind(AssertUnwindSafe(|| drop(guard)));
         assert_eq!(left.is_err(), !shared);
@@ -83,7 +85,8 @@ fn what_was_bound_outside_is_hidden_and_comes_back() {
         let guard = three(tally);
         assert_eq!((numbers(), number(&OUTER)), ([Some(1), Some(2), Some(3)], Some(11)));
         assert_eq!(Context::current().len(), before + 4);
-        let places: Vec<_> = Y.history().into_iter().filter(|source| matches!(source, Source::Bound(_))).collect();
+        let places: Vec<_> =
+            Y.history().into_iter().filter(|source| matches!(source, Source::Bound(_))).collect();
         assert_eq!(places.len(), 2, "its own binding and the one outside");
         drop(guard);
         assert_eq!((numbers(), number(&OUTER)), ([None, Some(10), None], Some(11)));
@@ -132,10 +135,15 @@ fn contexts_keep_all_of_them_and_let_go_of_all() {
 fn a_value_outlives_the_others_where_it_alone_is_kept() {
     everywhere(|tally| {
         let (alive, kept) = (tally.alive(), Tally::default());
-        let guard = Scope::new().set(&X, tally.make(1)).set(&Y, kept.make(2)).set(&Z, tally.make(3)).enter();
+        let guard = Scope::new()
+            .set(&X, tally.make(1))
+            .set(&Y, kept.make(2))
+            .set(&Z, tally.make(3))
+            .enter();
         let context = Checkpoint::run(|| {
             Z.unset().unwrap();
-            // So many changes that the checkpoint is digested; of the scope it then counts one value.
+            // So many changes that the checkpoint is digested; of the scope it then counts one
+            // value.
             for number in 0..100 {
                 X.set(tally.make(number)).unwrap();
                 OUTER.set(tally.make(number)).unwrap();
@@ -180,7 +188,10 @@ fn a_read_keeps_all_of_a_captured_scope_while_it_is_left() {
                 var.with(|value| {
                     let number = value.number;
                     drop((guard, context));
-                    assert_eq!((value.number, numbers(), tally.alive() - alive), (number, [None; 3], 3));
+                    assert_eq!(
+                        (value.number, numbers(), tally.alive() - alive),
+                        (number, [None; 3], 3)
+                    );
                 });
                 assert_eq!(tally.alive() - alive, if outlives { 3 } else { 0 });
                 drop(last);
@@ -194,7 +205,10 @@ fn a_read_keeps_all_of_a_captured_scope_while_it_is_left() {
 fn values_of_short_reach_end_with_the_scope_whoever_keeps_it() {
     everywhere(|tally| {
         let alive = tally.alive();
-        let scope = Scope::new().set(&SHORT, tally.make(1)).set(&X, tally.make(2)).set(&HERE, tally.make(3));
+        let scope = Scope::new()
+            .set(&SHORT, tally.make(1))
+            .set(&X, tally.make(2))
+            .set(&HERE, tally.make(3));
         let guard = scope.enter();
         assert_eq!([&SHORT, &X, &HERE].map(number), [Some(1), Some(2), Some(3)]);
         Checkpoint::run(|| assert_eq!([&SHORT, &X, &HERE].map(number), [Some(1), Some(2), None]));
@@ -217,7 +231,8 @@ fn what_came_with_a_context_does_not_become_its_own() {
     for late in [false, true] {
         let short = Var::new("short").stays_on_stack();
         let [carried, a, b] = ["carried", "a", "b"].map(Var::new);
-        // In which order their ids lie in the index: those of the scope come last, or around the others.
+        // In which order their ids lie in the index: those of the scope come last, or around the
+        // others.
         let order = if late { [&a, &short, &carried, &b] } else { [&short, &carried, &a, &b] };
         order.iter().for_each(|var| drop(Context::empty().with(var, 0)));
         let context = short.sync_scope(1, || carried.sync_scope(2, Context::current));
@@ -266,7 +281,12 @@ fn a_future_and_a_stack_that_end_leave_it_to_their_contexts() {
         assert_eq!(tally.alive() - alive, 3, "what lies below is hidden");
         drop(inner);
         assert_eq!(tally.alive(), alive);
-        drop(Scope::new().set(&X, tally.make(1)).set(&Y, tally.make(2)).wrap(async {}.in_current_context()));
+        drop(
+            Scope::new()
+                .set(&X, tally.make(1))
+                .set(&Y, tally.make(2))
+                .wrap(async {}.in_current_context()),
+        );
         assert_eq!(tally.alive(), alive);
     });
 }
@@ -278,14 +298,24 @@ fn a_stack_that_ends_takes_what_is_of_short_reach_and_leaves_the_rest_to_context
         let mut stack = embed::Stack::new();
         let context = stack.run(|| {
             std::mem::forget(three(tally));
-            let scope = Scope::new().set(&X, tally.make(4)).set(&SHORT, tally.make(5)).set(&OUTER, tally.make(6));
+            let scope = Scope::new()
+                .set(&X, tally.make(4))
+                .set(&SHORT, tally.make(5))
+                .set(&OUTER, tally.make(6));
             std::mem::forget(scope.enter());
             std::mem::forget(Scope::new().set(&Y, tally.make(7)).set(&Z, tally.make(8)).enter());
             Context::current()
         });
         drop(stack);
-        assert_eq!([&X, &Y, &Z, &OUTER].map(|var| number_in(&context, var)), [Some(4), Some(7), Some(8), Some(6)]);
-        assert_eq!((number_in(&context, &SHORT), tally.alive() - alive), (None, 4), "what is shown is kept");
+        assert_eq!(
+            [&X, &Y, &Z, &OUTER].map(|var| number_in(&context, var)),
+            [Some(4), Some(7), Some(8), Some(6)]
+        );
+        assert_eq!(
+            (number_in(&context, &SHORT), tally.alive() - alive),
+            (None, 4),
+            "what is shown is kept"
+        );
         drop(context);
         assert_eq!(tally.alive(), alive);
     });
@@ -298,7 +328,8 @@ fn values_that_are_kept_apart_go_one_by_one_in_any_order() {
             let (own, alive) = (Tally::default(), tally.alive());
             let guard = three(&own);
             let all = Context::current();
-            // So many changes of the others that the chain is written anew, and counts what it shows one by one.
+            // So many changes of the others that the chain is written anew, and counts what it
+            // shows one by one.
             let changed = |kept: usize| {
                 let others = [[&Y, &Z], [&X, &Z], [&X, &Y]][kept];
                 (0..100).fold(all.clone(), |context, i| context.with(others[i % 2], tally.make(10)))
@@ -307,7 +338,10 @@ fn values_that_are_kept_apart_go_one_by_one_in_any_order() {
             drop((all, guard));
             for (gone, i) in order.into_iter().enumerate() {
                 let context = kept[i].take().expect("is dropped once");
-                assert_eq!((number_in(&context, [&X, &Y, &Z][i]), own.alive()), (Some(i as u64 + 1), 3 - gone));
+                assert_eq!(
+                    (number_in(&context, [&X, &Y, &Z][i]), own.alive()),
+                    (Some(i as u64 + 1), 3 - gone)
+                );
             }
             assert_eq!((own.alive(), tally.alive()), (0, alive));
             own.assert_nothing_left();
@@ -316,7 +350,8 @@ fn values_that_are_kept_apart_go_one_by_one_in_any_order() {
             let own = Tally::default();
             let guard = three(&own);
             let changes = changed.iter().cycle().take(100).map(|i| [&X, &Y, &Z][*i]);
-            let context = changes.fold(Context::current(), |context, var| context.with(var, tally.make(10)));
+            let context =
+                changes.fold(Context::current(), |context, var| context.with(var, tally.make(10)));
             drop(guard);
             assert_eq!(own.alive(), 3 - changed.len(), "what is shown is kept, and nothing else");
             for (i, var) in [&X, &Y, &Z].into_iter().enumerate() {
@@ -359,7 +394,8 @@ fn what_is_unusual_about_one_of_them_makes_no_difference() {
     far.iter().for_each(|var| drop(hold(var)));
     everywhere(move |tally| {
         let check = || [number(&X), number(&Y)];
-        let wide = || Scope::new().set(&X, tally.make(1)).set(&WIDE, Wide(7)).set(&Y, tally.make(2));
+        let wide =
+            || Scope::new().set(&X, tally.make(1)).set(&WIDE, Wide(7)).set(&Y, tally.make(2));
         assert_eq!(wide().run(|| (check(), WIDE.with(|wide| wide.0))), ([Some(1), Some(2)], 7));
         let named_too = Scope::new().set(&X, tally.make(1)).set(&named, 7).set(&Y, tally.make(2));
         assert_eq!(named_too.run(|| (check(), named.get())), ([Some(1), Some(2)], 7));
@@ -369,7 +405,8 @@ fn what_is_unusual_about_one_of_them_makes_no_difference() {
         let met = Scope::new().set(&far[2], 1).set(&far[33], 2);
         assert_eq!(met.run(|| [&far[1], &far[2], &far[33]].map(Var::get)), [4, 1, 2]);
         drop(above);
-        let large = Scope::new().set(&X, tally.make(1)).set(&LARGE, [8; 600]).set(&Y, tally.make(2));
+        let large =
+            Scope::new().set(&X, tally.make(1)).set(&LARGE, [8; 600]).set(&Y, tally.make(2));
         let context = large.run(|| {
             assert_eq!((check(), LARGE.with(|large| large[599])), ([Some(1), Some(2)], 8));
             Context::current()
@@ -377,7 +414,10 @@ fn what_is_unusual_about_one_of_them_makes_no_difference() {
         assert_eq!(context.get(&LARGE).unwrap()[0], 8);
         let guards: Vec<_> = far.iter().map(|var| var.enter(9)).collect();
         let many = Scope::new().set(&X, tally.make(1)).set(&Y, tally.make(2));
-        assert_eq!(many.run(|| (check(), far.iter().all(|var| var.get() == 9))), ([Some(1), Some(2)], true));
+        assert_eq!(
+            many.run(|| (check(), far.iter().all(|var| var.get() == 9))),
+            ([Some(1), Some(2)], true)
+        );
         guards.into_iter().rev().for_each(drop);
     });
 }
@@ -388,9 +428,15 @@ fn scopes_of_several_in_scopes_of_several_shorten_their_chain_and_keep_little() 
         let alive = tally.alive();
         let mut context = Context::current();
         for round in 0..300 {
-            let scope = Scope::new().set(&X, tally.make(round)).set(&Y, tally.make(round + 1)).set(&Z, tally.make(2));
+            let scope = Scope::new()
+                .set(&X, tally.make(round))
+                .set(&Y, tally.make(round + 1))
+                .set(&Z, tally.make(2));
             context = context.run(|| scope.run(Context::current));
-            assert_eq!([&X, &Y].map(|var| number_in(&context, var)), [Some(round), Some(round + 1)]);
+            assert_eq!(
+                [&X, &Y].map(|var| number_in(&context, var)),
+                [Some(round), Some(round + 1)]
+            );
             assert!(tally.alive() - alive <= 120, "{} in round {round}", tally.alive() - alive);
         }
         drop(context);

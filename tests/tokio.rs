@@ -1,4 +1,5 @@
-//! The rest of tokio: timers, intervals, `select!`, channels of jobs, trackers, cancellation tokens, shutdown.
+//! The rest of tokio: timers, intervals, `select!`, channels of jobs, trackers, cancellation
+//! tokens, shutdown.
 #![cfg(feature = "tokio")]
 
 #[path = "common/futures.rs"]
@@ -68,7 +69,9 @@ fn an_interval_ticks_in_the_context_of_whoever_awaits_it() {
 #[test]
 fn a_throttled_stream_sees_its_own_context_at_each_item() {
     paused().block_on(async {
-        let items = tokio_stream::iter(0..4).map(|item| item * 10 + N.get()).throttle(Duration::from_secs(1));
+        let items = tokio_stream::iter(0..4)
+            .map(|item| item * 10 + N.get())
+            .throttle(Duration::from_secs(1));
         let items = items.in_context(Context::empty().with(&N, 1));
         let seen: Vec<_> = N.scope(9, items.collect()).await;
         assert_eq!(seen, [1, 11, 21, 31]);
@@ -294,15 +297,16 @@ fn a_cancellation_token_in_a_variable_reaches_every_task_below() {
                 return 1;
             }
             let child = CANCEL.get().child_token();
-            let [left, right] = CANCEL.sync_scope(child, || [0, 1].map(|_| stackholm::tokio::spawn(family(depth - 1))));
+            let [left, right] = CANCEL
+                .sync_scope(child, || [0, 1].map(|_| stackholm::tokio::spawn(family(depth - 1))));
             left.await.unwrap() + right.await.unwrap()
         })
     }
 
     let runtime = workers(2);
     let (cancelled, other) = (CancellationToken::new(), CancellationToken::new());
-    let [mine, theirs] =
-        [&cancelled, &other].map(|token| CANCEL.sync_scope(token.clone(), || runtime.spawn_carrying(family(4))));
+    let [mine, theirs] = [&cancelled, &other]
+        .map(|token| CANCEL.sync_scope(token.clone(), || runtime.spawn_carrying(family(4))));
     cancelled.cancel();
     assert_eq!(runtime.block_on(mine).unwrap(), 16);
     assert!(!theirs.is_finished() && !CANCEL.get().is_cancelled());

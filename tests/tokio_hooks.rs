@@ -1,4 +1,5 @@
-//! Tokio's task hooks: tasks that carry though nobody asked them to. Only under `RUSTFLAGS="--cfg tokio_unstable"`.
+//! Tokio's task hooks: tasks that carry though nobody asked them to. Only under
+//! `RUSTFLAGS="--cfg tokio_unstable"`.
 #![cfg(all(feature = "tokio", tokio_unstable))]
 
 use stackholm::tokio_hooks::carry_into_tasks;
@@ -57,9 +58,12 @@ fn what_was_wrapped_or_detached_keeps_to_that() {
 #[test]
 fn a_task_that_ends_or_panics_lets_its_values_go_and_leaves_its_worker_clean() {
     let (runtime, held) = (runtime(1), Arc::new(()));
-    let task = HELD.sync_scope(Arc::clone(&held), || runtime.spawn(async { assert!(HELD.is_bound()) }));
+    let task =
+        HELD.sync_scope(Arc::clone(&held), || runtime.spawn(async { assert!(HELD.is_bound()) }));
     runtime.block_on(task).unwrap();
-    let task = HELD.sync_scope(Arc::clone(&held), || runtime.spawn(async { std::panic::resume_unwind(Box::new(1)) }));
+    let task = HELD.sync_scope(Arc::clone(&held), || {
+        runtime.spawn(async { std::panic::resume_unwind(Box::new(1)) })
+    });
     assert!(runtime.block_on::<_>(task).map(|()| ()).is_err());
     let clean = runtime.spawn(async { Context::current().is_empty() });
     assert!(runtime.block_on(clean).unwrap());

@@ -1,6 +1,7 @@
-//! The layer under tonic's server, with its own client: a method that streams both ways, written without a generator.
-//! Calls of one connection take turns; each message of the answer is made, and each of the request read, in the
-//! context of its call; calls that are dropped half-way leave nothing.
+//! The layer under tonic's server, with its own client: a method that streams both ways, written
+//! without a generator. Calls of one connection take turns; each message of the answer is made, and
+//! each of the request read, in the context of its call; calls that are dropped half-way leave
+//! nothing.
 #![cfg(feature = "tower")]
 
 #[path = "common/live.rs"]
@@ -87,7 +88,9 @@ impl Service<Request<Body>> for Sums {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         assert_eq!(N.get(), number(&request), "the synchronous part");
-        Box::pin(async move { Ok(tonic::server::Grpc::new(Numbers).streaming(Sums, request).await) })
+        Box::pin(
+            async move { Ok(tonic::server::Grpc::new(Numbers).streaming(Sums, request).await) },
+        )
     }
 }
 
@@ -147,7 +150,8 @@ impl Call {
 
 #[test]
 fn calls_that_stream_both_ways_keep_their_own_and_leave_nothing() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -158,7 +162,8 @@ fn calls_that_stream_both_ways_keep_their_own_and_leave_nothing() {
         });
         let server = Server::builder().layer(layer).add_service(Sums);
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let channel =
+            Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
 
         let mut calls = Vec::new();
         for number in 0..12 {

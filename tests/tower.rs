@@ -1,11 +1,13 @@
-//! The layers of tower, driven by hand: what the synchronous part of `call`, the future and each frame of the
-//! response body see, on which base, and that nothing is left.
+//! The layers of tower, driven by hand: what the synchronous part of `call`, the future and each
+//! frame of the response body see, on which base, and that nothing is left.
 #![cfg(feature = "tower")]
 
 #[path = "common/futures.rs"]
 mod common;
 
-use common::{Count, Counted, Record, Task, Witness, finish, finish_elsewhere, pause, poll, three_ways};
+use common::{
+    Count, Counted, Record, Task, Witness, finish, finish_elsewhere, pause, poll, three_ways,
+};
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
@@ -53,7 +55,8 @@ fn both() -> (Option<u32>, Option<u32>) {
     (N.try_get().ok(), M.try_get().ok())
 }
 
-/// A body of so many frames and a trailer, each saying what `see` saw when it was made. Says how much is left.
+/// A body of so many frames and a trailer, each saying what `see` saw when it was made. Says how
+/// much is left.
 struct Saying<F> {
     see: F,
     left: u64,
@@ -154,7 +157,8 @@ fn a_request_goes_on_whichever_thread_polls_it() {
     let (response, polls) = finish_elsewhere(Box::pin(service.call(request(5))));
     assert_eq!(polls, 4);
     let mut body = response.unwrap().into_body();
-    let frames = std::thread::spawn(move || (next(&mut body).unwrap().unwrap().into_data().unwrap(), body));
+    let frames =
+        std::thread::spawn(move || (next(&mut body).unwrap().unwrap().into_data().unwrap(), body));
     let (first, mut body) = frames.join().unwrap();
     assert_eq!((first, bytes(&mut body)), ([5].into(), vec![5]));
 }
@@ -190,12 +194,15 @@ fn requests_that_take_turns_never_see_each_other() {
 
 #[test]
 fn the_body_of_the_request_is_read_in_the_context_of_the_request() {
-    let layer = ContextLayer::new(|request: &Request<Saying<fn() -> u32>>, base| base.with(&N, number(request)));
+    let layer = ContextLayer::new(|request: &Request<Saying<fn() -> u32>>, base| {
+        base.with(&N, number(request))
+    });
     let mut service = layer.layer(service_fn(async |mut request: Request<_>| {
         let read = bytes(request.body_mut());
         Ok::<_, Infallible>(Response::new(read))
     }));
-    let request = Request::builder().uri("/9").body(Saying::new(4, (|| N.get()) as fn() -> u32)).unwrap();
+    let request =
+        Request::builder().uri("/9").body(Saying::new(4, (|| N.get()) as fn() -> u32)).unwrap();
     assert_eq!(finish(service.call(request)).unwrap().body().get_ref(), &[9; 4]);
 }
 
@@ -266,8 +273,10 @@ fn what_a_frame_sets_is_seen_by_the_next_one_only() {
                 N.get()
             }))
         }));
-        let (mut first, mut second) =
-            (finish(service.call(request(10))).unwrap(), finish(service.call(request(20))).unwrap());
+        let (mut first, mut second) = (
+            finish(service.call(request(10))).unwrap(),
+            finish(service.call(request(20))).unwrap(),
+        );
         assert!(next(first.body_mut()).is_some());
         assert_eq!(bytes(second.body_mut()), [21, 22, 23, 24]);
         assert_eq!(bytes(first.body_mut()), [12, 13, 14]);
@@ -314,7 +323,8 @@ fn a_hint_without_an_upper_bound_and_an_error_survive() {
             hint
         }
     }
-    let mut service = layer().layer(service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(Broken))));
+    let mut service =
+        layer().layer(service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(Broken))));
     let mut body = finish(service.call(request(4))).unwrap().into_body();
     assert_eq!((body.size_hint().lower(), body.size_hint().upper()), (17, None));
     assert_eq!(next(&mut body).unwrap().unwrap_err(), "broken in 4");
@@ -327,7 +337,8 @@ fn bodies_of_other_crates_are_bodies_still() {
     let frames = futures_util::stream::poll_fn(|_| {
         Poll::Ready(Some(Ok::<_, Infallible>(Frame::data(VecDeque::from([N.get() as u8])))))
     });
-    let frames = StreamBody::new(futures_util::StreamExt::take(frames, 2)).in_context(Context::empty().with(&N, 1));
+    let frames = StreamBody::new(futures_util::StreamExt::take(frames, 2))
+        .in_context(Context::empty().with(&N, 1));
     let mapped = frames.map_frame(|frame| frame.map_data(|_| VecDeque::from([N.is_bound() as u8])));
     let collected = finish(mapped.collect()).unwrap().to_bytes();
     assert_eq!(collected, [0, 0][..], "what is around a wrapper is outside of it");
@@ -369,7 +380,9 @@ fn short_reach_goes_on_in_the_future_and_ends_with_it() {
                     assert!(!IN_CHECKPOINT.is_bound());
                 });
                 Ok::<_, Infallible>(Response::new(Saying::new(1, || {
-                    let missing = |var: &Var<u32>| matches!(var.try_get().unwrap_err().reason(), Reason::NotCarried(_));
+                    let missing = |var: &Var<u32>| {
+                        matches!(var.try_get().unwrap_err().reason(), Reason::NotCarried(_))
+                    };
                     assert!(missing(&ON_STACK) && missing(&IN_CHECKPOINT) && !TX.is_bound());
                     N.get()
                 })))
@@ -387,7 +400,9 @@ fn short_reach_goes_on_in_the_future_and_ends_with_it() {
 
 #[test]
 fn short_reach_of_the_caller_is_never_carried_in() {
-    let see = || async { Ok::<_, Infallible>((N.try_get().ok(), ON_STACK.is_bound(), IN_CHECKPOINT.is_bound())) };
+    let see = || async {
+        Ok::<_, Infallible>((N.try_get().ok(), ON_STACK.is_bound(), IN_CHECKPOINT.is_bound()))
+    };
     Checkpoint::run(|| {
         N.set(1).unwrap();
         ON_STACK.set(1).unwrap();
@@ -429,9 +444,18 @@ fn each_base_gives_what_it_says_wherever_the_service_is_called_and_polled() {
     });
     let at_call = |n| {
         N.sync_scope(n, || {
-            let seen = (call(&mut detached).0, call(&mut current).0, call(&mut caller).0, call(&mut swapped).0);
+            let seen = (
+                call(&mut detached).0,
+                call(&mut current).0,
+                call(&mut caller).0,
+                call(&mut swapped).0,
+            );
             let later = caller.call(());
-            assert_eq!(N.sync_scope(99, || finish(later)), Ok((Some(n), Some(5))), "captured at the call");
+            assert_eq!(
+                N.sync_scope(99, || finish(later)),
+                Ok((Some(n), Some(5))),
+                "captured at the call"
+            );
             assert!(!M.is_bound());
             seen
         })
@@ -574,7 +598,9 @@ fn a_base_of_ones_own_is_asked_once_however_often_the_service_is_asked_whether_i
             ready(Ok(N.get()))
         }
     }
-    let mut service = PlainLayer::new(|_: &(), base| base).on(Arc::new(Numbered::default())).layer(Slow::default());
+    let mut service = PlainLayer::new(|_: &(), base| base)
+        .on(Arc::new(Numbered::default()))
+        .layer(Slow::default());
     let cx = &mut TaskContext::from_waker(Waker::noop());
     for n in 1..4 {
         while N.sync_scope(9, || service.poll_ready(cx)).is_pending() {}
@@ -628,14 +654,17 @@ fn wherever_a_request_ends_its_values_end() {
 fn a_panic_in_any_part_leaves_the_thread_as_it_was_and_nothing_alive() {
     three_ways(|| {
         let count = Count::default();
-        let mut in_call = counting(&count).layer(service_fn(|_| -> Ready<Result<(), Infallible>> { panic!("call") }));
-        let mut in_poll = counting(&count).layer(service_fn(async |_| -> Result<(), Infallible> { panic!("poll") }));
+        let mut in_call = counting(&count)
+            .layer(service_fn(|_| -> Ready<Result<(), Infallible>> { panic!("call") }));
+        let mut in_poll = counting(&count)
+            .layer(service_fn(async |_| -> Result<(), Infallible> { panic!("poll") }));
         assert!(catch_unwind(AssertUnwindSafe(|| drop(in_call.call(Request::new(()))))).is_err());
         assert!(catch_unwind(AssertUnwindSafe(|| finish(in_poll.call(Request::new(()))))).is_err());
         assert_eq!(count.alive(), 0);
 
         let values = count.clone();
-        let layer = ContextLayer::new(move |_: &Request<()>, base| base.with(&HELD, values.value()));
+        let layer =
+            ContextLayer::new(move |_: &Request<()>, base| base.with(&HELD, values.value()));
         let mut in_frame = layer.layer(service_fn(|_| answer(Saying::new(3, || panic!("frame")))));
         let mut body = finish(in_frame.call(Request::new(()))).unwrap().into_body();
         assert!(catch_unwind(AssertUnwindSafe(|| next(&mut body))).is_err());
@@ -649,7 +678,8 @@ fn a_panic_in_any_part_leaves_the_thread_as_it_was_and_nothing_alive() {
 
 #[test]
 fn a_clone_of_a_service_is_a_service_like_it() {
-    let service = layer().layer(service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(N.get()))));
+    let service = layer()
+        .layer(service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(N.get()))));
     let mut clones = [service.clone(), service];
     for (n, service) in (0..).zip(&mut clones) {
         assert_eq!(finish(service.call(request(n))).unwrap().body().get_ref(), &n);
@@ -662,8 +692,9 @@ fn services_futures_and_bodies_change_threads_if_what_they_wrap_does() {
         value
     }
     let layer = is_task(layer());
-    let mut service =
-        is_task(layer.layer(service_fn(async |_: Request<_>| Ok::<_, Infallible>(Response::new(Full::new(&b""[..]))))));
+    let mut service = is_task(layer.layer(service_fn(async |_: Request<_>| {
+        Ok::<_, Infallible>(Response::new(Full::new(&b""[..])))
+    })));
     let task: Task<_> = Box::pin(is_task(service.call(request(1))));
     let body: InContext<Full<_>> = is_task(finish(task).unwrap().into_body());
     assert!(pin!(body).is_end_stream());
@@ -684,12 +715,19 @@ async fn even(
     request: Request<Nothing>,
     base: Context,
 ) -> Result<(Request<Nothing>, Context), Response<Saying<fn() -> u32>>> {
-    assert_eq!((N.try_get().ok(), M.try_get().ok()), (None, base.get(&M).copied()), "it runs in the base");
+    assert_eq!(
+        (N.try_get().ok(), M.try_get().ok()),
+        (None, base.get(&M).copied()),
+        "it runs in the base"
+    );
     N.set(number(&request)).unwrap();
     pause().await;
     assert_eq!(N.get(), number(&request), "its stack is its own over its awaits");
     if number(&request) % 2 == 1 {
-        return Err(Response::builder().status(401).body(Saying::<fn() -> u32>::new(1, || N.get())).unwrap());
+        return Err(Response::builder()
+            .status(401)
+            .body(Saying::<fn() -> u32>::new(1, || N.get()))
+            .unwrap());
     }
     let n = number(&request);
     Ok((request, base.with(&N, n * 10)))
@@ -708,9 +746,11 @@ fn a_request_is_admitted_or_refused_after_an_await_and_every_answer_is_written_i
             Ok::<_, Infallible>(Response::new(Saying::<fn() -> u32>::new(2, || N.get())))
         }
     });
-    let layer = AdmitLayer::new(even).on(Context::empty().with(&M, 7)).answer(|response: &mut Response<_>| {
-        response.headers_mut().insert("seen", N.get().into());
-    });
+    let layer = AdmitLayer::new(even).on(Context::empty().with(&M, 7)).answer(
+        |response: &mut Response<_>| {
+            response.headers_mut().insert("seen", N.get().into());
+        },
+    );
     let mut service = layer.layer(service);
     N.sync_scope(99, || {
         let (odd, even) = (service.call(request(3)), service.call(request(4)));
@@ -720,7 +760,11 @@ fn a_request_is_admitted_or_refused_after_an_await_and_every_answer_is_written_i
         assert_eq!((bytes(refused.body_mut()), bytes(admitted.body_mut())), (vec![3], vec![41; 2]));
         assert_eq!(N.get(), 99);
     });
-    assert_eq!(*called.lock().unwrap(), [(Some(40), Some(7))], "a request that is refused reaches nobody");
+    assert_eq!(
+        *called.lock().unwrap(),
+        [(Some(40), Some(7))],
+        "a request that is refused reaches nobody"
+    );
 }
 
 #[test]
@@ -744,7 +788,11 @@ fn the_service_that_said_it_is_ready_is_the_one_that_is_called() {
         }
 
         fn call(&mut self, _: Request<Nothing>) -> Self::Future {
-            ready(if self.0 { Ok(Response::new(Saying::new(0, || 0))) } else { Err("was not ready") })
+            ready(if self.0 {
+                Ok(Response::new(Saying::new(0, || 0)))
+            } else {
+                Err("was not ready")
+            })
         }
     }
     let mut service = AdmitLayer::new(even).layer(Ready(false));

@@ -1,4 +1,5 @@
-//! The walk that debug builds have over counts (`proof::Roots`) sees one count too many, one too few, and what is right.
+//! The walk that debug builds have over counts (`proof::Roots`) sees one count too many, one too
+//! few, and what is right.
 #![cfg(debug_assertions)]
 #![expect(unsafe_code, reason = "the walk follows what is named")]
 

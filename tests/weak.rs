@@ -27,11 +27,16 @@ fn a_scope_that_only_a_weak_context_still_knows_ends_with_its_stack() {
         for round in 0..3 {
             let entered = INNER.enter(round);
             let weak = Context::current().downgrade();
-            assert_eq!(weak.upgrade().and_then(|context| context.get(&INNER).copied()), Some(round));
+            assert_eq!(
+                weak.upgrade().and_then(|context| context.get(&INNER).copied()),
+                Some(round)
+            );
             drop(entered);
             assert!(weak.upgrade().is_none() && !INNER.is_bound());
             assert_eq!(N.get(), 1, "what lies below it is still there");
-            INNER.sync_scope(9, || assert!(weak.upgrade().is_none(), "nor does the next one take its place"));
+            INNER.sync_scope(9, || {
+                assert!(weak.upgrade().is_none(), "nor does the next one take its place")
+            });
         }
     });
     assert!(!N.is_bound());

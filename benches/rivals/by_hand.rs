@@ -1,5 +1,5 @@
-//! What people do without a crate for it: `http::Extensions` passed along and cloned, a map in a thread-local, and
-//! a struct of arguments.
+//! What people do without a crate for it: `http::Extensions` passed along and cloned, a map in a
+//! thread-local, and a struct of arguments.
 
 use crate::system::{Ask, Boxed, System, value};
 use http::Extensions;
@@ -37,7 +37,11 @@ impl System for Cloned {
     }
 
     #[inline(always)]
-    fn scope<const N: usize, R>(state: &Extensions, value: u64, work: impl FnOnce(&Extensions) -> R) -> R {
+    fn scope<const N: usize, R>(
+        state: &Extensions,
+        value: u64,
+        work: impl FnOnce(&Extensions) -> R,
+    ) -> R {
         let mut extensions = state.clone();
         extensions.insert(Number::<N>(value));
         work(&extensions)
@@ -185,7 +189,8 @@ pub struct ByHand;
 
 impl System for ByHand {
     const NAME: &'static str = "by hand";
-    const LEAVES_OUT: &'static str = "sixteen arguments in a struct, passed by hand through every signature";
+    const LEAVES_OUT: &'static str =
+        "sixteen arguments in a struct, passed by hand through every signature";
     type State = Arguments;
     type Snapshot = Arguments;
 
@@ -202,7 +207,11 @@ impl System for ByHand {
     }
 
     #[inline(always)]
-    fn scope<const N: usize, R>(state: &Arguments, value: u64, work: impl FnOnce(&Arguments) -> R) -> R {
+    fn scope<const N: usize, R>(
+        state: &Arguments,
+        value: u64,
+        work: impl FnOnce(&Arguments) -> R,
+    ) -> R {
         let mut arguments = *black_box(state);
         arguments.0[N % 16] = value;
         work(black_box(&arguments))

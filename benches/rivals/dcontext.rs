@@ -13,7 +13,13 @@ const fn key<const N: usize>() -> &'static str {
     const DIGITS: &[u8; 10] = b"0123456789";
     struct Key<const N: usize>;
     impl<const N: usize> Key<N> {
-        const BYTES: [u8; 5] = [b'k', DIGITS[N / 1000 % 10], DIGITS[N / 100 % 10], DIGITS[N / 10 % 10], DIGITS[N % 10]];
+        const BYTES: [u8; 5] = [
+            b'k',
+            DIGITS[N / 1000 % 10],
+            DIGITS[N / 100 % 10],
+            DIGITS[N / 10 % 10],
+            DIGITS[N % 10],
+        ];
         const KEY: &'static str = match std::str::from_utf8(&Self::BYTES) {
             Ok(key) => key,
             Err(_) => unreachable!(),
@@ -31,7 +37,8 @@ impl System for Dcontext {
     type Snapshot = ContextStore;
 
     fn prepare() {
-        let keys: Vec<&'static str> = (0..MOST).map(|number| &*format!("k{number:04}").leak()).collect();
+        let keys: Vec<&'static str> =
+            (0..MOST).map(|number| &*format!("k{number:04}").leak()).collect();
         let mut builder = RegistryBuilder::new();
         keys.iter().for_each(|key| builder.register::<u64>(key));
         dcontext::initialize(builder);

@@ -1,4 +1,5 @@
-//! Large numbers: a million variables, and a million generations that each bind one variable anew and hand over.
+//! Large numbers: a million variables, and a million generations that each bind one variable anew
+//! and hand over.
 
 use crate::memory::{begin, end, held};
 use crate::system::{Ask, System, bound};
@@ -44,7 +45,10 @@ fn million<M>(
 fn table(title: &'static str, headers: [&str; 3], rows: Vec<Row>) -> Table {
     let mut table = Table::new(title, "for each");
     for (at, header) in headers.into_iter().enumerate() {
-        table.column(header, rows.iter().map(|(name, why, cells)| (*name, *why, cells[at].clone())).collect());
+        table.column(
+            header,
+            rows.iter().map(|(name, why, cells)| (*name, *why, cells[at].clone())).collect(),
+        );
     }
     table
 }
@@ -107,7 +111,11 @@ fn generations<S: System>() -> Row {
     let bytes = held().bytes as f64;
     end();
     drop(snapshot);
-    (S::NAME, S::LEAVES_OUT, [Cell::Figure(nanos), Cell::Figure(bytes), Cell::Figure(reached as f64)])
+    (
+        S::NAME,
+        S::LEAVES_OUT,
+        [Cell::Figure(nanos), Cell::Figure(bytes), Cell::Figure(reached as f64)],
+    )
 }
 
 pub fn tasks() -> Table {

@@ -24,7 +24,8 @@ impl System for Sentry {
     type Snapshot = Arc<Hub>;
 
     fn prepare() {
-        let options = ClientOptions::new().dsn("https://public@localhost/1").transport(Arc::new(Nowhere));
+        let options =
+            ClientOptions::new().dsn("https://public@localhost/1").transport(Arc::new(Nowhere));
         Hub::main().bind_client(Some(Arc::new(Client::from(options))));
         assert!(Hub::with_active(|_| true), "the hub of this thread must be active");
     }
@@ -32,7 +33,9 @@ impl System for Sentry {
     fn offers(ask: Ask) -> Result<(), &'static str> {
         match ask {
             Ask::Read | Ask::Absent => Err("values cannot be read back"),
-            Ask::Share => Err("threads that share a hub panic: \"popped scope guard out of order\""),
+            Ask::Share => {
+                Err("threads that share a hub panic: \"popped scope guard out of order\"")
+            }
             _ => Ok(()),
         }
     }

@@ -1,4 +1,5 @@
-//! The index alone: persistent maps from a number to a number, beside a context that is derived from another.
+//! The index alone: persistent maps from a number to a number, beside a context that is derived
+//! from another.
 
 use crate::table::Table;
 use crate::work::Column;
@@ -18,7 +19,10 @@ fn ours(number: usize) -> Context {
 }
 
 pub fn inserting() -> Table {
-    let mut table = Table::new("The index alone: a version with one more, made and dropped, by number in it", "ns");
+    let mut table = Table::new(
+        "The index alone: a version with one more, made and dropped, by number in it",
+        "ns",
+    );
     for number in [0, 1, 4, 8, 16, 32, 64, 1024] {
         let entries = move || (0..number).map(|at| (at, value(at)));
         let mut column = Column::new();
@@ -41,16 +45,30 @@ pub fn inserting() -> Table {
                 });
             };
         }
-        map!("im", BARE, im::HashMap::from_iter(entries()), |map: &im::HashMap<usize, u64>, at, value| map
-            .update(at, value));
-        map!("imbl", BARE, imbl::HashMap::from_iter(entries()), |map: &imbl::HashMap<usize, u64>, at, value| map
-            .update(at, value));
-        map!("rpds", BARE, Rpds::from_iter(entries()), |map: &Rpds, at, value| map.insert(at, value));
-        map!("std HashMap, cloned", FLAT, HashMap::from_iter(entries()), |map: &HashMap<usize, u64>, at, value| {
-            let mut map = map.clone();
-            map.insert(at, value);
-            map
-        });
+        map!(
+            "im",
+            BARE,
+            im::HashMap::from_iter(entries()),
+            |map: &im::HashMap<usize, u64>, at, value| map.update(at, value)
+        );
+        map!(
+            "imbl",
+            BARE,
+            imbl::HashMap::from_iter(entries()),
+            |map: &imbl::HashMap<usize, u64>, at, value| map.update(at, value)
+        );
+        map!("rpds", BARE, Rpds::from_iter(entries()), |map: &Rpds, at, value| map
+            .insert(at, value));
+        map!(
+            "std HashMap, cloned",
+            FLAT,
+            HashMap::from_iter(entries()),
+            |map: &HashMap<usize, u64>, at, value| {
+                let mut map = map.clone();
+                map.insert(at, value);
+                map
+            }
+        );
         table.column(number.to_string(), column.run());
     }
     table
@@ -63,13 +81,17 @@ pub fn looking_up() -> Table {
         let mut column = Column::new();
         column.also(OURS, "", move |batch| {
             let context = ours(number);
-            batch.time(value(3), || black_box(&context).get(black_box(&VARS[3])).copied().unwrap_or(0));
+            batch.time(value(3), || {
+                black_box(&context).get(black_box(&VARS[3])).copied().unwrap_or(0)
+            });
         });
         macro_rules! map {
             ($name:literal, $why:expr, $make:expr) => {
                 column.also($name, $why, move |batch| {
                     let map = $make;
-                    batch.time(value(3), || black_box(&map).get(black_box(&3)).copied().unwrap_or(0));
+                    batch.time(value(3), || {
+                        black_box(&map).get(black_box(&3)).copied().unwrap_or(0)
+                    });
                 });
             };
         }

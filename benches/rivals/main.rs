@@ -1,9 +1,9 @@
-//! Question: what does a user pay with us, and what with everything they would pick instead, for the same work on
-//! the same machine in the same run?
+//! Question: what does a user pay with us, and what with everything they would pick instead, for
+//! the same work on the same machine in the same run?
 //!
-//! `cargo bench --manifest-path benches/Cargo.toml --bench rivals` prints all tables and writes them to
-//! `benches/results/`: `table.md`, `rivals.json`, and the pictures. Arguments after `--` that are not flags choose
-//! the tables whose title holds one of them; then nothing is written.
+//! `cargo bench --manifest-path benches/Cargo.toml --bench rivals` prints all tables and writes
+//! them to `benches/results/`: `table.md`, `rivals.json`, and the pictures. Arguments after `--`
+//! that are not flags choose the tables whose title holds one of them; then nothing is written.
 
 mod by_hand;
 mod dcontext;
@@ -49,7 +49,8 @@ impl Choice {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let choice = Choice(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect());
+    let choice =
+        Choice(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect());
     // Deep nesting of rivals that recurse; the rest of it is never touched.
     let measure = move || measure(&choice).map(|tables| (tables, choice.0.is_empty()));
     let thread = std::thread::Builder::new().stack_size(1 << 30).spawn(measure)?;
@@ -116,7 +117,9 @@ fn lost(tables: &[Table]) -> String {
 
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default()
+    output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string())
+        .unwrap_or_default()
 }
 
 /// The machine, the day and the versions.
@@ -160,8 +163,7 @@ fn write(text: &str, tables: &[Table]) -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("table.md"), text)?;
-    let data =
-        serde_json::json!({ "machine": machine(), "tables": tables.iter().map(Table::json).collect::<Vec<_>>() });
+    let data = serde_json::json!({ "machine": machine(), "tables": tables.iter().map(Table::json).collect::<Vec<_>>() });
     std::fs::write(folder.join("rivals.json"), serde_json::to_string_pretty(&data)? + "\n")?;
     pictures::draw(&folder)
 }

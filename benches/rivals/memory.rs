@@ -86,7 +86,10 @@ fn columns(bytes: &mut Table, blocks: &mut Table, header: &str, cells: Cells) {
     blocks.column(header, column(|held| held.blocks));
 }
 
-fn ask<S: System>(ask: Ask, measure: fn() -> Held) -> (&'static str, &'static str, Held, Result<(), &'static str>) {
+fn ask<S: System>(
+    ask: Ask,
+    measure: fn() -> Held,
+) -> (&'static str, &'static str, Held, Result<(), &'static str>) {
     let offers = S::offers(ask);
     let held = if offers.is_ok() { measure() } else { Held { bytes: 0, blocks: 0 } };
     (S::NAME, S::LEAVES_OUT, held, offers)
@@ -144,7 +147,8 @@ fn snapshot<S: System>() -> Held {
     })
 }
 
-/// What a task holds that was handed 10 variables: the future in its box, and what it keeps outside.
+/// What a task holds that was handed 10 variables: the future in its box, and what it keeps
+/// outside.
 fn task<S: System>() -> Held {
     fresh(|| {
         let mut result = Held { bytes: 0, blocks: 0 };
@@ -160,7 +164,10 @@ fn task<S: System>() -> Held {
 }
 
 pub fn tables() -> (Table, Table) {
-    let mut bytes = Table::new("Bytes held by one more binding, by number bound; by a context; by a task", "bytes");
+    let mut bytes = Table::new(
+        "Bytes held by one more binding, by number bound; by a context; by a task",
+        "bytes",
+    );
     let mut blocks = Table::new("Allocations held by the same", "allocations");
     // First, while nobody keeps anything from before.
     let mut cells = Cells::new();

@@ -9,7 +9,8 @@ pub struct OpenTelemetry;
 
 impl System for OpenTelemetry {
     const NAME: &'static str = "opentelemetry";
-    const LEAVES_OUT: &'static str = "one hash map in an `Arc`: cheap to pass on, copied whole by each change";
+    const LEAVES_OUT: &'static str =
+        "one hash map in an `Arc`: cheap to pass on, copied whole by each change";
     type State = ();
     type Snapshot = Context;
 
@@ -23,7 +24,8 @@ impl System for OpenTelemetry {
 
     #[inline(always)]
     fn scope<const N: usize, R>(state: &(), value: u64, work: impl FnOnce(&()) -> R) -> R {
-        let _attached = Context::map_current(|context| context.with_value(Number::<N>(value))).attach();
+        let _attached =
+            Context::map_current(|context| context.with_value(Number::<N>(value))).attach();
         work(state)
     }
 

@@ -1,4 +1,5 @@
-//! Spans used as a context: tracing with its fields read back by a layer, and fastrace, which reads none back.
+//! Spans used as a context: tracing with its fields read back by a layer, and fastrace, which reads
+//! none back.
 
 use crate::system::{Ask, Boxed, System, value};
 use fastrace::prelude::{LocalSpan, Span as Fast, SpanContext};
@@ -50,7 +51,8 @@ impl System for Tracing {
     type Snapshot = Span;
 
     fn prepare() {
-        tracing::subscriber::set_global_default(Registry::default().with(Keep)).expect("is the first");
+        tracing::subscriber::set_global_default(Registry::default().with(Keep))
+            .expect("is the first");
     }
 
     fn offers(_: Ask) -> Result<(), &'static str> {
@@ -168,6 +170,9 @@ impl System for Fastrace {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        Box::pin(fastrace::future::FutureExt::in_span(future, Fast::enter_with_local_parent("hand over")))
+        Box::pin(fastrace::future::FutureExt::in_span(
+            future,
+            Fast::enter_with_local_parent("hand over"),
+        ))
     }
 }

@@ -1,7 +1,8 @@
 //! What a system must do to take part, and how each piece of work is done with it.
 //!
-//! Values are numbers. A system is used as its own documentation says; `State` is what the user passes along by
-//! hand, which is nothing where the system keeps it for them. What a system cannot do it says in `offers`.
+//! Values are numbers. A system is used as its own documentation says; `State` is what the user
+//! passes along by hand, which is nothing where the system keeps it for them. What a system cannot
+//! do it says in `offers`.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -44,7 +45,11 @@ pub trait System: 'static {
     fn begin(work: &mut dyn FnMut(&Self::State));
 
     /// Binds one variable while `work` runs.
-    fn scope<const N: usize, R>(state: &Self::State, value: u64, work: impl FnOnce(&Self::State) -> R) -> R;
+    fn scope<const N: usize, R>(
+        state: &Self::State,
+        value: u64,
+        work: impl FnOnce(&Self::State) -> R,
+    ) -> R;
 
     /// The same, where the number is known only at run time.
     fn scope_at(state: &Self::State, number: usize, work: &mut dyn FnMut(&Self::State));
@@ -80,7 +85,11 @@ pub trait System: 'static {
     }
 
     /// Work for another thread.
-    fn job(state: &Self::State, number: usize, work: fn(&Self::State) -> u64) -> impl FnOnce() -> u64 + Send + 'static {
+    fn job(
+        state: &Self::State,
+        number: usize,
+        work: fn(&Self::State) -> u64,
+    ) -> impl FnOnce() -> u64 + Send + 'static {
         let snapshot = Self::capture(state, number);
         move || Self::within(snapshot, work)
     }
@@ -105,8 +114,14 @@ impl<S> Future for Holding<S> {
     }
 }
 
-/// Binds `number` variables, one within the other, and starts again with the first after `different` of them.
-pub fn bind<S: System>(state: &S::State, number: usize, different: usize, work: &mut dyn FnMut(&S::State)) {
+/// Binds `number` variables, one within the other, and starts again with the first after
+/// `different` of them.
+pub fn bind<S: System>(
+    state: &S::State,
+    number: usize,
+    different: usize,
+    work: &mut dyn FnMut(&S::State),
+) {
     fn deeper<S: System>(
         state: &S::State,
         at: usize,
@@ -117,7 +132,9 @@ pub fn bind<S: System>(state: &S::State, number: usize, different: usize, work: 
         if at == number {
             return work(state);
         }
-        S::scope_at(state, at % different, &mut |state| deeper::<S>(state, at + 1, number, different, work));
+        S::scope_at(state, at % different, &mut |state| {
+            deeper::<S>(state, at + 1, number, different, work)
+        });
     }
     deeper::<S>(state, 0, number, different, work);
 }

@@ -30,10 +30,15 @@ impl Table {
     }
 
     /// One more column. Each has the same systems in the same order.
-    pub fn column(&mut self, header: impl Into<String>, cells: Vec<(&'static str, &'static str, Cell)>) {
+    pub fn column(
+        &mut self,
+        header: impl Into<String>,
+        cells: Vec<(&'static str, &'static str, Cell)>,
+    ) {
         self.columns.push(header.into());
         if self.rows.is_empty() {
-            self.rows = cells.iter().map(|&(name, leaves_out, _)| (name, leaves_out, Vec::new())).collect();
+            self.rows =
+                cells.iter().map(|&(name, leaves_out, _)| (name, leaves_out, Vec::new())).collect();
         }
         assert_eq!(self.rows.len(), cells.len(), "every column asks all");
         for (row, (name, _, cell)) in self.rows.iter_mut().zip(cells) {
@@ -47,20 +52,32 @@ impl Table {
         let mut cells = vec![vec![self.unit.to_string()]];
         cells[0].extend(self.columns.iter().cloned());
         for (name, _, row) in &self.rows {
-            cells.push(std::iter::once(name.to_string()).chain(row.iter().map(|cell| self.cell(cell))).collect());
+            cells.push(
+                std::iter::once(name.to_string())
+                    .chain(row.iter().map(|cell| self.cell(cell)))
+                    .collect(),
+            );
         }
         let width = |at: usize| cells.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..cells[0].len()).map(width).collect();
         let mut text = format!("#### {}\n\n", self.title);
         for (at, row) in cells.iter().enumerate() {
             for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let _ = if at == 0 { write!(text, "| {cell:<width$} ") } else { write!(text, "| {cell:>width$} ") };
+                let _ = if at == 0 {
+                    write!(text, "| {cell:<width$} ")
+                } else {
+                    write!(text, "| {cell:>width$} ")
+                };
             }
             text.push_str("|\n");
             if at == 0 {
                 for (at, width) in widths.iter().enumerate() {
                     let dashes = "-".repeat(width + 1);
-                    text.push_str(&if at == 0 { format!("|{dashes}-") } else { format!("|{dashes}:") });
+                    text.push_str(&if at == 0 {
+                        format!("|{dashes}-")
+                    } else {
+                        format!("|{dashes}:")
+                    });
                 }
                 text.push_str("|\n");
             }
@@ -83,11 +100,18 @@ impl Table {
     fn refusals(&self) -> String {
         let mut text = String::new();
         for (name, _, row) in &self.rows {
-            let mut reasons: Vec<&str> =
-                row.iter().filter_map(|cell| if let Cell::Refused(why) = cell { Some(*why) } else { None }).collect();
+            let mut reasons: Vec<&str> = row
+                .iter()
+                .filter_map(|cell| if let Cell::Refused(why) = cell { Some(*why) } else { None })
+                .collect();
             reasons.dedup();
             if !reasons.is_empty() {
-                let _ = write!(text, "{}{name}: {}", if text.is_empty() { "\n– " } else { "; " }, reasons.join(", "));
+                let _ = write!(
+                    text,
+                    "{}{name}: {}",
+                    if text.is_empty() { "\n– " } else { "; " },
+                    reasons.join(", ")
+                );
             }
         }
         if text.is_empty() { text } else { text + ".\n" }
@@ -98,19 +122,26 @@ impl Table {
         let Some((_, _, ours)) = self.rows.first() else { return Vec::new() };
         let mut lost = Vec::new();
         for (name, leaves_out, row) in &self.rows[1..] {
-            let compared = row.iter().zip(ours).zip(&self.columns).filter_map(|((cell, ours), column)| {
-                let ratio = match (cell, ours) {
-                    // Here less is not better, or is not compared with ours.
-                    _ if column.starts_with("generations") || column.contains(" / ") => return None,
-                    (Cell::Time(_, ratio), _) => ratio.median,
-                    (Cell::Figure(theirs), Cell::Figure(ours)) => theirs / ours,
-                    _ => return None,
-                };
-                (ratio < 0.98).then(|| format!("{column}: {}×", short(ratio)))
-            });
+            let compared =
+                row.iter().zip(ours).zip(&self.columns).filter_map(|((cell, ours), column)| {
+                    let ratio = match (cell, ours) {
+                        // Here less is not better, or is not compared with ours.
+                        _ if column.starts_with("generations") || column.contains(" / ") => {
+                            return None;
+                        }
+                        (Cell::Time(_, ratio), _) => ratio.median,
+                        (Cell::Figure(theirs), Cell::Figure(ours)) => theirs / ours,
+                        _ => return None,
+                    };
+                    (ratio < 0.98).then(|| format!("{column}: {}×", short(ratio)))
+                });
             let compared: Vec<String> = compared.collect();
             if !compared.is_empty() {
-                lost.push(format!("| {} | {name} | {} | {leaves_out} |", self.title, compared.join(", ")));
+                lost.push(format!(
+                    "| {} | {name} | {} | {leaves_out} |",
+                    self.title,
+                    compared.join(", ")
+                ));
             }
         }
         lost
@@ -120,7 +151,9 @@ impl Table {
     pub fn json(&self) -> serde_json::Value {
         let spread = |spread: &Spread| serde_json::json!([spread.low, spread.median, spread.high]);
         let cell = |cell: &Cell| match cell {
-            Cell::Time(nanos, ratio) => serde_json::json!({ "nanoseconds": spread(nanos), "ratio": spread(ratio) }),
+            Cell::Time(nanos, ratio) => {
+                serde_json::json!({ "nanoseconds": spread(nanos), "ratio": spread(ratio) })
+            }
             Cell::Figure(figure) => serde_json::json!({ "figure": figure }),
             Cell::Refused(why) => serde_json::json!({ "refused": why }),
         };

@@ -1,5 +1,5 @@
-//! tokio's `task_local!`: a key for each value, as its documentation has it; and one key that holds a shared map,
-//! as people write it who want to hand over everything at once.
+//! tokio's `task_local!`: a key for each value, as its documentation has it; and one key that holds
+//! a shared map, as people write it who want to hand over everything at once.
 
 use crate::system::{Ask, Boxed, System, value};
 use std::collections::HashMap;
@@ -52,7 +52,8 @@ macro_rules! nested {
 
 impl System for KeyEach {
     const NAME: &'static str = "tokio, key each";
-    const LEAVES_OUT: &'static str = "each key is a thread-local cell of its own; there is no snapshot of all of them";
+    const LEAVES_OUT: &'static str =
+        "each key is a thread-local cell of its own; there is no snapshot of all of them";
     type State = ();
     type Snapshot = (usize, Values);
 
@@ -121,7 +122,8 @@ fn changed(number: usize, value: u64) -> Arc<HashMap<usize, u64>> {
 
 impl System for OneKey {
     const NAME: &'static str = "tokio, one key with a map";
-    const LEAVES_OUT: &'static str = "one map in an `Arc`: cheap to pass on, copied whole by each change";
+    const LEAVES_OUT: &'static str =
+        "one map in an `Arc`: cheap to pass on, copied whole by each change";
     type State = ();
     type Snapshot = Arc<HashMap<usize, u64>>;
 

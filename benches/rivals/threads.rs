@@ -93,12 +93,15 @@ fn compare<S: System>(threads: &[usize], how: Use) -> Vec<[Cell; 2]> {
 
 fn table(title: &'static str, how: Use) -> Table {
     let cores = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-    let threads: Vec<usize> = [1, 2, 4, 8, 16, 32].into_iter().filter(|threads| *threads <= cores).collect();
+    let threads: Vec<usize> =
+        [1, 2, 4, 8, 16, 32].into_iter().filter(|threads| *threads <= cores).collect();
     let mut table = Table::new(title, "ns");
     let mut rows = Vec::new();
     systems!(|S| rows.push((S::NAME, S::LEAVES_OUT, compare::<S>(&threads, how))));
     for (at, threads) in threads.iter().enumerate() {
-        let column = |which: usize| rows.iter().map(move |(name, why, cells)| (*name, *why, cells[at][which].clone()));
+        let column = |which: usize| {
+            rows.iter().map(move |(name, why, cells)| (*name, *why, cells[at][which].clone()))
+        };
         table.column(format!("{threads} sharing"), column(0).collect());
         table.column(format!("{threads}: shared / own"), column(1).collect());
     }
@@ -108,6 +111,9 @@ fn table(title: &'static str, how: Use) -> Table {
 pub fn tables() -> (Table, Table) {
     (
         table("Threads in one shared base: enter, read two, leave", Use::Steady),
-        table("Threads that enter one shared base for each turn: enter it, enter, read two, leave both", Use::Anew),
+        table(
+            "Threads that enter one shared base for each turn: enter it, enter, read two, leave both",
+            Use::Anew,
+        ),
     )
 }

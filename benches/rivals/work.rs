@@ -10,7 +10,8 @@ use std::pin::pin;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-/// How long one column takes; with eleven systems and batches of 20 us that is some thousand rounds.
+/// How long one column takes; with eleven systems and batches of 20 us that is some thousand
+/// rounds.
 const COLUMN: Duration = Duration::from_millis(700);
 
 /// Everybody who does one piece of work at one size.
@@ -34,7 +35,12 @@ impl Column {
     }
 
     /// A runner that is no system.
-    pub fn also(&mut self, name: &'static str, why: &'static str, run: impl FnMut(&mut Batch) + 'static) {
+    pub fn also(
+        &mut self,
+        name: &'static str,
+        why: &'static str,
+        run: impl FnMut(&mut Batch) + 'static,
+    ) {
         self.asked.push((name, why, Ok(())));
         self.race.runner(name, run);
     }
@@ -76,7 +82,9 @@ pub fn entering() -> Table {
 
 /// One variable bound outermost, then eight others over and over to that depth.
 fn deep<S: System>(depth: usize, mut work: impl FnMut(&S::State)) {
-    S::begin(&mut |state| S::scope_at(state, 9, &mut |state| bind::<S>(state, depth, 8, &mut work)));
+    S::begin(&mut |state| {
+        S::scope_at(state, 9, &mut |state| bind::<S>(state, depth, 8, &mut work))
+    });
 }
 
 pub fn nested() -> (Table, Table) {
@@ -111,7 +119,9 @@ pub fn reading() -> Table {
     present!("innermost of 8": 7 of 8; "outermost of 8": 0 of 8; "outermost of 64": 0 of 64;);
     let mut column = Column::new();
     systems!(|S| column.add::<S>(&[Ask::Absent], |batch| {
-        bound::<S>(8, |state| batch.time(1, || u64::from(S::read::<40>(black_box(state)).is_none())));
+        bound::<S>(8, |state| {
+            batch.time(1, || u64::from(S::read::<40>(black_box(state)).is_none()))
+        });
     }));
     table.column("absent", column.run());
     let mut column = Column::new();
@@ -152,7 +162,9 @@ pub fn capturing() -> Table {
     systems!(|S| column.add::<S>(&[], |batch| {
         bound::<S>(8, |state| {
             batch.time(0, || {
-                S::scope::<8, _>(black_box(state), black_box(value(8)), |state| let_go(S::capture(state, 9)))
+                S::scope::<8, _>(black_box(state), black_box(value(8)), |state| {
+                    let_go(S::capture(state, 9))
+                })
             });
         });
     }));
@@ -197,7 +209,9 @@ pub fn handing_over() -> Table {
     let mut column = Column::new();
     systems!(|S| column.add::<S>(&[], |batch| {
         bound::<S>(8, |state| {
-            batch.time(value(3), || std::thread::spawn(S::job(state, 8, look::<S>)).join().expect("no panic"));
+            batch.time(value(3), || {
+                std::thread::spawn(S::job(state, 8, look::<S>)).join().expect("no panic")
+            });
         });
     }));
     table.column("thread", column.run());
@@ -254,7 +268,10 @@ pub fn requests() -> Table {
     let seven: u64 = [0, 2, 4, 5, 6, 8, 9].into_iter().map(value).sum();
     systems!(|S| column.add::<S>(&[Ask::Read], move |batch| {
         S::begin(&mut |state| {
-            batch.time(7 * seven + value(1), || nest!(S, black_box(state), six_hops::<S>; 0 1 2 3 4 5 6 7 8 9));
+            batch.time(
+                7 * seven + value(1),
+                || nest!(S, black_box(state), six_hops::<S>; 0 1 2 3 4 5 6 7 8 9),
+            );
         });
     }));
     table.column("10 bound, 50 reads, 6 hops to tasks", column.run());

@@ -47,9 +47,9 @@ impl<G> Drop for Guards<G> {
 
 /// Gives each variable its id, as a program does that has bound all of them once.
 ///
-/// The one that is never bound again comes between the 40th and the 41st: late enough to be no special case, early
-/// enough not to share a place in the index with one of the first eight. [`VARS`]\[32\] does share one with the
-/// first.
+/// The one that is never bound again comes between the 40th and the 41st: late enough to be no
+/// special case, early enough not to share a place in the index with one of the first eight.
+/// [`VARS`]\[32\] does share one with the first.
 pub fn touch() {
     for (i, var) in VARS.iter().enumerate() {
         if i == 40 {

@@ -43,7 +43,8 @@ pub fn draw(folder: &Path) -> Result<(), Box<dyn Error>> {
     let data: Value = serde_json::from_slice(&std::fs::read(folder.join("rivals.json"))?)?;
     let tables = data["tables"].as_array().ok_or("no tables")?;
     for (file, title, across) in PICTURES {
-        let begins = |table: &&Value| table["title"].as_str().is_some_and(|whole| whole.starts_with(title));
+        let begins =
+            |table: &&Value| table["title"].as_str().is_some_and(|whole| whole.starts_with(title));
         let table = tables.iter().find(begins).ok_or("a table is missing")?;
         let picture = Picture::of(table, across).ok_or("a table is not complete")?;
         std::fs::write(folder.join(file), picture.svg()?)?;
@@ -63,9 +64,11 @@ struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// The columns of a table that are sizes.
     fn of(table: &'a Value, across: &'a str) -> Option<Self> {
-        let size = |column: &Value| column.as_str()?.trim_end_matches(" sharing").parse::<f64>().ok();
+        let size =
+            |column: &Value| column.as_str()?.trim_end_matches(" sharing").parse::<f64>().ok();
         let sizes = table["columns"].as_array()?.iter().map(size);
-        let sizes: Vec<(usize, f64)> = sizes.enumerate().filter_map(|(at, size)| Some((at, size?))).collect();
+        let sizes: Vec<(usize, f64)> =
+            sizes.enumerate().filter_map(|(at, size)| Some((at, size?))).collect();
         let line = |row: &'a Value| {
             let point = |(at, size): &(usize, f64)| {
                 let cell = &row["cells"][at];
@@ -74,13 +77,22 @@ impl<'a> Picture<'a> {
             };
             Some((row["system"].as_str()?, sizes.iter().filter_map(point).collect()))
         };
-        let lines =
-            table["rows"].as_array()?.iter().filter_map(line).filter(|(_, points): &(_, Vec<_>)| !points.is_empty());
-        Some(Picture { title: table["title"].as_str()?, unit: table["unit"].as_str()?, across, lines: lines.collect() })
+        let lines = table["rows"]
+            .as_array()?
+            .iter()
+            .filter_map(line)
+            .filter(|(_, points): &(_, Vec<_>)| !points.is_empty());
+        Some(Picture {
+            title: table["title"].as_str()?,
+            unit: table["unit"].as_str()?,
+            across,
+            lines: lines.collect(),
+        })
     }
 
     fn svg(&self) -> Result<String, Box<dyn Error>> {
-        let points: Vec<(f64, f64)> = self.lines.iter().flat_map(|(_, points)| points.iter().copied()).collect();
+        let points: Vec<(f64, f64)> =
+            self.lines.iter().flat_map(|(_, points)| points.iter().copied()).collect();
         let range = |of: fn(&(f64, f64)) -> f64, wider: f64| {
             let low = points.iter().map(of).fold(f64::INFINITY, f64::min);
             let high = points.iter().map(of).fold(0.0, f64::max);
@@ -114,11 +126,17 @@ impl<'a> Picture<'a> {
                 let style = COLOURS[at % COLOURS.len()].stroke_width(if at == 0 { 4 } else { 2 });
                 chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
                 chart.draw_series(
-                    points.iter().map(|point| Circle::new(*point, 3, COLOURS[at % COLOURS.len()].filled())),
+                    points
+                        .iter()
+                        .map(|point| Circle::new(*point, 3, COLOURS[at % COLOURS.len()].filled())),
                 )?;
                 let y = 50 + at as i32 * 22;
                 legend.draw(&PathElement::new([(4, y), (26, y)], style))?;
-                legend.draw(&Text::new(name.to_string(), (32, y - 7), ("sans-serif", 14).into_font().color(&INK)))?;
+                legend.draw(&Text::new(
+                    name.to_string(),
+                    (32, y - 7),
+                    ("sans-serif", 14).into_font().color(&INK),
+                ))?;
             }
             root.present()?;
         }

@@ -1,15 +1,16 @@
-//! Races: the same work done by several runners, in turns, in batches so short that a busy machine mostly lets
-//! them through.
+//! Races: the same work done by several runners, in turns, in batches so short that a busy machine
+//! mostly lets them through.
 //!
-//! One number says little on a shared machine, so none is claimed: what counts is how two runners compare within
-//! one round, as the median over all rounds, with its quartiles. The order changes from round to round. Each
-//! runner gives a number for each turn, which is summed and checked: work that was optimised away or that read a
-//! wrong value fails the race.
+//! One number says little on a shared machine, so none is claimed: what counts is how two runners
+//! compare within one round, as the median over all rounds, with its quartiles. The order changes
+//! from round to round. Each runner gives a number for each turn, which is summed and checked: work
+//! that was optimised away or that read a wrong value fails the race.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How long one batch should take: far more than reading the clock, far less than a scheduler's slice.
+/// How long one batch should take: far more than reading the clock, far less than a scheduler's
+/// slice.
 const BATCH: Duration = Duration::from_micros(20);
 
 /// One batch of a runner, which times its work and nothing around it.
@@ -91,7 +92,8 @@ impl<'a> Race<'a> {
         while number > 0 && (round < 30 || start.elapsed() < time) {
             for turn in 0..number {
                 // Each has each neighbour before it in some round.
-                let at = if round % 2 == 0 { turn + round } else { number * 2 + round - turn } % number;
+                let at =
+                    if round % 2 == 0 { turn + round } else { number * 2 + round - turn } % number;
                 let nanos = self.runners[at].batch();
                 self.runners[at].nanos.push(nanos);
             }
@@ -118,7 +120,9 @@ impl Times {
 
     /// How much longer `name` takes than `other`, compared within each round.
     pub fn ratio(&self, name: &str, other: &str) -> Spread {
-        Spread::of(self.of(name).iter().zip(self.of(other)).map(|(ours, theirs)| ours / theirs).collect())
+        Spread::of(
+            self.of(name).iter().zip(self.of(other)).map(|(ours, theirs)| ours / theirs).collect(),
+        )
     }
 
     /// The runners, in the order in which they were added.

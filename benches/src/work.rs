@@ -51,7 +51,10 @@ pub fn enter_and_capture<const N: usize>() -> u64 {
 /// Binds three variables at once.
 #[inline(always)]
 pub fn scope_of_three() -> u64 {
-    let scope = Scope::new().set(&VARS[8], black_box(8)).set(&VARS[9], black_box(9)).set(&VARS[10], black_box(10));
+    let scope = Scope::new()
+        .set(&VARS[8], black_box(8))
+        .set(&VARS[9], black_box(9))
+        .set(&VARS[10], black_box(10));
     drop(black_box(scope.enter()));
     0
 }

@@ -1,4 +1,5 @@
-//! A revision tracker: who changed what, and why, without a parameter for it anywhere; sync and async.
+//! A revision tracker: who changed what, and why, without a parameter for it anywhere; sync and
+//! async.
 
 mod model;
 mod tracker;
@@ -45,7 +46,8 @@ fn collaborate(table: &Table) -> Outcome {
         let mut invoice = Record::new("invoice 1");
         invoice.set("amount", 20);
         if invoice.get("local_amount") != "60" {
-            let correction = Block::new().system().description(Kind::Attribute, "Corrected by the system.");
+            let correction =
+                Block::new().system().description(Kind::Attribute, "Corrected by the system.");
             correction.run(|| invoice.set("local_amount", 60));
         }
         invoice.save(table);
@@ -110,7 +112,8 @@ pub(crate) fn run(out: &mut impl Write) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let editing = |actor, title| Block::new().actor(actor).wrap(edit(&table, title));
     let both = join(editing("user ada", "stacks"), editing("user grace", "tries"));
-    // The blocks begin where they are polled, which is here no more: what is visible here is handed to them.
+    // The blocks begin where they are polled, which is here no more: what is visible here is handed
+    // to them.
     runtime.block_on(tracker::keeping(&journal, || both.in_current_context()));
 
     for revision in journal.revisions() {

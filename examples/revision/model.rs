@@ -32,7 +32,8 @@ impl Table {
 
     fn delete_tracked(&self, name: &str) {
         let mut rows = self.rows.lock().expect("nobody panics in here");
-        let children: Vec<_> = rows.iter().filter(|(_, row)| belongs_to(row, name)).map(|(n, _)| n.clone()).collect();
+        let children: Vec<_> =
+            rows.iter().filter(|(_, row)| belongs_to(row, name)).map(|(n, _)| n.clone()).collect();
         for child in children {
             tracker::record([Kind::Deletion.delta(format!("{child} deleted with {name}"))]);
             self.keep(&child, rows.remove(&child));
@@ -86,7 +87,11 @@ impl Record {
     }
 
     pub(crate) fn save(&mut self, table: &Table) {
-        let old = table.rows.lock().expect("nobody panics in here").insert(self.name.clone(), self.fields.clone());
+        let old = table
+            .rows
+            .lock()
+            .expect("nobody panics in here")
+            .insert(self.name.clone(), self.fields.clone());
         let verb = if old.is_some() { "updated" } else { "created" };
         let object = Kind::Object.delta(format!("{} {verb}", self.name));
         tracker::record([object].into_iter().chain(self.changes.drain(..)));

@@ -1,7 +1,7 @@
 //! Who changed what, and why: revisions, actors and descriptions, all of them ambient.
 //!
-//! A [`Block`] is an open checkpoint. The outermost one also binds a revision, which is not made before the first
-//! change; blocks inside, and tasks and threads that carry the context, share it.
+//! A [`Block`] is an open checkpoint. The outermost one also binds a revision, which is not made
+//! before the first change; blocks inside, and tasks and threads that carry the context, share it.
 
 use stackholm::{Checkpoint, InContext, NotOpen, Prepared, Var};
 use std::fmt;

@@ -1,4 +1,5 @@
-//! What the requests of one service share, and the routes: the long way through every boundary, and the measured one.
+//! What the requests of one service share, and the routes: the long way through every boundary, and
+//! the measured one.
 
 use super::carrier::Carrier;
 use super::census::Census;
@@ -46,14 +47,23 @@ impl App {
 
     /// The measured route, for values that come by `C`.
     pub(crate) fn measured_router<C: Carrier>(self: Arc<Self>) -> Router {
-        Router::new().route(C::PATH, get(handle_measured::<C>)).layer(from_fn_with_state(self, bind::<C>))
+        Router::new()
+            .route(C::PATH, get(handle_measured::<C>))
+            .layer(from_fn_with_state(self, bind::<C>))
     }
 }
 
 /// Beneath the server: nothing is bound yet.
-async fn arrive(State((app, courier)): State<(Arc<App>, Courier)>, mut request: Request, next: Next) -> Response {
+async fn arrive(
+    State((app, courier)): State<(Arc<App>, Courier)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let truth = Arc::new(Truth::of(&app, request.headers()).with_courier(courier));
-    match truth.spoilt(Hop::Arrival, Context::empty()).filter(|_| truth.shows_something(Hop::Arrival)) {
+    match truth
+        .spoilt(Hop::Arrival, Context::empty())
+        .filter(|_| truth.shows_something(Hop::Arrival))
+    {
         None => truth.sees_nothing(Hop::Arrival),
         Some(stray) => stray.run(|| truth.sees_nothing(Hop::Arrival)),
     }
@@ -84,14 +94,19 @@ async fn handle(context: Context, id: FromContext<RequestId>, request: Request) 
 }
 
 /// The middleware of a measured request.
-async fn bind<C: Carrier>(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+async fn bind<C: Carrier>(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let truth = Arc::new(Truth::of(&app, request.headers()));
     request.extensions_mut().insert(truth);
     C::bind(&app.census, request, next).await
 }
 
 async fn handle_measured<C: Carrier>(mut request: Request) -> Response {
-    let truth = request.extensions_mut().remove::<Arc<Truth>>().expect("the middleware put it there");
+    let truth =
+        request.extensions_mut().remove::<Arc<Truth>>().expect("the middleware put it there");
     let carrier = C::take(request.extensions_mut());
     six(Visit { carrier, truth }).await
 }

@@ -1,4 +1,5 @@
-//! The response body: a stream whose every chunk looks at the values, long after the handler has returned.
+//! The response body: a stream whose every chunk looks at the values, long after the handler has
+//! returned.
 
 use super::carrier::Carrier;
 use super::fate::Fate;
@@ -25,7 +26,8 @@ pub(crate) fn body<C: Carrier>(visit: &Visit<C>) -> Response {
     Response::new(Body::from_stream(chunks))
 }
 
-/// The same, where the layer sees to it that the body has its context; or does it wrong, if that was ordered.
+/// The same, where the layer sees to it that the body has its context; or does it wrong, if that
+/// was ordered.
 pub(crate) fn body_under_layer(visit: &Guest) -> Response {
     let chunks = Chunks::new(visit.clone());
     Response::new(match visit.truth.spoilt(Hop::Body, Context::current()) {
@@ -54,7 +56,10 @@ impl<C: Carrier> Chunks<C> {
         if self.sent == 1 || self.visit.truth.fate != Fate::Measured {
             self.visit.check(Hop::Body);
         }
-        let said = self.visit.carrier.see(&self.visit.truth, 0, |id| format!("{} ", id.unwrap_or("(not bound)")));
+        let said = self
+            .visit
+            .carrier
+            .see(&self.visit.truth, 0, |id| format!("{} ", id.unwrap_or("(not bound)")));
         self.visit.truth.take_echo().unwrap_or(said + Hop::Body.name() + "\n")
     }
 
@@ -69,7 +74,10 @@ impl<C: Carrier> Unpin for Chunks<C> {}
 impl<C: Carrier> Stream for Chunks<C> {
     type Item = Result<Bytes, Infallible>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut task::Context<'_>,
+    ) -> Poll<Option<Self::Item>> {
         if self.sent == HALF && self.visit.truth.fate == Fate::Cancel(Hop::Body) {
             return Poll::Pending;
         }

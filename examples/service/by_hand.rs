@@ -1,7 +1,8 @@
 //! The ways without this crate: the values passed as arguments to every function and task.
 //!
-//! Either each on its own, as whoever made it would hand it on: ten arguments, counted by reference. Or all in one shared
-//! record, which is cheaper, and can be done where one place knows all that is ever carried.
+//! Either each on its own, as whoever made it would hand it on: ten arguments, counted by
+//! reference. Or all in one shared record, which is cheaper, and can be done where one place knows
+//! all that is ever carried.
 
 use super::carrier::Carrier;
 use super::census::{Census, Counted};
@@ -65,7 +66,8 @@ impl Hands for Record {
     }
 }
 
-/// The values of a request, in the hands of one hop. `STAGED`: an eleventh too, which each hop has anew.
+/// The values of a request, in the hands of one hop. `STAGED`: an eleventh too, which each hop has
+/// anew.
 #[derive(Clone, Debug)]
 pub(crate) struct ByHand<H, const STAGED: bool> {
     hands: H,
@@ -82,7 +84,11 @@ impl<H: Hands, const STAGED: bool> Carrier for ByHand<H, STAGED> {
     const NAME: &'static str = H::NAMES[STAGED as usize];
     const PATH: &'static str = H::PATHS[STAGED as usize];
 
-    fn bind(census: &Census, mut request: Request, next: Next) -> impl Future<Output = Response> + Send {
+    fn bind(
+        census: &Census,
+        mut request: Request,
+        next: Next,
+    ) -> impl Future<Output = Response> + Send {
         let hands = H::new(texts(request.headers()).map(|text| census.count(text)));
         request.extensions_mut().insert(Self::at_stage(hands, census, Hop::Handler));
         next.run(request)

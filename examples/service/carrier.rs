@@ -1,7 +1,8 @@
-//! How the values of a request come to each hop: the one thing in which the measured services differ.
+//! How the values of a request come to each hop: the one thing in which the measured services
+//! differ.
 //!
-//! What is given here by default is tokio's and the standard library's own; a way that carries by hand needs no
-//! more, for its values travel as arguments.
+//! What is given here by default is tokio's and the standard library's own; a way that carries by
+//! hand needs no more, for its values travel as arguments.
 
 use super::census::Census;
 use super::hop::Hop;
@@ -23,7 +24,8 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     const PATH: &'static str;
 
     /// The middleware: takes the values from the headers and goes on with the request.
-    fn bind(census: &Census, request: Request, next: Next) -> impl Future<Output = Response> + Send;
+    fn bind(census: &Census, request: Request, next: Next)
+    -> impl Future<Output = Response> + Send;
 
     /// What the middleware gave to the handler.
     fn take(extensions: &mut Extensions) -> Self;

@@ -1,4 +1,5 @@
-//! Bad weather for a given time or number of requests: one service after the other is shut down in the middle of a storm.
+//! Bad weather for a given time or number of requests: one service after the other is shut down in
+//! the middle of a storm.
 //!
 //! After each shutdown no value may be alive, and from shutdown to shutdown memory may not grow.
 
@@ -24,14 +25,16 @@ const LIFE: Duration = Duration::from_secs(5);
 /// How many services live one after the other, at least: so many that memory says something.
 const LIVES: u32 = 12;
 
-/// Of fewer than these memory says nothing. A shutdown takes its time, so that there may be fewer than planned.
+/// Of fewer than these memory says nothing. A shutdown takes its time, so that there may be fewer
+/// than planned.
 const ENOUGH: usize = 9;
 
 /// The same, if it is the number of requests that is given.
 const LIVES_BY_NUMBER: u64 = 4;
 
-/// Memory may differ by so much from the middle third of the time to the last, in part and in KiB: the allocator
-/// keeps more or less for each thread, and there are many. One context kept of each request would be far above.
+/// Memory may differ by so much from the middle third of the time to the last, in part and in KiB:
+/// the allocator keeps more or less for each thread, and there are many. One context kept of each
+/// request would be far above.
 const GROWTH: (f64, f64) = (1.25, 4096.0);
 
 /// Some time of chaos.
@@ -84,7 +87,8 @@ impl<'a> Chaos<'a> {
     fn next_life(&self) -> Option<Life> {
         if let Some(requests) = self.options.requests {
             let made = self.next.load(Relaxed);
-            return (made < requests).then(|| Life::Until(requests.min(made + requests.div_ceil(LIVES_BY_NUMBER))));
+            return (made < requests)
+                .then(|| Life::Until(requests.min(made + requests.div_ceil(LIVES_BY_NUMBER))));
         }
         let time = Duration::from_secs(self.options.seconds);
         let left = time.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero())?;
@@ -138,7 +142,16 @@ impl Life {
 impl Aftermath {
     fn new() -> Self {
         let (lines, missed, resident) = (Vec::new(), Vec::new(), Vec::new());
-        Aftermath { ends: Ends::default(), lives: 0, hops: 0, wrong: 0, lines, missed, alive: 0, resident }
+        Aftermath {
+            ends: Ends::default(),
+            lives: 0,
+            hops: 0,
+            wrong: 0,
+            lines,
+            missed,
+            alive: 0,
+            resident,
+        }
     }
 
     fn add(&mut self, ends: Ends, app: &App) {
@@ -153,9 +166,15 @@ impl Aftermath {
     }
 
     fn line(&self) -> String {
-        let resident = self.resident.last().map_or(String::from("not known"), |kib| format!("{:.1} MiB", kib / 1024.0));
-        let (requests, hops, wrong, alive) = (self.ends.requests(), self.hops, self.wrong, self.alive);
-        format!("{requests:>9} requests  {hops:>10} hops  {wrong} wrong  {alive} alive after shutdown  {resident}")
+        let resident = self
+            .resident
+            .last()
+            .map_or(String::from("not known"), |kib| format!("{:.1} MiB", kib / 1024.0));
+        let (requests, hops, wrong, alive) =
+            (self.ends.requests(), self.hops, self.wrong, self.alive);
+        format!(
+            "{requests:>9} requests  {hops:>10} hops  {wrong} wrong  {alive} alive after shutdown  {resident}"
+        )
     }
 
     /// What was wrong, one line each.
@@ -199,14 +218,21 @@ impl fmt::Display for Aftermath {
             self.lives,
             self.ends.requests()
         )?;
-        writeln!(f, "  {} answered ({slow} of them to slow readers), {} cancelled,", tally.answered, tally.cancelled)?;
+        writeln!(
+            f,
+            "  {} answered ({slow} of them to slow readers), {} cancelled,",
+            tally.answered, tally.cancelled
+        )?;
         writeln!(f, "  {} panicked, {dropped} dropped with their connection,", tally.panicked)?;
         writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed;", tally.failed)?;
         writeln!(f, "  {} looks at all hops together, {} wrong values,", self.hops, self.wrong)?;
         writeln!(f, "  {} values alive after the worst of the shutdowns;", self.alive)?;
         match thirds(&self.resident) {
             Some([first, second, last]) => {
-                writeln!(f, "  memory in the three thirds of the time: {first:.1}, {second:.1}, {last:.1} MiB")
+                writeln!(
+                    f,
+                    "  memory in the three thirds of the time: {first:.1}, {second:.1}, {last:.1} MiB"
+                )
             }
             None => writeln!(f, "  too short for memory to say anything"),
         }
@@ -219,9 +245,11 @@ mod tests {
 
     #[test]
     fn memory_that_grows_is_noticed_and_memory_that_only_settles_is_not() {
-        let flat: Vec<f64> = (0..30).map(|second| if second < 5 { 10_000.0 } else { 30_000.0 }).collect();
+        let flat: Vec<f64> =
+            (0..30).map(|second| if second < 5 { 10_000.0 } else { 30_000.0 }).collect();
         assert_eq!(growth(&flat), None);
-        let growing: Vec<f64> = (0..30).map(|second| 30_000.0 + 2_000.0 * f64::from(second)).collect();
+        let growing: Vec<f64> =
+            (0..30).map(|second| 30_000.0 + 2_000.0 * f64::from(second)).collect();
         assert!(growth(&growing).is_some());
         assert_eq!(growth(&[]), None);
     }

@@ -66,7 +66,9 @@ impl Client {
             }
             Fate::Panic(hop) => see_panic(hop, response.await).await,
             // What it says is for the ledger to judge; here it says whom it serves.
-            Fate::Answer | Fate::Measured | Fate::Planted(_) => read_all(plan, response.await).await,
+            Fate::Answer | Fate::Measured | Fate::Planted(_) => {
+                read_all(plan, response.await).await
+            }
         }
     }
 }
@@ -93,10 +95,18 @@ impl Client {
     }
 
     /// Sends the first so many bytes of a request, and drops the connection.
-    pub(crate) async fn drop_connection(&self, path: &str, plan: &Plan, bytes: usize) -> io::Result<()> {
+    pub(crate) async fn drop_connection(
+        &self,
+        path: &str,
+        plan: &Plan,
+        bytes: usize,
+    ) -> io::Result<()> {
         let request = self.request(path, plan);
         let length = UPLOAD.len();
-        let mut text = format!("POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n", self.server);
+        let mut text = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {length}\r\n",
+            self.server
+        );
         for (name, value) in request.headers() {
             text += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
         }
@@ -139,7 +149,9 @@ async fn read_half(response: Result<Response<Incoming>, Error>) -> Outcome {
         match body.frame().await {
             Some(Ok(frame)) => lines += frame.data_ref().map_or(0, |data| count_lines(data)),
             Some(Err(error)) => return failed(&error),
-            None => return Outcome::Failed(String::from("its body ended before its client went away")),
+            None => {
+                return Outcome::Failed(String::from("its body ended before its client went away"));
+            }
         }
     }
     Outcome::Cancelled
@@ -149,7 +161,8 @@ fn count_lines(data: &[u8]) -> usize {
     data.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// A panic breaks the connection, or the stream of HTTP/2: before the response, or in the middle of its body.
+/// A panic breaks the connection, or the stream of HTTP/2: before the response, or in the middle of
+/// its body.
 async fn see_panic(hop: Hop, response: Result<Response<Incoming>, Error>) -> Outcome {
     let Ok(response) = response else { return Outcome::Panicked };
     match response.into_body().collect().await {
@@ -181,7 +194,9 @@ fn judged(plan: &Plan, body: &[u8]) -> Outcome {
 
 fn is_complete(plan: &Plan, text: &str) -> bool {
     let mut lines = text.lines();
-    let whose = |line: &str| line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body");
+    let whose = |line: &str| {
+        line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body")
+    };
     let chunks = lines.by_ref().take(CHUNKS as usize).filter(|line| whose(line)).count();
     chunks == CHUNKS as usize && lines.eq([format!("{} looks", looks(plan.fate))])
 }

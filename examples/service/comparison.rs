@@ -56,7 +56,10 @@ impl Comparison {
         for (name, show) in ROWS {
             table.add_row(std::iter::once(String::from(*name)).chain(columns().map(show)));
         }
-        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+        table
+            .column_iter_mut()
+            .skip(1)
+            .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         table
     }
 }
@@ -72,7 +75,9 @@ const ROWS: &[(&str, Show)] = &[
     ("  middle half of the rounds", |column| spread(&column.lane.rates)),
     ("latency p50", |column| millis(column.lane.percentile(50.0))),
     ("latency p99", |column| millis(column.lane.percentile(99.0))),
-    ("processor time of a request", |column| column.lane.processor_each().map_or(String::from("not known"), micros)),
+    ("processor time of a request", |column| {
+        column.lane.processor_each().map_or(String::from("not known"), micros)
+    }),
 ];
 
 impl Column {
@@ -124,14 +129,19 @@ impl fmt::Display for Comparison {
             ("one record to nothing", record, nothing),
             ("contexts to arguments, staged", contexts_staged, arguments_staged),
         ];
-        let pairs = pairs.into_iter().filter(|(_, ours, theirs)| ours.was_run() && theirs.was_run());
+        let pairs =
+            pairs.into_iter().filter(|(_, ours, theirs)| ours.was_run() && theirs.was_run());
         for (name, ours, theirs) in pairs.clone() {
             writeln!(f, "throughput, {name:<29} {}", Ratio::of(&ours.rates, &theirs.rates))?;
         }
         for (name, ours, theirs) in pairs {
             if let (Some(ours), Some(theirs)) = (ours.processor_each(), theirs.processor_each()) {
                 let more = (ours.as_secs_f64() - theirs.as_secs_f64()) * 1e6;
-                writeln!(f, "processor,  {name:<29} {:.3} ×, {more:+.1} µs a request", ours.div_duration_f64(theirs))?;
+                writeln!(
+                    f,
+                    "processor,  {name:<29} {:.3} ×, {more:+.1} µs a request",
+                    ours.div_duration_f64(theirs)
+                )?;
             }
         }
         Ok(())
@@ -154,7 +164,11 @@ fn micros(duration: Duration) -> String {
 /// Digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits")).collect();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).expect("digits"))
+        .collect();
     groups.join(" ")
 }

@@ -1,14 +1,16 @@
-//! The way of this crate: bound once by the middleware, read from the variables wherever the request is.
+//! The way of this crate: bound once by the middleware, read from the variables wherever the
+//! request is.
 //!
-//! All that a service needs stands in this file: a scope around the request, and `in_current_context` where work
-//! is handed over.
+//! All that a service needs stands in this file: a scope around the request, and
+//! `in_current_context` where work is handed over.
 
 use super::carrier::Carrier;
 use super::census::Census;
 use super::hop::Hop;
 use super::truth::Truth;
 use super::variables::{
-    DEADLINE, HEADERS, LOCALE, ORIGIN, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE, USER, texts,
+    DEADLINE, HEADERS, LOCALE, ORIGIN, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE,
+    USER, texts,
 };
 use axum::extract::Request;
 use axum::http::Extensions;
@@ -20,7 +22,8 @@ use stackholm::{Checkpoint, Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
 
-/// Nothing in the hands: the values are in the context. `STAGED`: an eleventh too, which each hop binds anew.
+/// Nothing in the hands: the values are in the context. `STAGED`: an eleventh too, which each hop
+/// binds anew.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contexts<const STAGED: bool>;
 
@@ -28,7 +31,11 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     const NAME: &'static str = if STAGED { "contexts, staged" } else { "with contexts" };
     const PATH: &'static str = if STAGED { "/contexts-staged" } else { "/contexts" };
 
-    fn bind(census: &Census, request: Request, next: Next) -> impl Future<Output = Response> + Send {
+    fn bind(
+        census: &Census,
+        request: Request,
+        next: Next,
+    ) -> impl Future<Output = Response> + Send {
         let [request_id, tenant, user, session, locale, region, trace, priority, deadline, origin] =
             texts(request.headers()).map(|text| census.count(text));
         let values = Scope::new()

@@ -1,4 +1,5 @@
-//! A task that serves all requests of a server, one errand after the other, each in the context of its sender.
+//! A task that serves all requests of a server, one errand after the other, each in the context of
+//! its sender.
 
 use futures_util::future::{BoxFuture, FutureExt};
 use stackholm::{Context, Envelope};
@@ -32,7 +33,10 @@ impl Courier {
     }
 
     /// Has the task do it, in the context of the caller, and waits.
-    pub(crate) async fn send(&self, work: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static) {
+    pub(crate) async fn send(
+        &self,
+        work: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
+    ) {
         let (ended, end) = oneshot::channel();
         let sent = self.0.send((Envelope::new(Box::new(work)), ended)).await;
         match (sent, end.await) {

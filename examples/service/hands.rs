@@ -1,7 +1,7 @@
 //! Threads that serve all requests, one job after the other: a pool, and a mailbox.
 //!
-//! Neither knows of contexts; what they are given brings its own. Each waits until a job and all that it holds is
-//! gone before it tells of the end.
+//! Neither knows of contexts; what they are given brings its own. Each waits until a job and all
+//! that it holds is gone before it tells of the end.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use stackholm::{Context, Envelope};
@@ -60,7 +60,9 @@ pub(crate) struct Mailbox(mpsc::Sender<Job<Envelope<Work>>>);
 
 static MAILBOX: LazyLock<Mailbox> = LazyLock::new(|| {
     let (messages, inbox) = mpsc::channel::<Job<Envelope<Work>>>();
-    thread::spawn(move || inbox.iter().for_each(|job| job.carry_out(|sealed| sealed.open(|work| work()))));
+    thread::spawn(move || {
+        inbox.iter().for_each(|job| job.carry_out(|sealed| sealed.open(|work| work())))
+    });
     Mailbox(messages)
 });
 

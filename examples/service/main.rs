@@ -8,15 +8,17 @@
 //! cargo run --release --example service -- --plant-fault lost-at-rayon-join
 //! ```
 //!
-//! Ten variables come with each request. It crosses every boundary at which context is usually lost: the layer, the
-//! extractors, tasks, timers, pools, threads, channels, rayon, streams, and its body; at each hop the variables are
-//! compared with what the headers said. Some clients go away half-way, some requests panic. In the end nothing may
-//! have been wrong and nothing be alive. Then a handler of six hops is run in several ways: with contexts, with ten
-//! arguments or one record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
+//! Ten variables come with each request. It crosses every boundary at which context is usually
+//! lost: the layer, the extractors, tasks, timers, pools, threads, channels, rayon, streams, and
+//! its body; at each hop the variables are compared with what the headers said. Some clients go
+//! away half-way, some requests panic. In the end nothing may have been wrong and nothing be alive.
+//! Then a handler of six hops is run in several ways: with contexts, with ten arguments or one
+//! record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
 //! what each costs.
 //!
-//! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/` are the long way,
-//! one function for each boundary; `six.rs` is what is measured; `visit.rs` is the check.
+//! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/`
+//! are the long way, one function for each boundary; `six.rs` is what is measured; `visit.rs` is
+//! the check.
 
 mod app;
 mod block;
@@ -129,7 +131,8 @@ fn comparison(options: &Options) -> io::Result<Comparison> {
 
 /// A bar on a terminal, and nothing elsewhere.
 fn progress(requests: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} requests, {eta} to go");
+    let style =
+        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} requests, {eta} to go");
     ProgressBar::new(requests).with_style(style.expect("the template is good"))
 }
 
@@ -137,9 +140,15 @@ fn serve() -> io::Result<()> {
     let apps = Apps::default();
     let server = Server::start(&apps)?;
     println!("Your headers come back from every hop; those of others never do:\n");
-    println!("  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n", server.address, App::PATH);
+    println!(
+        "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
+        server.address,
+        App::PATH
+    );
     println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
-    println!("Six hops only: /contexts, and other ways of carrying: /arguments, /record and /nothing. Ctrl-C ends it.");
+    println!(
+        "Six hops only: /contexts, and other ways of carrying: /arguments, /record and /nothing. Ctrl-C ends it."
+    );
     server.until_interrupted()?;
     drop(server);
     println!("\n{} values are alive.", apps.long().census.alive());

@@ -35,7 +35,12 @@ impl Carrier for Nothing {
         Some(truth)
     }
 
-    fn at<F>(self, _: &Census, _: Hop, f: impl FnOnce(Self) -> F + Send) -> impl Future<Output = F::Output> + Send
+    fn at<F>(
+        self,
+        _: &Census,
+        _: Hop,
+        f: impl FnOnce(Self) -> F + Send,
+    ) -> impl Future<Output = F::Output> + Send
     where
         F: Future + Send,
     {

@@ -5,12 +5,14 @@ use super::server::Way;
 use clap::Parser;
 use std::time::Duration;
 
-/// A real HTTP service whose requests carry ten variables through every boundary that work can cross: tasks, threads,
-/// pools, rayon, layers, executors, streams, bodies. Each hop compares what it sees with what the headers said.
+/// A real HTTP service whose requests carry ten variables through every boundary that work can
+/// cross: tasks, threads, pools, rayon, layers, executors, streams, bodies. Each hop compares what
+/// it sees with what the headers said.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "service", version)]
 pub(crate) struct Options {
-    /// How many requests to make, the long way and in the comparison [default: 6000 and 60000, or what 22 seconds allow]
+    /// How many requests to make, the long way and in the comparison [default: 6000 and 60000, or
+    /// what 22 seconds allow]
     #[arg(long)]
     pub(crate) requests: Option<u64>,
 
@@ -30,7 +32,8 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with_all = ["serve", "chaos", "plant_fault"])]
     pub(crate) compare: bool,
 
-    /// Of the comparison only these ways of carrying: two of them to know more of those, one for a profiler to look at
+    /// Of the comparison only these ways of carrying: two of them to know more of those, one for a
+    /// profiler to look at
     #[arg(long, requires = "compare", value_delimiter = ',')]
     pub(crate) only: Vec<Way>,
 
@@ -38,8 +41,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) serve: bool,
 
-    /// Instead: cancel, panic, read slowly, drop connections, shut down, all at once and for a time, or for so many
-    /// requests
+    /// Instead: cancel, panic, read slowly, drop connections, shut down, all at once and for a
+    /// time, or for so many requests
     #[arg(long, conflicts_with_all = ["serve", "rounds"])]
     pub(crate) chaos: bool,
 
@@ -47,7 +50,8 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 60, requires = "chaos", conflicts_with = "requests")]
     pub(crate) seconds: u64,
 
-    /// Do something wrong in one request, to see that it is noticed: wrong, lost or leak; lost-at-rayon-join
+    /// Do something wrong in one request, to see that it is noticed: wrong, lost or leak;
+    /// lost-at-rayon-join
     #[arg(long, conflicts_with_all = ["serve", "chaos"])]
     pub(crate) plant_fault: Option<Planted>,
 }

@@ -13,7 +13,8 @@ use rand::{Rng, SeedableRng};
 pub(crate) enum Weather {
     /// All are answered, and looked at once at each of six hops; these are measured.
     Calm,
-    /// All go the long way. A quarter is cancelled, a quarter panics, and every other one comes by HTTP/2.
+    /// All go the long way. A quarter is cancelled, a quarter panics, and every other one comes by
+    /// HTTP/2.
     Rough,
 }
 
@@ -54,7 +55,10 @@ impl Plan {
     /// Writes everything into the headers.
     pub(crate) fn headers(&self, request: Builder) -> Builder {
         let request = request.header(fate::HEADER, self.fate.to_string());
-        HEADERS.iter().zip(&self.texts).fold(request, |request, ((name, _), text)| request.header(*name, text))
+        HEADERS
+            .iter()
+            .zip(&self.texts)
+            .fold(request, |request, ((name, _), text)| request.header(*name, text))
     }
 }
 

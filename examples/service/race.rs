@@ -1,8 +1,8 @@
 //! The ways of carrying side by side: many short rounds in which they take turns.
 //!
-//! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so that their ratio
-//! within the round says more than any figure alone. The order changes from round to round, so that none always
-//! comes after the same other.
+//! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so
+//! that their ratio within the round says more than any figure alone. The order changes from round
+//! to round, so that none always comes after the same other.
 
 use super::block::{Block, Harvest};
 use super::by_hand::{Arguments, ByHand, Record};
@@ -56,7 +56,8 @@ pub(crate) struct Lane {
     latency: Histogram<u64>,
     /// Requests in a second, round by round.
     pub(crate) rates: Vec<f64>,
-    /// Processor time of all measured requests, service and client together; where the system tells.
+    /// Processor time of all measured requests, service and client together; where the system
+    /// tells.
     processor: Option<Duration>,
     measured: u64,
 }
@@ -77,7 +78,10 @@ impl<'a> Race<'a> {
         client: Client,
         progress: &'a ProgressBar,
     ) -> io::Result<Self> {
-        let clients = tokio::runtime::Builder::new_multi_thread().thread_name("client").enable_all().build()?;
+        let clients = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("client")
+            .enable_all()
+            .build()?;
         Ok(Race { options, apps, client, clients, progress })
     }
 
@@ -112,7 +116,9 @@ impl<'a> Race<'a> {
         lane.measured += tally.requests();
         lane.tally.merge(tally);
         for latency in latencies {
-            lane.latency.record(latency.as_nanos().try_into().unwrap_or(u64::MAX)).expect("it grows as needed");
+            lane.latency
+                .record(latency.as_nanos().try_into().unwrap_or(u64::MAX))
+                .expect("it grows as needed");
         }
     }
 
@@ -152,7 +158,15 @@ impl Lane {
         };
         let latency = Histogram::new(3).expect("three digits are allowed");
         let processor = Some(Duration::ZERO);
-        Lane { way, name, tally: Tally::default(), latency, rates: Vec::new(), processor, measured: 0 }
+        Lane {
+            way,
+            name,
+            tally: Tally::default(),
+            latency,
+            rates: Vec::new(),
+            processor,
+            measured: 0,
+        }
     }
 
     fn path(&self) -> &'static str {

@@ -1,4 +1,5 @@
-//! One series of figures against another: the ratio of their medians, and how far single rounds lie apart.
+//! One series of figures against another: the ratio of their medians, and how far single rounds lie
+//! apart.
 
 use std::fmt;
 
@@ -14,7 +15,10 @@ pub(crate) struct Ratio {
 impl Ratio {
     pub(crate) fn of(ours: &[f64], theirs: &[f64]) -> Self {
         let rounds: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our / their).collect();
-        Ratio { of_medians: median(ours) / median(theirs), spread: (quantile(&rounds, 0.25), quantile(&rounds, 0.75)) }
+        Ratio {
+            of_medians: median(ours) / median(theirs),
+            spread: (quantile(&rounds, 0.25), quantile(&rounds, 0.75)),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The services behind one port of the loopback, on a runtime of their own: hyper's server, whose connections and
-//! whose requests of HTTP/2 begin with nothing.
+//! The services behind one port of the loopback, on a runtime of their own: hyper's server, whose
+//! connections and whose requests of HTTP/2 begin with nothing.
 
 use super::app::App;
 use super::by_hand::{Arguments, ByHand, Record};
@@ -76,8 +76,8 @@ impl Apps {
     }
 }
 
-/// A running server. Dropped, it is shut down at once, with whatever is under way; what runs on the blocking pool and
-/// on the workers of rayon ends first.
+/// A running server. Dropped, it is shut down at once, with whatever is under way; what runs on the
+/// blocking pool and on the workers of rayon ends first.
 #[derive(Debug)]
 pub(crate) struct Server {
     runtime: Runtime,
@@ -122,8 +122,8 @@ async fn serve(listener: TcpListener, router: Router) {
 }
 
 async fn connection(stream: TcpStream, router: Router) {
-    // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A connection that
-    // refuses is only slower.
+    // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A
+    // connection that refuses is only slower.
     let _ = stream.set_nodelay(true);
     let server = auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()));
     // How a connection ends is for its client to judge.

@@ -1,7 +1,7 @@
 //! The measured handler: six hops, the same for each way of carrying.
 //!
-//! The handler, a block that it awaits, a task, a task of that task, a job on the blocking pool, and the body. Each
-//! looks once at the ten variables, and at the stage where there is one.
+//! The handler, a block that it awaits, a task, a task of that task, a job on the blocking pool,
+//! and the body. Each looks once at the ten variables, and at the stage where there is one.
 
 use super::body::body;
 use super::carrier::Carrier;
@@ -20,7 +20,8 @@ pub(crate) async fn six<C: Carrier>(visit: Visit<C>) -> Response {
 async fn block<C: Carrier>(visit: Visit<C>) -> Visit<C> {
     visit.check(Hop::Checkpoint);
     let task = visit.at_once(Hop::Task, |visit| C::spawn(task(visit)));
-    let job = visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || visit.check(Hop::Blocking)));
+    let job =
+        visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || visit.check(Hop::Blocking)));
     finished(task).await;
     finished(job).await;
     visit
@@ -28,6 +29,7 @@ async fn block<C: Carrier>(visit: Visit<C>) -> Visit<C> {
 
 async fn task<C: Carrier>(visit: Visit<C>) {
     visit.check(Hop::Task);
-    let subtask = visit.at_once(Hop::Subtask, |visit| C::spawn(async move { visit.check(Hop::Subtask) }));
+    let subtask =
+        visit.at_once(Hop::Subtask, |visit| C::spawn(async move { visit.check(Hop::Subtask) }));
     finished(subtask).await;
 }

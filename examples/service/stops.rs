@@ -1,6 +1,7 @@
 //! What a request does on its way: one stop for each boundary that work can cross.
 //!
-//! Each stop hands work over in the way that a service would, and the work looks around where it has come to.
+//! Each stop hands work over in the way that a service would, and the work looks around where it
+//! has come to.
 
 mod futures;
 mod http;
@@ -78,7 +79,11 @@ const BLOCKING: &[(Hop, Block)] = &[
 
 impl Guest {
     /// Goes on to a hop where it awaits; or does it wrong, if that was ordered.
-    pub(crate) fn pass<F>(&self, hop: Hop, f: impl FnOnce(Guest) -> F + Send) -> impl Future<Output = F::Output> + Send
+    pub(crate) fn pass<F>(
+        &self,
+        hop: Hop,
+        f: impl FnOnce(Guest) -> F + Send,
+    ) -> impl Future<Output = F::Output> + Send
     where
         F: Future<Output: Send> + Send,
     {
@@ -113,7 +118,9 @@ impl Truth {
                 Some(context.with(&TENANT, self.app.census.count(String::from("somebody else"))))
             }
             Fault::Leak => {
-                std::mem::forget(context.with(&TENANT, self.app.census.count(String::from("for ever"))));
+                std::mem::forget(
+                    context.with(&TENANT, self.app.census.count(String::from("for ever"))),
+                );
                 None
             }
         }

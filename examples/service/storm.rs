@@ -1,7 +1,7 @@
 //! Clients that behave as badly as clients do, until they are told to stop.
 //!
-//! Besides requests that are cancelled and requests that panic: readers that take their time, and connections that
-//! are dropped in the middle of a request.
+//! Besides requests that are cancelled and requests that panic: readers that take their time, and
+//! connections that are dropped in the middle of a request.
 
 use super::app::App;
 use super::client::{Client, Outcome};
@@ -38,7 +38,8 @@ pub(crate) struct Ends {
 }
 
 impl Storm {
-    /// So many clients, all at once. They end when it is over and their last request has ended, however it does.
+    /// So many clients, all at once. They end when it is over and their last request has ended,
+    /// however it does.
     pub(crate) fn begin(self: &Arc<Self>, clients: u16) -> JoinSet<Ends> {
         (0..clients).map(|_| Arc::clone(self).behave_badly()).collect()
     }

@@ -46,7 +46,12 @@ struct Row {
 }
 
 /// Drives the requests, from a runtime of the clients' own.
-pub(crate) fn travel(options: &Options, apps: &Apps, client: &Client, progress: &ProgressBar) -> io::Result<Tally> {
+pub(crate) fn travel(
+    options: &Options,
+    apps: &Apps,
+    client: &Client,
+    progress: &ProgressBar,
+) -> io::Result<Tally> {
     let clients = Builder::new_multi_thread().thread_name("client").enable_all().build()?;
     let (begun, mut tally) = (Instant::now(), Tally::default());
     let requests = options.requests(REQUESTS);
@@ -72,7 +77,8 @@ pub(crate) fn travel(options: &Options, apps: &Apps, client: &Client, progress: 
 impl Travels {
     /// To be taken when the service has been shut down: what is alive then is alive for ever.
     pub(crate) fn new(tally: Tally, app: &App, took: Duration) -> Self {
-        let row = |hop| Row { hop, looks: app.ledger.looks_at(hop), wrong: app.ledger.wrong_at(hop) };
+        let row =
+            |hop| Row { hop, looks: app.ledger.looks_at(hop), wrong: app.ledger.wrong_at(hop) };
         let rows = Hop::ALL.map(row).into_iter().collect();
         Travels { tally, rows, wrong: app.ledger.faults(), alive: app.census.alive(), took }
     }
@@ -90,7 +96,9 @@ impl Travels {
         for Row { hop, looks, .. } in &self.rows {
             let least = self.tally.answered * u64::from(hop.looks());
             if *looks < least {
-                faults.push(format!("hop `{hop}`: {looks} looks, and {least} for what was answered alone"));
+                faults.push(format!(
+                    "hop `{hop}`: {looks} looks, and {least} for what was answered alone"
+                ));
             }
         }
         faults
@@ -99,7 +107,15 @@ impl Travels {
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header(["", "hop", "how the request came there", "to be seen", "looks", "each", "wrong"]);
+        table.set_header([
+            "",
+            "hop",
+            "how the request came there",
+            "to be seen",
+            "looks",
+            "each",
+            "wrong",
+        ]);
         for Row { hop, looks, wrong } in &self.rows {
             let sight = match hop.sight() {
                 Sight::Nothing => String::from("nothing"),
@@ -109,7 +125,10 @@ impl Travels {
             let [looks, each, wrong] = [*looks, u64::from(hop.looks()), *wrong].map(grouped);
             table.add_row([field, name, how, sight, looks, each, wrong]);
         }
-        table.column_iter_mut().skip(3).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+        table
+            .column_iter_mut()
+            .skip(3)
+            .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         table
     }
 }

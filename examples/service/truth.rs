@@ -1,6 +1,8 @@
-//! What the headers of a request really said, carried by hand to every hop: the measure of everything else.
+//! What the headers of a request really said, carried by hand to every hop: the measure of
+//! everything else.
 //!
-//! All ways of carrying take it along, the one that carries nothing included, so that it costs each the same.
+//! All ways of carrying take it along, the one that carries nothing included, so that it costs each
+//! the same.
 
 use super::app::App;
 use super::courier::Courier;
@@ -68,20 +70,42 @@ impl Truth {
 
     #[cold]
     pub(crate) fn report(&self, hop: Hop, which: usize, seen: Option<&str>) {
-        self.report_as(hop, HEADERS[which].1.name(), Some(self.texts[which].clone()), seen.map(str::to_owned));
+        self.report_as(
+            hop,
+            HEADERS[which].1.name(),
+            Some(self.texts[which].clone()),
+            seen.map(str::to_owned),
+        );
     }
 
     #[cold]
-    pub(crate) fn report_as(&self, hop: Hop, variable: &str, expected: Option<String>, seen: Option<String>) {
+    pub(crate) fn report_as(
+        &self,
+        hop: Hop,
+        variable: &str,
+        expected: Option<String>,
+        seen: Option<String>,
+    ) {
         let request = self.request().to_owned();
-        self.app.ledger.report(Wrong { request, hop, variable: variable.to_owned(), expected, seen });
+        self.app.ledger.report(Wrong {
+            request,
+            hop,
+            variable: variable.to_owned(),
+            expected,
+            seen,
+        });
     }
 
     /// Sees that nothing at all is bound here.
     pub(crate) fn sees_nothing(&self, hop: Hop) {
         self.look(hop);
         for binding in &Context::current() {
-            self.report_as(hop, binding.name(), None, Some(format!("what was bound at {}", binding.place())));
+            self.report_as(
+                hop,
+                binding.name(),
+                None,
+                Some(format!("what was bound at {}", binding.place())),
+            );
         }
         self.echo(hop, |line| line.push_str("nothing is bound"));
     }

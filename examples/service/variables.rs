@@ -55,6 +55,7 @@ pub(crate) fn texts(headers: &HeaderMap) -> [String; CARRIED] {
 /// A context with all of them added.
 pub(crate) fn bound(base: Context, census: &Census, headers: &HeaderMap, stage: Hop) -> Context {
     let named = HEADERS.iter().zip(texts(headers));
-    let context = named.fold(base, |context, ((_, var), text)| context.with(var, census.count(text)));
+    let context =
+        named.fold(base, |context, ((_, var), text)| context.with(var, census.count(text)));
     context.with(&STAGE, census.count(stage))
 }

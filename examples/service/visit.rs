@@ -18,7 +18,8 @@ pub(crate) struct Visit<C> {
 }
 
 impl<C: Carrier> Visit<C> {
-    /// Compares every value with the truth; and panics or tells the client to go away, if that is to be.
+    /// Compares every value with the truth; and panics or tells the client to go away, if that is
+    /// to be.
     pub(crate) fn check(&self, hop: Hop) {
         self.compare(hop);
         match self.truth.fate {
@@ -40,7 +41,12 @@ impl<C: Carrier> Visit<C> {
         }
         let stage = self.carrier.stage(hop);
         if stage != Some(hop) {
-            truth.report_as(hop, STAGE.name(), Some(hop.to_string()), stage.map(|stage| stage.to_string()));
+            truth.report_as(
+                hop,
+                STAGE.name(),
+                Some(hop.to_string()),
+                stage.map(|stage| stage.to_string()),
+            );
         }
         truth.echo(hop, |line| self.describe(hop, line));
     }
@@ -51,7 +57,8 @@ impl<C: Carrier> Visit<C> {
             let text = self.carrier.see(&self.truth, which, |seen| seen.map(str::to_owned));
             if text.as_deref() != Some("") {
                 // Writing to a `String` cannot fail.
-                let _ = write!(line, "{}={} ", var.name(), text.as_deref().unwrap_or("(not bound)"));
+                let _ =
+                    write!(line, "{}={} ", var.name(), text.as_deref().unwrap_or("(not bound)"));
             }
         }
         let stage = self.carrier.stage(hop).map_or("(not bound)", Hop::name);

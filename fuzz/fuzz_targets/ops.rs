@@ -1,6 +1,7 @@
 //! Programs of random operations, by the interpreter of `tests/model`, against its oracle.
 //!
-//! `cargo fuzz run -s none ops` on stable; with the address sanitizer `RUSTC_BOOTSTRAP=1 cargo fuzz run ops`.
+//! `cargo fuzz run -s none ops` on stable; with the address sanitizer
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run ops`.
 #![no_main]
 
 #[path = "../../tests/model/mod.rs"]
@@ -14,7 +15,9 @@ const BYTES: usize = 12;
 
 fuzz_target!(|input: &[u8]| {
     let Some((way, input)) = input.split_first() else { return };
-    let op = |bytes| model::Op::arbitrary(&mut Unstructured::new(bytes)).expect("an operation of any bytes");
+    let op = |bytes| {
+        model::Op::arbitrary(&mut Unstructured::new(bytes)).expect("an operation of any bytes")
+    };
     let program: Vec<model::Op> = input.chunks(BYTES).take(1_000).map(op).collect();
     model::run(&program, way % model::WAYS);
 });

@@ -1,12 +1,14 @@
 //! What a shared frame keeps: its base, and each value that it shows and its base does not.
 //!
-//! The base of most frames is their parent, so that nothing else is to count. A frame that hides a value which needs a
-//! drop has another: the nearest frame further out that does not show that value. So no context keeps what it hides.
+//! The base of most frames is their parent, so that nothing else is to count. A frame that hides a
+//! value which needs a drop has another: the nearest frame further out that does not show that
+//! value. So no context keeps what it hides.
 //!
 //! ```text
 //! A = 1  <-  B = 2  <-  A = 3       the base of the innermost frame is what lies below `A = 1`; it counts `B = 2`
 //! ```
-//! The base is found when the frame is shared for the first time, since most frames never are. It then stays.
+//! The base is found when the frame is shared for the first time, since most frames never are. It
+//! then stays.
 
 use super::counts::{hold, take};
 use super::frame::*;
@@ -23,8 +25,8 @@ pub(super) const FAR_OUT: usize = 64;
 pub(super) enum Base {
     /// The frame's parent, which may be null.
     Parent(*const Frame),
-    /// Another frame further out, or null; the tag of inheritance says whether the stack that shared the frame had it
-    /// from a context.
+    /// Another frame further out, or null; the tag of inheritance says whether the stack that
+    /// shared the frame had it from a context.
     Apart(Slot),
 }
 
@@ -63,7 +65,8 @@ unsafe fn unusual(frame: *const Frame) -> Base {
         if this.is(CUT) {
             return Base::Apart(Slot::frame(ptr::null(), 0));
         }
-        // Of a bundle, the frame that begins it counts what is below; the slot for that is the crown's.
+        // Of a bundle, the frame that begins it counts what is below; the slot for that is the
+        // crown's.
         let hider = match Frame::crown(frame) {
             Some(crown) if this.is(MARKER) => crown,
             Some(_) => return Base::Parent(this.parent),
@@ -86,7 +89,8 @@ pub(super) unsafe fn counts_parent(frame: *const Frame) -> bool {
     matches!(unsafe { base(frame) }, Base::Parent(parent) if !parent.is_null())
 }
 
-/// The base that was noted as `hider` was shared; `parent` is that of the outermost frame in its block.
+/// The base that was noted as `hider` was shared; `parent` is that of the outermost frame in its
+/// block.
 ///
 /// # Safety
 /// 1. `hider` is alive, shared and hides something.
@@ -104,7 +108,8 @@ unsafe fn noted(hider: *const Frame, parent: *const Frame) -> Base {
 /// # Safety
 /// 1. `frame` is alive, and no frame in the block of another.
 unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
-    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its checkpoint.
+    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
+    // checkpoint.
     unsafe {
         if (*frame).before & CROWN != 0 {
             while !(*frame).is(MARKER) {
@@ -115,14 +120,20 @@ unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
     }
 }
 
-/// Finds and notes the base of a frame that hides something and is being shared, and counts the values that it shows and
-/// its base does not. The count of the base is the caller's to take. It is looked for over at most `most` frames.
+/// Finds and notes the base of a frame that hides something and is being shared, and counts the
+/// values that it shows and its base does not. The count of the base is the caller's to take. It is
+/// looked for over at most `most` frames.
 ///
 /// # Safety
 /// 1. `frame` is alive, hides something, and nobody else knows it.
-/// 2. Frames above `floor` are of a stack of this thread; `floor` and what is below were inherited. `inherited` says that
-///    all the frame shows was.
-pub(super) unsafe fn settle(frame: *const Frame, floor: *const Frame, inherited: usize, most: usize) {
+/// 2. Frames above `floor` are of a stack of this thread; `floor` and what is below were inherited.
+///    `inherited` says that all the frame shows was.
+pub(super) unsafe fn settle(
+    frame: *const Frame,
+    floor: *const Frame,
+    inherited: usize,
+    most: usize,
+) {
     // SAFETY: #1 and #2; the frame has a slot for its base.
     unsafe {
         let parent = (*outermost(frame)).parent;
@@ -150,7 +161,8 @@ unsafe fn look_for(frame: *const Frame, nearest: Slot, floor: *const Frame, most
     let (mut best, mut at) = (nearest, nearest);
     for _ in 0..most {
         // SAFETY: #1 and #2 of `settle`: what is below the frame is alive.
-        let hidden = if at.as_frame().is_null() { None } else { unsafe { hidden(frame, at.as_frame()) } };
+        let hidden =
+            if at.as_frame().is_null() { None } else { unsafe { hidden(frame, at.as_frame()) } };
         let Some(hidden) = hidden else { return at };
         // SAFETY: as above.
         unsafe {
@@ -216,17 +228,25 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
     }
 }
 
-/// Calls `f` with each slot of a frame that leads to what its base does not show, but for the frames in its block.
+/// Calls `f` with each slot of a frame that leads to what its base does not show, but for the
+/// frames in its block.
 ///
 /// # Safety
 /// 1. `frame` is alive with everything its index leads to.   2. `base` is null, or alive with everything too.
-unsafe fn besides(frame: *const Frame, base: *const Frame, inherited: usize, f: &mut dyn FnMut(Slot)) {
+unsafe fn besides(
+    frame: *const Frame,
+    base: *const Frame,
+    inherited: usize,
+    f: &mut dyn FnMut(Slot),
+) {
     // SAFETY: #1 and #2.
     unsafe {
         trie::each(frame.cast(), inherited, &mut |slot| {
             let shown = slot.as_frame();
             let is_own = shown == frame || Frame::crown(shown) == Some(frame);
-            let in_base = || trie::find(base.cast(), (*shown).id).is_some_and(|slot| slot.as_frame() == shown);
+            let in_base = || {
+                trie::find(base.cast(), (*shown).id).is_some_and(|slot| slot.as_frame() == shown)
+            };
             if !is_own && (base.is_null() || !in_base()) {
                 f(slot);
             }

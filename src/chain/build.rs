@@ -33,7 +33,8 @@ pub(super) struct Draft<'a> {
 
 static NOTHING: Node = Node::EMPTY;
 
-/// Up to so many entries a mask of a context counts all that it shows, so as to let go of what it hides.
+/// Up to so many entries a mask of a context counts all that it shows, so as to let go of what it
+/// hides.
 const MANY: u32 = 1024;
 
 /// Up to so many entries are copied as soon as one of them is hidden.
@@ -49,21 +50,27 @@ impl Draft<'_> {
         (self.from.cast(), unsafe { (*self.from).bits & FLAT != 0 })
     }
 
-    /// Makes the frame; its value, if its kind has one, is still to be written with [`Frame::init`].
+    /// Makes the frame; its value, if its kind has one, is still to be written with
+    /// [`Frame::init`].
     ///
     /// # Safety
-    /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the new frame.
+    /// 1. `from` is null or alive with everything its index leads to, and stays so as long as the
+    ///    new frame.
     /// 2. An id to be removed leads somewhere.
     pub(super) unsafe fn build(&self) -> *mut Frame {
         // SAFETY: #1 and #2.
         unsafe { self.build_with(pool::allocate) }
     }
 
-    /// As [`build`](Self::build), in a block that `allocate` gives; the allocator that it asks is foreign code.
+    /// As [`build`](Self::build), in a block that `allocate` gives; the allocator that it asks is
+    /// foreign code.
     ///
     /// # Safety
     /// As [`build`](Self::build), also while `allocate` runs.
-    pub(super) unsafe fn build_with(&self, allocate: impl FnOnce(usize, &Kind) -> *mut u8) -> *mut Frame {
+    pub(super) unsafe fn build_with(
+        &self,
+        allocate: impl FnOnce(usize, &Kind) -> *mut u8,
+    ) -> *mut Frame {
         let (root, is_flat) = self.root();
         let (segment, is_time) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
@@ -73,7 +80,8 @@ impl Draft<'_> {
             (flat, hides, (*root).entries)
         };
         let is_time = is_time || hides && flat.is_none() && self.lets_go && entries <= MANY;
-        // What leads to a node of a frame further out keeps that frame, and so cannot let go of what it hides.
+        // What leads to a node of a frame further out keeps that frame, and so cannot let go of
+        // what it hides.
         let hides = hides && !is_time && (flat.is_some() || entries <= FEW);
         let extent = if is_time || hides { Extent::Whole } else { Extent::Path };
         let bytes = match &flat {
@@ -105,7 +113,8 @@ impl Draft<'_> {
         }
         let special = if self.is_special() { SPECIAL } else { 0 };
         let slot = self.to.unwrap_or_else(|| Slot::frame(frame, special));
-        // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame yet.
+        // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame
+        // yet.
         unsafe {
             if let Some(flat) = flat {
                 flat.write(root, frame.cast(), slot, self.tag);
@@ -128,8 +137,8 @@ impl Draft<'_> {
         self.role != Role::Binding || self.bits & (STACK | CHECKPOINT) != 0
     }
 
-    /// How many frames lie since the chain was shortened, and whether it is time to do so again. What enters a context
-    /// does not: what is captured above it may.
+    /// How many frames lie since the chain was shortened, and whether it is time to do so again.
+    /// What enters a context does not: what is captured above it may.
     fn segment(&self) -> (u16, bool) {
         if self.from.is_null() {
             return (1, false);

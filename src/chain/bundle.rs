@@ -1,10 +1,12 @@
-//! The frames of a scope of several bindings: side by side in one block, with one index for all of them.
+//! The frames of a scope of several bindings: side by side in one block, with one index for all of
+//! them.
 //!
 //! ```text
 //! block: [ Frame, value | Frame, value | … | slots of the index ] Frame { root, counts, … } [ value ]
 //! ```
-//! They come onto a stack together and leave it together, and no context is ever at one of the outer ones: so only the
-//! innermost, the crown, needs an index. The others count its memory (I6), and the last of them all frees the block.
+//! They come onto a stack together and leave it together, and no context is ever at one of the
+//! outer ones: so only the innermost, the crown, needs an index. The others count its memory (I6),
+//! and the last of them all frees the block.
 
 use super::base::counts_parent;
 use super::counts::take;
@@ -42,7 +44,9 @@ impl Shape {
             number: self.number + 1,
             outer: self.all,
             all: self.all + room::<T>(),
-            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < FAR as usize / 2,
+            fits: self.fits
+                && align_of::<T>() <= align_of::<Frame>()
+                && self.all < FAR as usize / 2,
         }
     }
 
@@ -111,16 +115,24 @@ impl Plan {
     /// Whether the slot of that bit is that of `id`, not of another variable.
     #[cold]
     fn leads_to(&self, bit: u32, id: usize) -> bool {
-        // SAFETY: the bit is one of the index of `from`, the top of a stack, which leads to frames alone.
+        // SAFETY: the bit is one of the index of `from`, the top of a stack, which leads to frames
+        // alone.
         unsafe { (*get(self.from.cast(), rank(self.old, bit)).as_frame()).id == id }
     }
 }
 
 impl Spine {
-    /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at once, as planned.
+    /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at
+    /// once, as planned.
     #[inline]
-    pub(crate) fn binder(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Binder<'_> {
-        let bundle = if shape.number < 2 || !shape.fits { None } else { self.bundle(begins, shape, plan) };
+    pub(crate) fn binder(
+        &self,
+        begins: Begins,
+        shape: Shape,
+        plan: impl FnOnce(&mut Plan),
+    ) -> Binder<'_> {
+        let bundle =
+            if shape.number < 2 || !shape.fits { None } else { self.bundle(begins, shape, plan) };
         let begins = if bundle.is_some() { Begins::Nothing } else { begins };
         Binder { spine: self, begins, bundle }
     }
@@ -153,24 +165,40 @@ impl Spine {
         let hides = if old & new == 0 { 0 } else { HIDES };
         let before = outer + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != 0));
         let block = self.aside(|| pool::allocate(before, last));
-        // SAFETY: the block has the crown after that many bytes, with room for its slots below. What was visible stays
-        // below the new frames (S1).
+        // SAFETY: the block has the crown after that many bytes, with room for its slots below.
+        // What was visible stays below the new frames (S1).
         unsafe {
             let crown = block.add(before).cast::<Frame>();
             let segment = if from.is_null() { 0 } else { (*from).segment };
             take_over(from, old, crown, new, self.crossing());
             let (bits, origin, run) = self.place_in(begins);
             let (next, before, left) = (block.cast(), Frame::lead_of(before) | hides, number);
-            Bundle { next, crown, before, number, left, bitmap, segment, far: FAR, bits, origin, run }
+            Bundle {
+                next,
+                crown,
+                before,
+                number,
+                left,
+                bitmap,
+                segment,
+                far: FAR,
+                bits,
+                origin,
+                run,
+            }
         }
     }
 
-    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and contexts keep all of
-    /// them or nobody else any. Says whether that was so. No read may be out. Runs foreign code.
+    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and
+    /// contexts keep all of them or nobody else any. Says whether that was so. No read may be out.
+    /// Runs foreign code.
     pub(super) fn leave_bundle(&self, serial: Serial) -> bool {
-        // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or with a count.
+        // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or
+        // with a count.
         unsafe {
-            let Some(marker) = self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial) else {
+            let Some(marker) =
+                self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial)
+            else {
                 return false;
             };
             let crown = self.top.get();
@@ -179,20 +207,31 @@ impl Spine {
         true
     }
 
-    /// As [`leave_bundle`](Self::leave_bundle), whatever its number; puts on the list what ends with that.
+    /// As [`leave_bundle`](Self::leave_bundle), whatever its number; puts on the list what ends
+    /// with that.
     pub(super) fn pop_bundle(&self, parting: &Parting<'_>) -> bool {
-        let Some(marker) = self.bundle_on_top().filter(|_| parting.is_unwatched()) else { return false };
+        let Some(marker) = self.bundle_on_top().filter(|_| parting.is_unwatched()) else {
+            return false;
+        };
         let (crown, ending) = (self.top.get(), parting.ending());
-        // SAFETY: the crown is ours, alone or with a count, and not reached from the stack any more.
-        unsafe { if self.step_below(marker) { ending.give_from_stack(crown) } else { ending.push_block(crown) } }
+        // SAFETY: the crown is ours, alone or with a count, and not reached from the stack any
+        // more.
+        unsafe {
+            if self.step_below(marker) {
+                ending.give_from_stack(crown)
+            } else {
+                ending.push_block(crown)
+            }
+        }
         true
     }
 
-    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep all of it, or
-    /// nobody else any.
+    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep
+    /// all of it, or nobody else any.
     fn bundle_on_top(&self) -> Option<*const Frame> {
         let top = self.top.get();
-        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its checkpoint.
+        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its
+        // checkpoint.
         unsafe {
             if self.is_bare() || (*top).before & CROWN == 0 {
                 return None;
@@ -213,9 +252,9 @@ impl Spine {
         }
     }
 
-    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared: then each of its
-    /// frames counts the next one, so the stack had one count of them all, that of the crown, and now has one of what
-    /// is below.
+    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared:
+    /// then each of its frames counts the next one, so the stack had one count of them all, that of
+    /// the crown, and now has one of what is below.
     ///
     /// # Safety
     /// 1. `marker` is what `bundle_on_top` gave.
@@ -236,8 +275,8 @@ impl Spine {
     }
 }
 
-/// Copies the slots of `from` to where they belong in an index that has room for those of `new` as well, which may take
-/// the place of old ones. They get the tag.
+/// Copies the slots of `from` to where they belong in an index that has room for those of `new` as
+/// well, which may take the place of old ones. They get the tag.
 ///
 /// # Safety
 /// 1. `from` is null or alive, and its index is one node with that bitmap.   2. Below `to` there is room for the slots.
@@ -245,7 +284,8 @@ unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag:
     // SAFETY: #1 and #2.
     unsafe {
         if new & new.wrapping_neg() > old {
-            // All new ones come after the old ones, as with variables that are used in the order of their first use.
+            // All new ones come after the old ones, as with variables that are used in the order of
+            // their first use.
             let many = if from.is_null() { 0 } else { (*from).root.entries as usize };
             copy(from, to, 0, 0, many);
             if tag != 0 {
@@ -272,7 +312,12 @@ impl Binder<'_> {
     #[inline]
     pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
         match &mut self.bundle {
-            None => self.spine.bind(key, value, std::mem::replace(&mut self.begins, Begins::Nothing), place),
+            None => self.spine.bind(
+                key,
+                value,
+                std::mem::replace(&mut self.begins, Begins::Nothing),
+                place,
+            ),
             Some(bundle) => {
                 key.bound_at(place);
                 let frame = bundle.frame(self.spine, key.head(), place, room::<T>());
@@ -299,7 +344,13 @@ impl Binder<'_> {
 impl Bundle {
     /// The next frame, without its value.
     #[inline(never)]
-    fn frame(&mut self, spine: &Spine, head: &Head, place: &'static Location<'static>, room: usize) -> *mut Frame {
+    fn frame(
+        &mut self,
+        spine: &Spine,
+        head: &Head,
+        place: &'static Location<'static>,
+        room: usize,
+    ) -> *mut Frame {
         let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
         let id = head.peek();
         let parent = spine.top.get();
@@ -318,7 +369,11 @@ impl Bundle {
         };
         // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
         unsafe {
-            frame.write(Frame { run, bits, ..Frame::new(id, parent, head.kind, name, place, origin, before) });
+            frame.write(Frame {
+                run,
+                bits,
+                ..Frame::new(id, parent, head.kind, name, place, origin, before)
+            });
             if is_crown {
                 let this = &mut *frame;
                 this.root = Node { bitmap: self.bitmap, entries: self.bitmap.count_ones() };
@@ -332,7 +387,11 @@ impl Bundle {
                 self.origin = Origin { marker: frame };
             }
             let special = if is_near { SPECIAL } else { 0 };
-            put(self.crown.cast(), quick_rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
+            put(
+                self.crown.cast(),
+                quick_rank(self.bitmap, bit(id, 0)),
+                Slot::frame(frame, special),
+            );
             if is_crown {
                 trie::check(frame.cast(), 0, 0, None);
             }

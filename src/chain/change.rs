@@ -22,8 +22,9 @@ use std::panic::Location;
 use std::ptr;
 
 impl Spine {
-    /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change replaces ends, or is
-    /// left to the contexts that show it, and the frames of a checkpoint that has changed too often give way to a digest.
+    /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change
+    /// replaces ends, or is left to the contexts that show it, and the frames of a checkpoint that
+    /// has changed too often give way to a digest.
     pub(super) fn clear_way(&self, id: usize, kind: &Kind, parting: &Parting<'_>) {
         if self.is_bare() {
             return;
@@ -37,12 +38,14 @@ impl Spine {
         let is_due = match replaced {
             // SAFETY: it was found on this stack.
             Some(frame) if parting.can_end_value() && unsafe { (*frame).state.get() } == 0 => {
-                // SAFETY: nobody else knows the frame, no read is out, and the stack will not show it any more.
+                // SAFETY: nobody else knows the frame, no read is out, and the stack will not show
+                // it any more.
                 unsafe { parting.end_value(frame) };
                 reached(Way::EndsWhenSetAnew);
                 false
             }
-            // Contexts may show it, and the stack has a count of it with which it keeps the frame: a digest has none.
+            // Contexts may show it, and the stack has a count of it with which it keeps the frame:
+            // a digest has none.
             Some(_) => u32::from(top.run) > 1 + top.root.entries / 8,
             None => false,
         };
@@ -54,10 +57,12 @@ impl Spine {
         }
     }
 
-    /// The binding of the innermost checkpoint that a change of `id` replaces, if its value needs a drop. Once it is
-    /// replaced the stack does not show it again: what comes to light later was bound further out.
+    /// The binding of the innermost checkpoint that a change of `id` replaces, if its value needs a
+    /// drop. Once it is replaced the stack does not show it again: what comes to light later was
+    /// bound further out.
     fn replaced(&self, id: usize) -> Option<*const Frame> {
-        // SAFETY: S1; what was not inherited is on this stack, or was until a digest took its place.
+        // SAFETY: S1; what was not inherited is on this stack, or was until a digest took its
+        // place.
         unsafe {
             let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
             let frame = slot.as_frame();
@@ -67,13 +72,24 @@ impl Spine {
     }
 
     /// Binds a variable in the innermost checkpoint, which is open.
-    pub(crate) fn set<T>(&self, key: &Key<T>, value: T, place: &'static Location<'static>, parting: &Parting<'_>) {
+    pub(crate) fn set<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
         self.clear_way(key.head().id(), key.head().kind, parting);
         self.bind(key, value, Begins::Nothing, place);
     }
 
     /// Masks a variable in the innermost checkpoint, which is open.
-    pub(crate) fn unset<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
+    pub(crate) fn unset<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
         self.clear_way(key.head().id(), key.head().kind, parting);
         self.mask(key, Begins::Nothing, place);
     }
@@ -81,7 +97,8 @@ impl Spine {
     /// Where `id` leads just outside the checkpoint that `marker` begins.
     ///
     /// # Safety
-    /// 1. `marker` begins a checkpoint of this stack, or is null for the one that the stack itself is.
+    /// 1. `marker` begins a checkpoint of this stack, or is null for the one that the stack itself
+    ///    is.
     unsafe fn find_outside(&self, marker: *const Frame, id: usize) -> Option<Slot> {
         // SAFETY: #1; the parent of a marker is on this stack or its floor.
         unsafe {
@@ -102,11 +119,13 @@ impl Spine {
         if slot.is_inherited() {
             return None;
         }
-        // SAFETY: what was not inherited is on this stack, and so is the frame that begins its checkpoint.
+        // SAFETY: what was not inherited is on this stack, and so is the frame that begins its
+        // checkpoint.
         unsafe { self.find_outside(Frame::marker(slot.as_frame()), id) }
     }
 
-    /// Lets a variable show what is bound further out than its nearest binding; says whether there was one.
+    /// Lets a variable show what is bound further out than its nearest binding; says whether there
+    /// was one.
     pub(crate) fn reveal_next<T>(
         &self,
         key: &Key<T>,
@@ -123,7 +142,12 @@ impl Spine {
     }
 
     /// Lets a variable show what it did when the innermost checkpoint began.
-    pub(crate) fn reveal_outside<T>(&self, key: &Key<T>, place: &'static Location<'static>, parting: &Parting<'_>) {
+    pub(crate) fn reveal_outside<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
         let id = key.peek();
         if id == 0 {
             // Never used, so nowhere bound; frames of no variable have this id too.
@@ -137,7 +161,8 @@ impl Spine {
 
     /// Lets a variable lead to a place further out, or nowhere, unless it does already.
     ///
-    /// The new frame counts the value there: a chain that was shortened in between counts only what it shows.
+    /// The new frame counts the value there: a chain that was shortened in between counts only what
+    /// it shows.
     fn reveal<T>(&self, key: &Key<T>, to: Option<Slot>, place: &'static Location<'static>) {
         // SAFETY: S1.
         let now = unsafe { self.find_at(self.top.get(), key.peek()) };
@@ -152,10 +177,12 @@ impl Spine {
             to,
             ..self.draft(Begins::Nothing, key.name(), place)
         };
-        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by the caller. What is
-        // not inherited is on this stack; the value behind the frame is a `Held` if there is a place.
+        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by
+        // the caller. What is not inherited is on this stack; the value behind the frame is a
+        // `Held` if there is a place.
         unsafe {
-            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             if let Some(slot) = to {
                 hold(slot);
                 Frame::init(frame, Held(slot.as_frame()));
@@ -164,20 +191,22 @@ impl Spine {
         }
     }
 
-    /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made them, and the
-    /// first one that it inherited. Allocates, and the allocator is foreign code: what is visible here must be kept
-    /// meanwhile, as during a read.
+    /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made
+    /// them, and the first one that it inherited. Allocates, and the allocator is foreign code:
+    /// what is visible here must be kept meanwhile, as during a read.
     pub(crate) fn history(&self, id: usize) -> Vec<Seen> {
         // SAFETY: S1.
         let nearest = unsafe { self.find_at(self.top.get(), id) };
         std::iter::successors(nearest, |slot| self.next_out(*slot, id))
             // SAFETY: what is seen is on this stack.
-            .map(|slot| self.look_at(slot).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }))
+            .map(|slot| {
+                self.look_at(slot).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+            })
             .collect()
     }
 
-    /// Puts one frame in the place of all others of the innermost checkpoint. It does not show the variable that is about
-    /// to be bound anew, if there is one.
+    /// Puts one frame in the place of all others of the innermost checkpoint. It does not show the
+    /// variable that is about to be bound anew, if there is one.
     fn digest(&self, without: Option<usize>, ending: &Ending) {
         let (top, marker) = (self.top.get(), self.marker());
         let below = if marker.is_null() { self.floor() } else { marker };
@@ -189,10 +218,12 @@ impl Spine {
             edit: if without.is_some() { Edit::Remove } else { Edit::Keep },
             ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
         };
-        // SAFETY: the index is taken from the top; what it shows is counted before anything is let go. A count that
-        // keeps frames is given back when all of them have been passed: from then on another thread may end them.
+        // SAFETY: the index is taken from the top; what it shows is counted before anything is let
+        // go. A count that keeps frames is given back when all of them have been passed: from then
+        // on another thread may end them.
         unsafe {
-            let digest = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            let digest =
+                draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             // It binds no variable.
             (*digest).id = 0;
             if kept(Site::DigestHolds) {

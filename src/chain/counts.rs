@@ -1,9 +1,9 @@
 //! Who keeps a frame.
 //!
-//! `strong` keeps a frame with its parents, `values` its value alone, `weak` its memory (I4 to I6 of `Frame`).
-//! Taking a count is relaxed: whoever takes one has one already, or got the frame by an edge of its own. Giving
-//! one back is a release, and the last one acquires before it looks at or ends anything: so all uses of a value
-//! happen before its end.
+//! `strong` keeps a frame with its parents, `values` its value alone, `weak` its memory (I4 to I6
+//! of `Frame`). Taking a count is relaxed: whoever takes one has one already, or got the frame by
+//! an edge of its own. Giving one back is a release, and the last one acquires before it looks at
+//! or ends anything: so all uses of a value happen before its end.
 
 use super::frame::{Frame, HELD, HOLDING, SHARED};
 use super::slot::Slot;
@@ -19,7 +19,8 @@ pub(super) fn take(count: &AtomicU32) {
     one_more_than(count.fetch_add(1, order(Site::TakeCount, Relaxed)));
 }
 
-/// Makes two counts of the one that a frame was made with: the stack has one, and who learns of the frame now the other.
+/// Makes two counts of the one that a frame was made with: the stack has one, and who learns of the
+/// frame now the other.
 #[inline]
 pub(super) fn share_with_stack(strong: &AtomicU32) {
     // Relaxed: nobody else knows the frame; who gets it does so by an edge that comes after.
@@ -37,7 +38,8 @@ pub(super) fn give(count: &AtomicU32) -> bool {
 #[inline]
 #[must_use]
 fn give_all(count: &AtomicU32, number: u32) -> bool {
-    // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before the end.
+    // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before
+    // the end.
     if count.fetch_sub(number, order(Site::GiveCount, Release)) != number && kept(Site::LastEnds) {
         return false;
     }
@@ -46,12 +48,13 @@ fn give_all(count: &AtomicU32, number: u32) -> bool {
     true
 }
 
-/// Gives so many counts back, without a write if there are no others; says whether they were the last. Not for
-/// `strong`: there a weak context may take one more at any time.
+/// Gives so many counts back, without a write if there are no others; says whether they were the
+/// last. Not for `strong`: there a weak context may take one more at any time.
 #[inline]
 #[must_use]
 pub(super) fn give_sole(count: &AtomicU32, number: u32) -> bool {
-    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
     count.load(order(Site::SoleCount, Acquire)) == number || give_all(count, number)
 }
 
@@ -59,33 +62,42 @@ pub(super) fn give_sole(count: &AtomicU32, number: u32) -> bool {
 #[inline]
 #[must_use]
 pub(super) fn give_if_sole(strong: &AtomicU32) -> bool {
-    // Acquire: pairs with the Release of the contexts that went before, whose reads happen before the end.
-    strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok() || !kept(Site::LeaveLooks)
+    // Acquire: pairs with the Release of the contexts that went before, whose reads happen before
+    // the end.
+    strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok()
+        || !kept(Site::LeaveLooks)
 }
 
-/// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may free the frame as
-/// soon as the count is given, so only the count is borrowed: it lies in a cell, which may go while it is.
+/// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may
+/// free the frame as soon as the count is given, so only the count is borrowed: it lies in a cell,
+/// which may go while it is.
 #[inline]
 #[must_use]
 pub(super) fn give_to_others(strong: &AtomicU32) -> bool {
     let is_last = |n| n == 1 && kept(Site::LeftToLooks);
-    // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the end.
-    strong.fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1)).is_ok()
+    // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the
+    // end.
+    strong
+        .fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1))
+        .is_ok()
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
 #[inline]
 pub(super) fn is_sole(frame: &Frame) -> bool {
-    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
-    let is_sole =
-        frame.values.load(order(Site::SoleValue, Acquire)) == 1 && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1;
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
+    let is_sole = frame.values.load(order(Site::SoleValue, Acquire)) == 1
+        && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1;
     is_sole || !kept(Site::SoleLooks)
 }
 
-/// Whether nobody keeps a frame but the one above it, which is dead, and nobody its value apart from that.
+/// Whether nobody keeps a frame but the one above it, which is dead, and nobody its value apart
+/// from that.
 #[inline]
 pub(super) fn is_only_kept_from_above(frame: &Frame) -> bool {
-    // Acquire: pairs with the Release of a stack that had left the frame above alone, and then gave this one back.
+    // Acquire: pairs with the Release of a stack that had left the frame above alone, and then gave
+    // this one back.
     let is_only = frame.strong.load(order(Site::AboveStrong, Acquire)) == 1;
     (is_only || !kept(Site::TogetherLooks)) && is_only_value(frame)
 }
@@ -93,13 +105,15 @@ pub(super) fn is_only_kept_from_above(frame: &Frame) -> bool {
 /// Whether nobody keeps the value of a dead frame apart from it.
 #[inline]
 pub(super) fn is_only_value(frame: &Frame) -> bool {
-    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody can take another.
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
     frame.values.load(order(Site::OnlyValue, Acquire)) == 1 || !kept(Site::TogetherLooks)
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
 pub(super) fn take_if_alive(strong: &AtomicU32) -> bool {
-    // Relaxed: the frame's fields were visible to whoever made the weak context; the count says only "not gone".
+    // Relaxed: the frame's fields were visible to whoever made the weak context; the count says
+    // only "not gone".
     let one_more = |n| (n != 0 || !kept(Site::UpgradeLooks)).then(|| one_more_than(n));
     strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
 }
@@ -120,12 +134,14 @@ fn one_more_than(n: u32) -> u32 {
 pub(super) unsafe fn hold(slot: Slot) {
     // SAFETY: #1.
     let frame = unsafe { &*slot.as_frame() };
-    // What was inherited is shared or held, its counts are in use, and its cells are not ours to look at.
+    // What was inherited is shared or held, its counts are in use, and its cells are not ours to
+    // look at.
     if slot.is_inherited() && kept(Site::HoldLooks) || frame.state.get() & (SHARED | HELD) != 0 {
         take(&frame.values);
     } else {
         frame.set_state(HELD);
-        // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that comes after.
+        // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that
+        // comes after.
         frame.values.store(2, order(Site::FirstHold, Relaxed));
     }
 }

@@ -1,7 +1,8 @@
 //! The stack that is current on this thread.
 //!
-//! The slot needs no destructor, so it answers at any time of a thread's life (R14). What a thread leaves behind
-//! on its own stack is ended by a second slot that does have one, armed by the first frame.
+//! The slot needs no destructor, so it answers at any time of a thread's life (R14). What a thread
+//! leaves behind on its own stack is ended by a second slot that does have one, armed by the first
+//! frame.
 
 use super::enter::Begins;
 use super::frame::Frame;
@@ -31,10 +32,12 @@ thread_slot! {
 
 at_thread_end! { fn arm(CURRENT) => end_of_thread }
 
-/// Leaves what the thread has not left itself. Values that bind others as they go are followed a few times.
+/// Leaves what the thread has not left itself. Values that bind others as they go are followed a
+/// few times.
 ///
-/// While another stack is current nothing ends. The process is then ending in the middle of that stack's turn, by a call
-/// of `std::process::exit`, and other threads may still be reading what it shows.
+/// While another stack is current nothing ends. The process is then ending in the middle of that
+/// stack's turn, by a call of `std::process::exit`, and other threads may still be reading what it
+/// shows.
 fn end_of_thread(current: &Current) {
     current.armed.set(false);
     for _ in 0..8 {
@@ -57,7 +60,8 @@ fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
     CURRENT.try_with(f).ok()
 }
 
-/// As [`with`], for what needs a stack. A thread whose slot is gone gets an empty one, which ends as `f` returns.
+/// As [`with`], for what needs a stack. A thread whose slot is gone gets an empty one, which ends
+/// as `f` returns.
 #[inline]
 fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     match with(|_| ()) {
@@ -67,7 +71,8 @@ fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     }
 }
 
-/// A target whose thread-locals are made by keys takes the slot away late in the thread, and so does loom.
+/// A target whose thread-locals are made by keys takes the slot away late in the thread, and so
+/// does loom.
 #[cold]
 fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
     let current = Current { armed: Cell::new(true), ..Current::new() };
@@ -78,7 +83,8 @@ fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
 
 /// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
 ///
-/// What `f` gives is nowhere part of something that may be empty, so that it is not copied from one to the next.
+/// What `f` gives is nowhere part of something that may be empty, so that it is not copied from one
+/// to the next.
 #[inline]
 pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
     key: &Key<T>,
@@ -87,7 +93,8 @@ pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
 ) -> Result<R, E> {
     // SAFETY: the frame has the id of a key of `T`.
     let value = |sight: Sight| unsafe { sight.plain_value::<T>() };
-    match with(|current| current.spine.glance(key.peek()).map(value)).unwrap_or(Err(Unread::Absent)) {
+    match with(|current| current.spine.glance(key.peek()).map(value)).unwrap_or(Err(Unread::Absent))
+    {
         Ok(value) => Ok(must(|current| {
             // SAFETY: the record keeps what the stack may let go meanwhile.
             current.borrows.during(current.spine.top.get(), || f(unsafe { &*value }))
@@ -118,13 +125,20 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Resul
 
 impl Current {
     const fn new() -> Current {
-        Current { spine: Spine::new(), borrows: Borrows::new(), serials: Serials::new(), armed: Cell::new(false) }
+        Current {
+            spine: Spine::new(),
+            borrows: Borrows::new(),
+            serials: Serials::new(),
+            armed: Cell::new(false),
+        }
     }
 
     /// As [`Spine::look`], and through stacks on which the work goes on.
     fn look(&self, id: usize) -> Result<Sight, Seen> {
         match self.spine.look(id) {
-            Err(seen @ Seen::NotCarried(_)) if self.spine.is_through() => self.look_beneath(id).ok_or(seen),
+            Err(seen @ Seen::NotCarried(_)) if self.spine.is_through() => {
+                self.look_beneath(id).ok_or(seen)
+            }
             other => other,
         }
     }
@@ -132,11 +146,12 @@ impl Current {
     #[cold]
     fn look_beneath(&self, id: usize) -> Option<Sight> {
         let (frame, inherited) = self.spine.stays(id)?;
-        (inherited && !self.spine.has_entered() && self.is_beneath(id, frame)).then_some(Sight(frame))
+        (inherited && !self.spine.has_entered() && self.is_beneath(id, frame))
+            .then_some(Sight(frame))
     }
 
-    /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach "stack": then it was not
-    /// handed over, the work has only gone on.
+    /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach
+    /// "stack": then it was not handed over, the work has only gone on.
     ///
     /// That stack is suspended, and its frames stay, for longer than any read from here.
     fn is_beneath(&self, id: usize, frame: *const Frame) -> bool {
@@ -180,7 +195,9 @@ pub(crate) fn see<T>(key: &Key<T>) -> Seen {
         Ok(sight) => unsafe { sight.seen() },
         Err(Unread::Absent) => Seen::Absent,
         // SAFETY: what is seen is on the current stack, or on one beneath.
-        Err(Unread::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() }),
+        Err(Unread::Unclear) => {
+            current.look(key.peek()).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+        }
     })
     .unwrap_or(Seen::Absent)
 }
@@ -203,7 +220,8 @@ pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
         }
         history
     };
-    let history = |current: &Current| current.borrows.during(current.spine.top.get(), || look(current));
+    let history =
+        |current: &Current| current.borrows.during(current.spine.top.get(), || look(current));
     with(history).unwrap_or_default()
 }
 
@@ -212,8 +230,8 @@ pub(crate) fn is_received() -> bool {
     with(|current| current.spine.is_received()).unwrap_or(false)
 }
 
-/// A spine for work that goes on from here: it begins with what is visible. O(1), unless there is something that stays on
-/// its stack.
+/// A spine for work that goes on from here: it begins with what is visible. O(1), unless there is
+/// something that stays on its stack.
 pub(crate) fn going_on() -> Spine {
     // Only debug builds ever ask.
     Spine::going_on(capture(), !cfg!(debug_assertions) || is_received())
@@ -261,7 +279,8 @@ pub(crate) fn serial() -> Serial {
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
 #[inline(never)]
 pub(crate) fn leave(serial: Serial) -> Leaving {
-    if with(|current| current.borrows.is_empty() && current.spine.leave_alone(serial)) == Some(true) {
+    if with(|current| current.borrows.is_empty() && current.spine.leave_alone(serial)) == Some(true)
+    {
         return Leaving::InOrder;
     }
     leave_among_others(serial)
@@ -269,10 +288,13 @@ pub(crate) fn leave(serial: Serial) -> Leaving {
 
 #[inline(never)]
 fn leave_among_others(serial: Serial) -> Leaving {
-    if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial)) == Some(true) {
+    if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial))
+        == Some(true)
+    {
         return Leaving::InOrder;
     }
-    with(|current| current.spine.leave(serial, &Parting::under(&current.borrows))).unwrap_or(Leaving::NotHere)
+    with(|current| current.spine.leave(serial, &Parting::under(&current.borrows)))
+        .unwrap_or(Leaving::NotHere)
 }
 
 #[inline]
@@ -286,7 +308,8 @@ pub(crate) fn name(roots: &mut super::walk::Roots) {
     with(|current| roots.name_stack(&current.spine, &current.borrows));
 }
 
-/// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f` panics.
+/// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f`
+/// panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
     run_begun(own, || Own::new(Spine::held()), f)

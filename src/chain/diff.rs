@@ -39,7 +39,8 @@ impl Spot {
     }
 }
 
-/// Whether two frames stand for one binding: the same frame, aliases of one value, or two masks of one variable.
+/// Whether two frames stand for one binding: the same frame, aliases of one value, or two masks of
+/// one variable.
 ///
 /// # Safety
 /// 1. Both slots lead to live frames.
@@ -53,8 +54,8 @@ unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
     }
 }
 
-/// Whether a frame is a binding whose value is there as long as the frame. One of short reach may have ended; what an
-/// alias of it stood for is then gone, and another value may be in that place.
+/// Whether a frame is a binding whose value is there as long as the frame. One of short reach may
+/// have ended; what an alias of it stood for is then gone, and another value may be in that place.
 ///
 /// # Safety
 /// 1. `frame` is alive.
@@ -67,7 +68,11 @@ unsafe fn lasts(frame: *const Frame) -> bool {
 ///
 /// # Safety
 /// 1. Both are null or alive with everything their index leads to.
-pub(super) unsafe fn differences(a: *const Node, b: *const Node, f: &mut dyn FnMut(Option<Slot>, Option<Slot>)) {
+pub(super) unsafe fn differences(
+    a: *const Node,
+    b: *const Node,
+    f: &mut dyn FnMut(Option<Slot>, Option<Slot>),
+) {
     // SAFETY: #1, which holds for what the slots lead to.
     unsafe {
         if a == b {
@@ -98,7 +103,9 @@ unsafe fn mixed(before: Spot, after: Spot, f: &mut dyn FnMut(Option<Slot>, Optio
             _ => None,
         };
         let (one_before, one_after) = (single(before), single(after));
-        let partner = |of: Slot, one: Option<Slot>| one.filter(|slot| (*slot.as_frame()).id == (*of.as_frame()).id);
+        let partner = |of: Slot, one: Option<Slot>| {
+            one.filter(|slot| (*slot.as_frame()).id == (*of.as_frame()).id)
+        };
         let (mut met_before, mut met_after) = (false, false);
         if one_after.is_some() || matches!(after, Spot::Nothing) {
             before.each(&mut |a| {

@@ -1,14 +1,17 @@
 //! How a frame ends.
 //!
-//! Ending runs foreign code, so everything that ends is first put on a list, with no foreign code in between,
-//! and then the list is worked off in a loop. Values that own contexts bring further lists; a few levels nest on
-//! the machine's stack, what lies deeper is worked off by the deepest of them. A value whose drop panics does
-//! not keep the rest of its list: the guard goes on with it while the panic travels.
+//! Ending runs foreign code, so everything that ends is first put on a list, with no foreign code
+//! in between, and then the list is worked off in a loop. Values that own contexts bring further
+//! lists; a few levels nest on the machine's stack, what lies deeper is worked off by the deepest
+//! of them. A value whose drop panics does not keep the rest of its list: the guard goes on with it
+//! while the panic travels.
 
 use super::base::{base, counted_besides};
 use super::build;
 use super::counts::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::frame::{ALL, CROWN, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE};
+use super::frame::{
+    ALL, CROWN, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE,
+};
 use super::queue::{self, Ending};
 use super::trie;
 use crate::sync::{MODELLED, Site, Way, kept, reached};
@@ -37,7 +40,8 @@ impl Ending {
         }
         let work = || {
             while let Some(frame) = self.next(level.is_deepest()) {
-                // SAFETY: frames on a list wait to be ended, each is on one list, and each is taken once.
+                // SAFETY: frames on a list wait to be ended, each is on one list, and each is taken
+                // once.
                 unsafe { self.end(frame) };
             }
         };
@@ -67,7 +71,8 @@ impl Ending {
             }
             if state & LEFT != 0 {
                 (*frame).state.set(state & !LEFT);
-                // On a panic the counts are given back all the same: the frame is first on the list again.
+                // On a panic the counts are given back all the same: the frame is first on the list
+                // again.
                 self.push_front(frame);
                 return Frame::drop_value(frame);
             }
@@ -84,10 +89,12 @@ impl Ending {
         }
     }
 
-    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its base.
+    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its
+    /// base.
     ///
     /// # Safety
-    /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from it.
+    /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from
+    ///    it.
     /// 2. `alone`: the count of the parent has been passed on.
     pub(super) unsafe fn end_chain(&self, mut frame: *const Frame, mut alone: bool) {
         // SAFETY: by #1 the frame is ours; its index and parent are kept until here.
@@ -95,10 +102,16 @@ impl Ending {
             loop {
                 let this = &*frame;
                 let outermost = if alone { None } else { ends_as_one(frame) };
-                let base = if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
-                // A shared frame with a whole index always counts what it shows. The bit is immutable; `state` is not, and
-                // its stack may be writing it as the last context goes on another thread.
-                let holds = if kept(Site::EndAsksShape) { this.is(WHOLE) } else { this.state.get() & HOLDING != 0 };
+                let base =
+                    if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
+                // A shared frame with a whole index always counts what it shows. The bit is
+                // immutable; `state` is not, and its stack may be writing it as the last context
+                // goes on another thread.
+                let holds = if kept(Site::EndAsksShape) {
+                    this.is(WHOLE)
+                } else {
+                    this.state.get() & HOLDING != 0
+                };
                 if holds && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
@@ -123,11 +136,12 @@ impl Ending {
         }
     }
 
-    /// Gives back what a stack has of a frame that stays visible, or ends. Unlike a frame that is pushed on the list,
-    /// one that stays keeps its origin.
+    /// Gives back what a stack has of a frame that stays visible, or ends. Unlike a frame that is
+    /// pushed on the list, one that stays keeps its origin.
     ///
     /// # Safety
-    /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the stack any more.
+    /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the
+    ///    stack any more.
     pub(super) unsafe fn give_from_stack(&self, frame: *const Frame) {
         // SAFETY: #1.
         unsafe {
@@ -143,7 +157,8 @@ impl Ending {
     /// Puts a block on the list, whose frames end together.
     ///
     /// # Safety
-    /// 1. `crown` is that of a bundle of which nobody has a `strong` or `values` count, and on no list.
+    /// 1. `crown` is that of a bundle of which nobody has a `strong` or `values` count, and on no
+    ///    list.
     pub(super) unsafe fn push_block(&self, crown: *const Frame) {
         // SAFETY: #1.
         unsafe {
@@ -167,7 +182,8 @@ impl Ending {
     }
 }
 
-/// Ends a value that nobody counts any more, and its memory unless weak contexts keep that. Runs foreign code.
+/// Ends a value that nobody counts any more, and its memory unless weak contexts keep that. Runs
+/// foreign code.
 ///
 /// # Safety
 /// 1. Nobody has a `strong` or `values` count of `frame`.   2. `counted`: its `weak` counts are in use.
@@ -194,13 +210,16 @@ pub(super) unsafe fn end_value(frame: *const Frame, counted: bool) {
     drop(memory);
 }
 
-/// The outermost frame in the block of `frame`, if it is the crown of a bundle and all of them end with it.
+/// The outermost frame in the block of `frame`, if it is the crown of a bundle and all of them end
+/// with it.
 ///
 /// # Safety
-/// 1. The last `strong` count of `frame` was given back just now, and that of its parent is still its own.
+/// 1. The last `strong` count of `frame` was given back just now, and that of its parent is still
+///    its own.
 #[inline]
 unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
-    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its checkpoint.
+    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
+    // checkpoint.
     unsafe {
         if (*frame).before & CROWN == 0 || !is_only_value(&*frame) {
             return None;
@@ -222,11 +241,12 @@ unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
     }
 }
 
-/// Ends the values of a whole bundle, from the crown outwards, and then its memory unless weak contexts keep that. Runs
-/// foreign code.
+/// Ends the values of a whole bundle, from the crown outwards, and then its memory unless weak
+/// contexts keep that. Runs foreign code.
 ///
 /// # Safety
-/// 1. `crown` is that of a bundle that is on no stack, and nobody has a `strong` or `values` count of its frames.
+/// 1. `crown` is that of a bundle that is on no stack, and nobody has a `strong` or `values` count
+///    of its frames.
 #[inline(never)]
 pub(super) unsafe fn end_block(crown: *const Frame) {
     struct Rest {
@@ -256,7 +276,8 @@ pub(super) unsafe fn end_block(crown: *const Frame) {
         fn drop(&mut self) {
             self.end();
             let all = if kept(Site::InnerGivesBlock) { self.ended.get() } else { 1 };
-            // SAFETY: #1 of `end_block`; each of them counted the block, and the last count means that nobody knows it.
+            // SAFETY: #1 of `end_block`; each of them counted the block, and the last count means
+            // that nobody knows it.
             unsafe {
                 if give_sole(&(*self.crown).weak, all) {
                     build::free(self.crown);
@@ -301,7 +322,8 @@ pub(super) unsafe fn give_weak(frame: *const Frame) {
 /// 1. Nobody uses the frame any more.
 #[inline]
 unsafe fn free(frame: *const Frame) {
-    // SAFETY: #1; frames in the block of another have a static name, and the block is there while they count it (I6).
+    // SAFETY: #1; frames in the block of another have a static name, and the block is there while
+    // they count it (I6).
     unsafe {
         match Frame::crown(frame) {
             None => build::free(frame),
@@ -319,7 +341,8 @@ unsafe fn free(frame: *const Frame) {
 #[repr(transparent)]
 pub(crate) struct Held(pub(super) *const Frame);
 
-// SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is immutable.
+// SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is
+// immutable.
 unsafe impl Send for Held {}
 // SAFETY: as above.
 unsafe impl Sync for Held {}

@@ -42,7 +42,12 @@ impl Spine {
     }
 
     /// The numbers of a new frame on top.
-    pub(super) fn draft<'a>(&self, begins: Begins, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
+    pub(super) fn draft<'a>(
+        &self,
+        begins: Begins,
+        name: &'a Name,
+        place: &'static Location<'static>,
+    ) -> Draft<'a> {
         let (bits, origin, run) = self.place_in(begins);
         Draft {
             role: Role::Mark,
@@ -64,7 +69,13 @@ impl Spine {
 
     /// Binds a variable with a frame on top.
     #[inline]
-    pub(crate) fn bind<T>(&self, key: &Key<T>, value: T, begins: Begins, place: &'static Location<'static>) {
+    pub(crate) fn bind<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) {
         key.bound_at(place);
         // SAFETY: the frame is made with the kind of `T`, of our top, which stays below.
         unsafe {
@@ -74,7 +85,8 @@ impl Spine {
         }
     }
 
-    /// Begins a sealed checkpoint with one binding. Gives its number: what `serial` says, unless it has one already.
+    /// Begins a sealed checkpoint with one binding. Gives its number: what `serial` says, unless it
+    /// has one already.
     #[inline]
     pub(crate) fn scope<T>(
         &self,
@@ -97,11 +109,17 @@ impl Spine {
         }
     }
 
-    /// The frame of a scope that ended here and is entered again, if there is one, without its value.
+    /// The frame of a scope that ended here and is entered again, if there is one, without its
+    /// value.
     #[inline]
-    fn scope_again(&self, head: &Head, place: &'static Location<'static>) -> Option<(*mut Frame, Serial)> {
+    fn scope_again(
+        &self,
+        head: &Head,
+        place: &'static Location<'static>,
+    ) -> Option<(*mut Frame, Serial)> {
         let top = self.top.get();
-        // What is taken from the floor is tagged, and the index of what ended above it as a frame of a stack is not.
+        // What is taken from the floor is tagged, and the index of what ended above it as a frame
+        // of a stack is not.
         if self.is_bare() && !top.is_null() {
             return None;
         }
@@ -109,14 +127,21 @@ impl Spine {
         unsafe { flat::again(head, top, place) }
     }
 
-    /// A frame for a binding on top, without its value: it is to get that, and to go on top, before anything else
-    /// happens to this stack.
+    /// A frame for a binding on top, without its value: it is to get that, and to go on top, before
+    /// anything else happens to this stack.
     #[inline(never)]
-    fn frame_for(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+    fn frame_for(
+        &self,
+        head: &Head,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) -> *mut Frame {
         let from = (self.top.get(), self.crossing());
         // SAFETY: the top is alive (S1) and stays below the new frame.
         let frame = unsafe {
-            flat::build(head, from, self.place_in(begins), place, |class| self.aside(|| pool::allocate_class(class)))
+            flat::build(head, from, self.place_in(begins), place, |class| {
+                self.aside(|| pool::allocate_class(class))
+            })
         };
         if let Some(frame) = frame {
             return frame;
@@ -126,16 +151,33 @@ impl Spine {
 
     #[cold]
     #[inline(never)]
-    fn frame_for_any(&self, head: &Head, begins: Begins, place: &'static Location<'static>) -> *mut Frame {
+    fn frame_for_any(
+        &self,
+        head: &Head,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) -> *mut Frame {
         let draft = self.draft(begins, &head.name, place);
         let bits = draft.bits | head.reach;
-        let draft = Draft { role: Role::Binding, bits, id: head.id(), kind: head.kind, edit: Edit::Put, ..draft };
+        let draft = Draft {
+            role: Role::Binding,
+            bits,
+            id: head.id(),
+            kind: head.kind,
+            edit: Edit::Put,
+            ..draft
+        };
         // SAFETY: as in `frame_for`.
         unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) }
     }
 
     /// Binds a variable to a value that is counted elsewhere.
-    pub(crate) fn bind_held<T>(&self, key: &Key<T>, value: &Held, place: &'static Location<'static>) {
+    pub(crate) fn bind_held<T>(
+        &self,
+        key: &Key<T>,
+        value: &Held,
+        place: &'static Location<'static>,
+    ) {
         key.bound_at(place);
         let draft = Draft {
             role: Role::Alias,
@@ -147,7 +189,8 @@ impl Spine {
         let draft = Draft { bits: draft.bits | key.head().reach, ..draft };
         // SAFETY: as in `bind`; the value behind an alias is a `Held`.
         unsafe {
-            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             Frame::init(frame, value.clone());
             self.top.set(frame);
         }
@@ -155,22 +198,34 @@ impl Spine {
 
     /// Masks a variable.
     pub(crate) fn mask<T>(&self, key: &Key<T>, begins: Begins, place: &'static Location<'static>) {
-        let draft =
-            Draft { role: Role::Mask, id: key.head().id(), edit: Edit::Put, ..self.draft(begins, key.name(), place) };
+        let draft = Draft {
+            role: Role::Mask,
+            id: key.head().id(),
+            edit: Edit::Put,
+            ..self.draft(begins, key.name(), place)
+        };
         // SAFETY: as in `bind`; a mask has no value.
-        self.top.set(unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) });
+        self.top.set(unsafe {
+            draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)))
+        });
     }
 
     /// Begins a checkpoint that binds nothing.
     pub(crate) fn mark(&self, begins: Begins, place: &'static Location<'static>) {
         // SAFETY: as in `bind`; a mark has no value.
         self.top.set(unsafe {
-            self.draft(begins, &NAMELESS, place).build_with(|before, kind| self.aside(|| pool::allocate(before, kind)))
+            self.draft(begins, &NAMELESS, place)
+                .build_with(|before, kind| self.aside(|| pool::allocate(before, kind)))
         });
     }
 
     /// Begins an open checkpoint in which `context` takes the place of all that was visible.
-    pub(crate) fn adopt(&self, context: Option<Link>, serial: Serial, place: &'static Location<'static>) {
+    pub(crate) fn adopt(
+        &self,
+        context: Option<Link>,
+        serial: Serial,
+        place: &'static Location<'static>,
+    ) {
         let from = context.as_ref().map_or(ptr::null(), Link::as_raw);
         let draft = Draft {
             role: Role::Adopt,
@@ -181,7 +236,8 @@ impl Spine {
         };
         // SAFETY: the link, which is the value of the frame, keeps what the index is taken from.
         unsafe {
-            let frame = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             Frame::init(frame, context);
             self.top.set(frame);
         }

@@ -1,7 +1,8 @@
 //! The short way to a frame: one binding on top of an index that is one node and stays so.
 //!
-//! Makes what [`Draft::build`](super::build::Draft::build) makes, for the case that nearly all are: up to 32
-//! variables that do not meet in one slot, a small value of ordinary alignment, and a name that is static.
+//! Makes what [`Draft::build`](super::build::Draft::build) makes, for the case that nearly all are:
+//! up to 32 variables that do not meet in one slot, a small value of ordinary alignment, and a name
+//! that is static.
 
 use super::build;
 use super::frame::*;
@@ -14,13 +15,13 @@ use super::trie::slots_bytes;
 use std::panic::Location;
 use std::ptr;
 
-/// Makes a frame for a binding, if this is the case for it; its value is still to be written with [`Frame::init`].
-/// All that is taken from `from` gets the tag. `fresh` gives a new block of a class; the allocator that it asks is
-/// foreign code.
+/// Makes a frame for a binding, if this is the case for it; its value is still to be written with
+/// [`Frame::init`]. All that is taken from `from` gets the tag. `fresh` gives a new block of a
+/// class; the allocator that it asks is foreign code.
 ///
 /// # Safety
-/// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new frame, also while
-///    `fresh` runs.
+/// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new
+///    frame, also while `fresh` runs.
 #[inline(always)]
 pub(super) unsafe fn build(
     head: &Head,
@@ -78,9 +79,10 @@ pub(super) unsafe fn build(
     }
 }
 
-/// A scope that ended on this thread, entered once more, if it was one of the same variable on the same frame: its
-/// index is as it must be. With its serial number, which is as good as new: its guard was the last to know it, and is
-/// gone. Its value is still to be written with [`Frame::init`].
+/// A scope that ended on this thread, entered once more, if it was one of the same variable on the
+/// same frame: its index is as it must be. With its serial number, which is as good as new: its
+/// guard was the last to know it, and is gone. Its value is still to be written with
+/// [`Frame::init`].
 ///
 /// # Safety
 /// 1. `from` is alive or null, and stays so as long as the frame.
@@ -113,18 +115,23 @@ pub(super) unsafe fn number_below(frame: *const Frame) -> Serial {
     unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { Serial::UNKNOWN } }
 }
 
-/// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or needs no end.
+/// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or
+/// needs no end.
 ///
 /// # Safety
-/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state and counts are as if
-///    new.   2. `below` is the number of its parent, or [`Serial::UNKNOWN`].
+/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state
+///    and counts are as if new. 2. `below` is the number of its parent, or [`Serial::UNKNOWN`].
 #[inline]
 pub(super) unsafe fn free(frame: *const Frame, serial: Serial, below: Serial) {
     // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
         let this = &*frame;
         let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
-        let class = if is_scope && below != Serial::UNKNOWN { pool::class(this.lead(), this.kind) } else { None };
+        let class = if is_scope && below != Serial::UNKNOWN {
+            pool::class(this.lead(), this.kind)
+        } else {
+            None
+        };
         match class {
             Some(class) => pool::remember(frame.cast_mut(), class, serial, below),
             None => build::free(frame),
@@ -152,7 +159,13 @@ pub(super) unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: us
 /// # Safety
 /// 1. They are slots of the old frame and of the new one.
 #[inline]
-pub(super) unsafe fn copy(old: *const Frame, new: *mut Frame, from: usize, to: usize, number: usize) {
+pub(super) unsafe fn copy(
+    old: *const Frame,
+    new: *mut Frame,
+    from: usize,
+    to: usize,
+    number: usize,
+) {
     /// From here on a call pays.
     const FEW: usize = 12;
     // SAFETY: #1; slots of one node lie side by side, the first one last.

@@ -3,11 +3,12 @@
 //! ```text
 //! block: [ child nodes of the index … | root slots, first one last ] Frame { root, counts, … } [ value ]
 //! ```
-//! The frames of a scope of several bindings lie in one block, the outer ones before the index of the innermost, which
-//! alone has one (see `bundle`).
+//! The frames of a scope of several bindings lie in one block, the outer ones before the index of
+//! the innermost, which alone has one (see `bundle`).
 //!
-//! Everything but the two cells and the counts is immutable once the frame has been built. The cells belong to
-//! the stack that owns the frame; another thread looks at them only after the last count reached it.
+//! Everything but the two cells and the counts is immutable once the frame has been built. The
+//! cells belong to the stack that owns the frame; another thread looks at them only after the last
+//! count reached it.
 
 use super::serial::Serial;
 use super::slot::Node;
@@ -21,7 +22,8 @@ pub(crate) struct Kind {
     pub(super) align: usize,
     /// Where the value lies, from the frame.
     pub(super) offset: usize,
-    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its own.
+    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its
+    /// own.
     pub(super) extent: usize,
     drop: Option<unsafe fn(*mut u8)>,
     show: Option<Show>,
@@ -88,7 +90,8 @@ pub(super) enum Role {
     Adopt,
     /// One variable shows what was bound further out, or nothing.
     Reveal,
-    /// Takes the place of the other frames of its checkpoint and counts the values of all that is visible.
+    /// Takes the place of the other frames of its checkpoint and counts the values of all that is
+    /// visible.
     Digest,
 }
 
@@ -104,9 +107,11 @@ pub(super) const OWNED_NAME: u8 = 8;
 pub(super) const STACK: u8 = 16;
 /// The binding is seen in its own checkpoint only.
 pub(super) const CHECKPOINT: u8 = 32;
-/// The index leads to no node of another frame; once shared, the frame counts every value that it shows.
+/// The index leads to no node of another frame; once shared, the frame counts every value that it
+/// shows.
 pub(super) const WHOLE: u8 = 64;
-/// The root of the index leads to frames alone, to no further node: `entries` is the number of its slots.
+/// The root of the index leads to frames alone, to no further node: `entries` is the number of its
+/// slots.
 pub(super) const FLAT: u8 = 128;
 
 /// In `before`: the frame lies in the block of another one, of which it counts the memory.
@@ -115,8 +120,8 @@ pub(super) const INNER: u32 = 1 << 31;
 pub(super) const CROWN: u32 = 1 << 30;
 /// In `before` of a crown: none of the frames in its block is of short reach.
 pub(super) const FAR: u32 = 1 << 29;
-/// In `before`: the frame, or one in its block, hides what was visible. One more slot lies below those of its index, for
-/// its base.
+/// In `before`: the frame, or one in its block, hides what was visible. One more slot lies below
+/// those of its index, for its base.
 pub(super) const HIDES: u32 = 1 << 28;
 /// In `before`: the bytes.
 const LEAD: u32 = HIDES - 1;
@@ -149,21 +154,24 @@ pub(super) union Origin {
     pub(super) next: *const Frame,
 }
 
-/// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been shared and are
-/// have it as their base, and one for the stack if this frame is shared and the frame above it on the stack does not count
-/// it.
-/// I5 — `values` counts the frames that keep this value without its parents, and one for all of `strong`.
-/// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in the same block.
+/// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been
+/// shared and are have it as their base, and one for the stack if this frame is shared and the
+/// frame above it on the stack does not count it.
+/// I5 — `values` counts the frames that keep this value without its parents, and one for all of
+/// `strong`.
+/// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in
+/// the same block.
 /// I7 — the base of a shared frame is shared (see `base`).
-/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one, but for what
-/// `weak` counts in the same block.
+/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one,
+/// but for what `weak` counts in the same block.
 #[repr(C, align(8))]
 pub(super) struct Frame {
     pub(super) root: Node,
     pub(super) strong: AtomicU32,
     pub(super) values: AtomicU32,
     pub(super) weak: AtomicU32,
-    /// Bytes of the block before the frame; of one that lies in the block of another: [`INNER`] and the bytes to that.
+    /// Bytes of the block before the frame; of one that lies in the block of another: [`INNER`] and
+    /// the bytes to that.
     pub(super) before: u32,
     /// Frames since the last one with a whole index.
     pub(super) segment: u16,
@@ -187,8 +195,8 @@ pub(super) struct Frame {
     pub(super) body: Watch,
 }
 
-/// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`, and what `Sync`
-/// types do about a panic in their middle is theirs.
+/// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`,
+/// and what `Sync` types do about a panic in their middle is theirs.
 impl std::panic::RefUnwindSafe for Frame {}
 
 const _: () = assert!(
@@ -306,7 +314,8 @@ impl Frame {
         }
     }
 
-    /// The bytes of its block before it; of a frame that lies in the block of another, those to that.
+    /// The bytes of its block before it; of a frame that lies in the block of another, those to
+    /// that.
     #[inline]
     pub(super) fn lead(&self) -> usize {
         (self.before & LEAD) as usize

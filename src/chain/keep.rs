@@ -1,8 +1,8 @@
 //! Values that go on apart from where they were bound: kept by a handle, or bound once more.
 //!
-//! Each takes one count of the value (I5 of `Frame`) and none of the frame's parents, so it keeps nothing else alive.
-//! Values of short reach end with their checkpoint, whoever counts them, and so are never kept: what a link shows has
-//! full reach, and [`Spine::keep`] looks.
+//! Each takes one count of the value (I5 of `Frame`) and none of the frame's parents, so it keeps
+//! nothing else alive. Values of short reach end with their checkpoint, whoever counts them, and so
+//! are never kept: what a link shows has full reach, and [`Spine::keep`] looks.
 
 use super::build::*;
 use super::counts::{hold, take};
@@ -20,8 +20,8 @@ use crate::sync::Arc;
 use std::marker::PhantomData;
 use std::panic::Location;
 
-/// A counted value of a known type. Invariant: K1 — the frame was found by the id of a key of `T`, has the value itself
-/// and reaches everywhere.
+/// A counted value of a known type. Invariant: K1 — the frame was found by the id of a key of `T`,
+/// has the value itself and reaches everywhere.
 pub(crate) struct Kept<T>(Held, PhantomData<T>);
 
 impl<T> Kept<T> {
@@ -41,8 +41,9 @@ impl<T> Clone for Kept<T> {
 impl Spine {
     /// Keeps the value that a variable is bound to here, unless it is of short reach.
     pub(crate) fn keep<T>(&self, key: &Key<T>) -> Result<Kept<T>, Seen> {
-        // SAFETY: S1; what is seen is on this stack or was inherited. The value of an alias is counted by it, so one
-        // more count may be taken; `hold` is told whether the frame is this stack's to look at.
+        // SAFETY: S1; what is seen is on this stack or was inherited. The value of an alias is
+        // counted by it, so one more count may be taken; `hold` is told whether the frame is this
+        // stack's to look at.
         unsafe {
             let slot = self.find_at(self.top.get(), key.peek()).ok_or(Seen::Absent)?;
             let frame = self.look_at(slot)?.0;
@@ -59,7 +60,8 @@ impl Spine {
         }
     }
 
-    /// Binds in the innermost checkpoint, which is open, what `entry` shows: the same value, made at the same place.
+    /// Binds in the innermost checkpoint, which is open, what `entry` shows: the same value, made
+    /// at the same place.
     pub(crate) fn bind_again(&self, entry: &Entry<'_>, parting: &Parting<'_>) {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<Held>(), parting);
@@ -71,24 +73,37 @@ impl Spine {
             edit: Edit::Put,
             ..self.draft(Begins::Nothing, &name, frame.place)
         };
-        // SAFETY: as in `bind_held`; the id of the alias is that of the frame with the value, and the entry has full
-        // reach, so the new frame has too. The link behind the entry keeps the value meanwhile.
+        // SAFETY: as in `bind_held`; the id of the alias is that of the frame with the value, and
+        // the entry has full reach, so the new frame has too. The link behind the entry keeps the
+        // value meanwhile.
         unsafe {
-            let again = draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
+            let again =
+                draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)));
             Frame::init(again, Held::once_more(entry.as_raw()));
             self.top.set(again);
         }
     }
 
     /// Masks in the innermost checkpoint, which is open, the variable that `entry` binds.
-    pub(crate) fn mask_again(&self, entry: &Entry<'_>, place: &'static Location<'static>, parting: &Parting<'_>) {
+    pub(crate) fn mask_again(
+        &self,
+        entry: &Entry<'_>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<Held>(), parting);
         let name = name_of(frame);
-        let draft =
-            Draft { role: Role::Mask, id: frame.id, edit: Edit::Put, ..self.draft(Begins::Nothing, &name, place) };
+        let draft = Draft {
+            role: Role::Mask,
+            id: frame.id,
+            edit: Edit::Put,
+            ..self.draft(Begins::Nothing, &name, place)
+        };
         // SAFETY: as in `mask`.
-        self.top.set(unsafe { draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind))) });
+        self.top.set(unsafe {
+            draft.build_with(|before, kind| self.aside(|| pool::allocate(before, kind)))
+        });
     }
 }
 
@@ -99,7 +114,8 @@ impl Link {
         self.entry(key).map(|entry| Kept(unsafe { Held::once_more(entry.as_raw()) }, PhantomData))
     }
 
-    /// A chain that shows what `from` does, and what `entry` shows: the same value, made at the same place.
+    /// A chain that shows what `from` does, and what `entry` shows: the same value, made at the
+    /// same place.
     pub(crate) fn and(from: Option<Link>, entry: &Entry<'_>) -> Link {
         let frame = entry.frame();
         let name = name_of(frame);
@@ -123,8 +139,9 @@ impl Held {
     /// One more count of the value that `frame` shows.
     ///
     /// # Safety
-    /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached through a link, or is
-    ///    that of an alias. The pointer reaches the value: it was not made of a reference to the frame.
+    /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
+    ///    through a link, or is that of an alias. The pointer reaches the value: it was not made of
+    ///    a reference to the frame.
     unsafe fn once_more(frame: *const Frame) -> Held {
         // SAFETY: #1.
         unsafe {
@@ -138,7 +155,8 @@ impl Held {
 /// The name of the variable that a frame is of.
 fn name_of(frame: &Frame) -> Name {
     if frame.is(OWNED_NAME) {
-        // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is taken for us.
+        // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is taken
+        // for us.
         unsafe {
             Arc::increment_strong_count(frame.name);
             Name::Shared(Arc::from_raw(frame.name))

@@ -1,10 +1,14 @@
-//! What makes a variable one variable: an id that no other one ever has, and the type that goes with it.
+//! What makes a variable one variable: an id that no other one ever has, and the type that goes
+//! with it.
 //!
-//! The engine reads a value as a `T` because the frame has the id of a `Key<T>`. That is sound because an id is
-//! handed out once per process and key, so all frames that carry it were made through that one key.
+//! The engine reads a value as a `T` because the frame has the id of a `Key<T>`. That is sound
+//! because an id is handed out once per process and key, so all frames that carry it were made
+//! through that one key.
 
 use super::frame::{CHECKPOINT, Kind, Name, STACK};
-use crate::sync::{LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order};
+use crate::sync::{
+    LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order,
+};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -40,7 +44,8 @@ impl<T> Key<T> {
         Key { head, last: LastPlace::new(), of: PhantomData }
     }
 
-    /// Declares the reach. What was bound before was bound by another variable: the id is a fresh one.
+    /// Declares the reach. What was bound before was bound by another variable: the id is a fresh
+    /// one.
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
         self.head.id = StaticAtomicUsize::new(0);
         self.head.reach = match reach {
@@ -49,7 +54,8 @@ impl<T> Key<T> {
         };
     }
 
-    /// Allows values to be shown. What was bound before was bound by another variable, as for the reach.
+    /// Allows values to be shown. What was bound before was bound by another variable, as for the
+    /// reach.
     pub(crate) const fn set_shown(&mut self)
     where
         T: fmt::Debug,
@@ -92,7 +98,8 @@ impl<T> Key<T> {
 impl Head {
     #[inline]
     pub(super) fn peek(&self) -> usize {
-        // Relaxed: the number says everything; whoever sees a frame with it got the frame by an edge of its own.
+        // Relaxed: the number says everything; whoever sees a frame with it got the frame by an
+        // edge of its own.
         self.id.load(order(Site::PeekId, Relaxed))
     }
 

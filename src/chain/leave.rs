@@ -38,7 +38,8 @@ impl Spine {
                 return;
             }
             if counts_parent {
-                // The count of the parent passes to the stack if the frame ends here, else the stack takes its own.
+                // The count of the parent passes to the stack if the frame ends here, else the
+                // stack takes its own.
                 if give_if_sole(&(*frame).strong) {
                     (*frame).set_state(DEAD);
                 } else if kept(Site::LeaveTakesParent) {
@@ -59,15 +60,16 @@ impl Spine {
         }
     }
 
-    /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else keeps it. Says whether
-    /// that was so. No read may be out. Runs foreign code.
+    /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else
+    /// keeps it. Says whether that was so. No read may be out. Runs foreign code.
     #[inline]
     pub(super) fn leave_alone(&self, serial: Serial) -> bool {
         let top = self.top.get();
         if self.is_bare() {
             return false;
         }
-        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is ours.
+        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is
+        // ours.
         unsafe {
             let this = &*top;
             if !this.is(MARKER) || this.origin.get().serial != serial {
@@ -142,13 +144,15 @@ impl Spine {
 
     /// The number of the top, if a scope that is entered on it may be entered there again.
     fn number_here(&self) -> Serial {
-        // On the floor everything is tagged as inherited; on another stack the same frame would not be.
+        // On the floor everything is tagged as inherited; on another stack the same frame would not
+        // be.
         let is_floor = self.is_bare() && !self.top.get().is_null();
         // SAFETY: S1.
         if is_floor { Serial::UNKNOWN } else { unsafe { flat::number_below(self.top.get()) } }
     }
 
-    /// Ends a shared frame that has left the stack and is dead, but whose value or memory others keep.
+    /// Ends a shared frame that has left the stack and is dead, but whose value or memory others
+    /// keep.
     #[cold]
     fn end_shared(&self, frame: *const Frame) {
         let parting = Parting::free();
@@ -184,13 +188,13 @@ impl Spine {
         }
     }
 
-    /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there are any; if not, nothing
-    /// has happened. The stack may not be bare, and no read may be out.
+    /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there
+    /// are any; if not, nothing has happened. The stack may not be bare, and no read may be out.
     pub(super) fn leave_to_contexts(&self) -> bool {
         debug_assert!(!self.is_bare(), "a floor has more counts than the stack's");
         let mut frame = self.top.get();
-        // SAFETY: frames down to the floor are on this stack (S1). Each of them counts the next one, so the stack has one
-        // count of them all, that of the top (I4).
+        // SAFETY: frames down to the floor are on this stack (S1). Each of them counts the next
+        // one, so the stack has one count of them all, that of the top (I4).
         unsafe {
             while frame != self.floor() {
                 if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {

@@ -1,7 +1,8 @@
 //! A counted handle on a chain: what a `Context` is made of.
 //!
-//! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are not carried.
-//! Everything reached through a link is immutable but for the counts, so links go to other threads freely.
+//! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are
+//! not carried. Everything reached through a link is immutable but for the counts, so links go to
+//! other threads freely.
 
 use super::base::{Base, FAR_OUT, base, settle, take_base};
 use super::build::*;
@@ -82,8 +83,8 @@ impl Link {
         self.0 == other.0
     }
 
-    /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the process, else it looks
-    /// through all.
+    /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the
+    /// process, else it looks through all.
     pub(super) fn may_have_staying(&self) -> bool {
         // SAFETY: L1 keeps the frame and what its index leads to.
         staying::is_staying_used() && unsafe { staying::leads_to_staying(self.as_raw()) }
@@ -111,7 +112,12 @@ impl Link {
     }
 
     /// A chain that shows what `from` does, and a variable bound to `value`.
-    pub(crate) fn with<T>(from: Option<Link>, key: &Key<T>, value: T, place: &'static Location<'static>) -> Link {
+    pub(crate) fn with<T>(
+        from: Option<Link>,
+        key: &Key<T>,
+        value: T,
+        place: &'static Location<'static>,
+    ) -> Link {
         key.bound_at(place);
         let draft = Draft {
             role: Role::Binding,
@@ -130,7 +136,11 @@ impl Link {
     }
 
     /// A chain that shows what `from` does, but a variable as if never bound.
-    pub(crate) fn without<T>(from: Option<Link>, key: &Key<T>, place: &'static Location<'static>) -> Link {
+    pub(crate) fn without<T>(
+        from: Option<Link>,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+    ) -> Link {
         let draft = Draft {
             role: Role::Mask,
             id: key.head().id(),
@@ -148,7 +158,11 @@ impl Link {
             return self.clone();
         }
         let from = Some(self.clone());
-        let draft = Draft { role: Role::Digest, parent: ptr::null(), ..draft(&from, &NAMELESS, Location::caller()) };
+        let draft = Draft {
+            role: Role::Digest,
+            parent: ptr::null(),
+            ..draft(&from, &NAMELESS, Location::caller())
+        };
         // SAFETY: as in `with`; what takes the place of all that is visible has no value.
         unsafe { Link::publish(draft.build(), from) }
     }
@@ -206,7 +220,8 @@ impl Link {
         len
     }
 
-    /// Calls `f` with the entries that differ, before and after, in time proportional to the nodes that do.
+    /// Calls `f` with the entries that differ, before and after, in time proportional to the nodes
+    /// that do.
     pub(crate) fn differences<'a>(
         before: Option<&'a Link>,
         after: Option<&'a Link>,
@@ -216,7 +231,9 @@ impl Link {
         let root = |link: Option<&Link>| link.map_or(ptr::null(), |link| link.root());
         // SAFETY: both links keep what their indices lead to (L1).
         unsafe {
-            diff::differences(root(before), root(after), &mut |a, b| f(a.and_then(entry), b.and_then(entry)));
+            diff::differences(root(before), root(after), &mut |a, b| {
+                f(a.and_then(entry), b.and_then(entry))
+            });
         }
     }
 
@@ -262,7 +279,11 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
 /// The name of a frame that binds no variable.
 pub(super) static NAMELESS: Name = Name::Static("");
 
-pub(super) fn draft<'a>(from: &Option<Link>, name: &'a Name, place: &'static Location<'static>) -> Draft<'a> {
+pub(super) fn draft<'a>(
+    from: &Option<Link>,
+    name: &'a Name,
+    place: &'static Location<'static>,
+) -> Draft<'a> {
     let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
     Draft {
         role: Role::Mask,
@@ -332,7 +353,8 @@ impl<'a> Entry<'a> {
                 unsafe { self.0.fmt(f) }
             }
         }
-        // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link is.
+        // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link
+        // is.
         unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a Link>))
     }
 }

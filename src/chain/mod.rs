@@ -1,10 +1,15 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
-//! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any order from safe
-//! code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`, `staying`, `policy`, `pool`, `build`, `key`, `flat`, `queue`,
-//! `counts`, `base`, `ends`, `diff`, `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`,
-//! `keep`, `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two name each other.)
-#![expect(unsafe_code, reason = "this is the one folder of the crate that needs it, see the invariants in `frame`")]
+//! The unsafe core of the crate, with a safe face: what is `pub(crate)` here can be called in any
+//! order from safe code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`,
+//! `staying`, `policy`, `pool`, `build`, `key`, `flat`, `queue`, `counts`, `base`, `ends`, `diff`,
+//! `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`, `keep`,
+//! `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two
+//! name each other.)
+#![expect(
+    unsafe_code,
+    reason = "this is the one folder of the crate that needs it, see the invariants in `frame`"
+)]
 
 mod base;
 mod build;

@@ -23,7 +23,8 @@ impl Own {
     }
 
     pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Seen> {
-        // SAFETY: the frame has the id of a key of `T`; nothing is left while the spine is borrowed.
+        // SAFETY: the frame has the id of a key of `T`; nothing is left while the spine is
+        // borrowed.
         self.spine.look(key.peek()).map(|sight| unsafe { &*sight.value() })
     }
 
@@ -40,8 +41,8 @@ impl Own {
         f(&self.spine, &Parting::free())
     }
 
-    /// Leaves what was entered on the stack, down to what it inherited, if anything was. The drop of what comes back
-    /// runs foreign code.
+    /// Leaves what was entered on the stack, down to what it inherited, if anything was. The drop
+    /// of what comes back runs foreign code.
     pub(crate) fn leave_all(&mut self) -> Option<Parting<'static>> {
         if self.spine.is_bare() || self.spine.leave_to_contexts() {
             return None;
@@ -56,8 +57,8 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // Declared before what may panic as it goes, so that it is dropped after it and all the same. The result of a
-        // call would be lost.
+        // Declared before what may panic as it goes, so that it is dropped after it and all the
+        // same. The result of a call would be lost.
         let _floor;
         let parting = Parting::free();
         _floor = self.spine.clear(&parting);

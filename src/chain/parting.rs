@@ -1,7 +1,8 @@
 //! Frames that leave their stack, and the reads that may keep them a little longer.
 //!
-//! A read that runs foreign code puts a record on the machine's stack. Should that code leave the frames that were
-//! there when the read began, the record keeps them until the read ends (R6); frames that came later end at once.
+//! A read that runs foreign code puts a record on the machine's stack. Should that code leave the
+//! frames that were there when the read began, the record keeps them until the read ends (R6);
+//! frames that came later end at once.
 
 use super::counts::take;
 use super::frame::*;
@@ -12,12 +13,13 @@ use crate::sync::{Way, reached};
 use std::cell::Cell;
 use std::ptr;
 
-/// What goes with the frames that leave a stack. Its drop ends them, which runs foreign code: by then the stack must
-/// be as it is to stay.
+/// What goes with the frames that leave a stack. Its drop ends them, which runs foreign code: by
+/// then the stack must be as it is to stay.
 pub(crate) struct Parting<'a> {
     borrows: Option<&'a Borrows>,
     ending: Ending,
-    /// A frame that stays on the stack without its value, which is still to be dropped; null if there is none.
+    /// A frame that stays on the stack without its value, which is still to be dropped; null if
+    /// there is none.
     emptied: Cell<*const Frame>,
 }
 
@@ -38,7 +40,8 @@ impl<'a> Parting<'a> {
         self.borrows.is_none_or(Borrows::is_empty)
     }
 
-    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
+    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out
+    /// for.
     #[inline]
     pub(super) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
         self.borrows.is_some_and(|borrows| borrows.keep(frame, parent))
@@ -48,7 +51,8 @@ impl<'a> Parting<'a> {
         &self.ending
     }
 
-    /// Whether [`end_value`](Self::end_value) may be called: no read is out, and it was not called before.
+    /// Whether [`end_value`](Self::end_value) may be called: no read is out, and it was not called
+    /// before.
     pub(super) fn can_end_value(&self) -> bool {
         self.is_unwatched() && self.emptied.get().is_null()
     }
@@ -56,7 +60,8 @@ impl<'a> Parting<'a> {
     /// Ends the value of a frame that stays on the stack, when the stack is as it is to stay.
     ///
     /// # Safety
-    /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, and nothing shows its value any more.
+    /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, and nothing
+    ///    shows its value any more.
     /// 2. [`can_end_value`](Self::can_end_value) says so.
     pub(super) unsafe fn end_value(&self, frame: *const Frame) {
         debug_assert!(self.emptied.get().is_null());
@@ -84,8 +89,8 @@ impl Drop for Parting<'_> {
     }
 }
 
-/// Drops a value whose frame stays. The drop may leave that frame, which a read's record then keeps as long as it runs; a
-/// stack without reads cannot be reached meanwhile.
+/// Drops a value whose frame stays. The drop may leave that frame, which a read's record then keeps
+/// as long as it runs; a stack without reads cannot be reached meanwhile.
 #[cold]
 #[inline(never)]
 fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
@@ -97,9 +102,11 @@ fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
     }
 }
 
-/// The reads of this thread that run foreign code just now, and the stacks that were swapped in there, innermost first.
+/// The reads of this thread that run foreign code just now, and the stacks that were swapped in
+/// there, innermost first.
 ///
-/// Each is a record on the machine's stack; [`READ`] says that it is a [`Borrow`], else it is an [`Under`].
+/// Each is a record on the machine's stack; [`READ`] says that it is a [`Borrow`], else it is an
+/// [`Under`].
 pub(crate) struct Borrows(Cell<*const u8>);
 
 /// The lowest bit of a pointer to a read.
@@ -140,7 +147,8 @@ impl Borrows {
         self.0.get().addr() & READ == 0
     }
 
-    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out for.
+    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out
+    /// for.
     #[inline]
     pub(super) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
         !self.is_empty() && self.keep_slowly(frame, parent)
@@ -150,7 +158,8 @@ impl Borrows {
     fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
         let mut keeper: Option<&Borrow> = None;
         let mut next = self.0.get();
-        // What was swapped in beneath belongs to another stack: what leaves this one is nothing to its reads.
+        // What was swapped in beneath belongs to another stack: what leaves this one is nothing to
+        // its reads.
         while let Some(borrow) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
             let borrow = unsafe { &*borrow };
@@ -189,15 +198,19 @@ impl Drop for EndOfRead<'_> {
 }
 
 impl Borrows {
-    /// Takes a read off the list that is not the innermost one: reads on stackful coroutines end in any order. The read
-    /// inside it goes on and may still need the frames that this one keeps, so it gets them.
+    /// Takes a read off the list that is not the innermost one: reads on stackful coroutines end in
+    /// any order. The read inside it goes on and may still need the frames that this one keeps, so
+    /// it gets them.
     #[cold]
     fn take_out(&self, ended: &Borrow) {
         let mut next = self.0.get();
         while !next.is_null() {
             let read = as_read(next);
-            // SAFETY: records are on the list for as long as they are on the machine's stack; what is no read is the other.
-            let outer = unsafe { read.map_or_else(|| &(*next.cast::<Under>()).outer, |read| &(*read).outer) };
+            // SAFETY: records are on the list for as long as they are on the machine's stack; what
+            // is no read is the other.
+            let outer = unsafe {
+                read.map_or_else(|| &(*next.cast::<Under>()).outer, |read| &(*read).outer)
+            };
             if !ptr::eq(outer.get(), ended.as_record()) {
                 next = outer.get();
                 continue;
@@ -274,8 +287,8 @@ impl Borrows {
     }
 }
 
-/// Puts the list back as it was before another stack was swapped in, but for reads that have ended since: those are not
-/// on it any more. Null if the list was empty and nothing was put on it.
+/// Puts the list back as it was before another stack was swapped in, but for reads that have ended
+/// since: those are not on it any more. Null if the list was empty and nothing was put on it.
 pub(super) struct Back<'a>(&'a Borrows, Cell<*const Under>);
 
 impl Drop for Back<'_> {
@@ -288,8 +301,8 @@ impl Drop for Back<'_> {
 }
 
 impl Borrows {
-    /// To be called before another stack is swapped in, and kept until it is swapped out. If there is anything on the
-    /// list, a record of the stack beneath is to be put there.
+    /// To be called before another stack is swapped in, and kept until it is swapped out. If there
+    /// is anything on the list, a record of the stack beneath is to be put there.
     #[inline]
     pub(super) fn mark(&self) -> Back<'_> {
         Back(self, Cell::new(ptr::null()))
@@ -307,7 +320,8 @@ impl Borrows {
         Under { ends, outer: Cell::new(self.0.get()) }
     }
 
-    /// Puts such a record on the list: from now on what leaves the current stack is nothing to the reads beneath.
+    /// Puts such a record on the list: from now on what leaves the current stack is nothing to the
+    /// reads beneath.
     ///
     /// # Safety
     /// 1. It stays where it is until the list is put back, by `back`.
@@ -317,7 +331,8 @@ impl Borrows {
         self.0.set((&raw const *under).cast());
     }
 
-    /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves them meanwhile.
+    /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves
+    /// them meanwhile.
     pub(super) fn beneath(&self) -> impl Iterator<Item = Ends> {
         let mut next = self.0.get();
         std::iter::from_fn(move || {
@@ -333,7 +348,8 @@ impl Borrows {
     }
 }
 
-/// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps the frame.
+/// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps
+/// the frame.
 ///
 /// # Safety
 /// 1. `frame` was on a stack of the caller and is not any more.
@@ -366,14 +382,17 @@ unsafe fn each_own(digest: *const Frame, f: &mut dyn FnMut(Slot)) {
     }
 }
 
-/// Ends the values of short reach that go with `frame` as `digest` takes its place, and that `digest` does not show.
+/// Ends the values of short reach that go with `frame` as `digest` takes its place, and that
+/// `digest` does not show.
 ///
 /// # Safety
 /// 1. `frame` is on a stack of the caller, in the checkpoint that `digest` belongs to.
 pub(super) unsafe fn end_unless_seen(frame: *const Frame, digest: *const Frame, ending: &Ending) {
     // SAFETY: #1, which holds for what an older digest shows of this checkpoint too.
     unsafe {
-        let unseen = |old: *const Frame| trie::find(digest.cast(), (*old).id).is_none_or(|slot| slot.as_frame() != old);
+        let unseen = |old: *const Frame| {
+            trie::find(digest.cast(), (*old).id).is_none_or(|slot| slot.as_frame() != old)
+        };
         if (*frame).role == Role::Digest {
             each_own(frame, &mut |slot| {
                 if unseen(slot.as_frame()) {
@@ -386,7 +405,8 @@ pub(super) unsafe fn end_unless_seen(frame: *const Frame, digest: *const Frame, 
     }
 }
 
-/// Ends the value of a frame, if it is of short reach, apart from the counts of the frame: those stay as they are.
+/// Ends the value of a frame, if it is of short reach, apart from the counts of the frame: those
+/// stay as they are.
 ///
 /// # Safety
 /// 1. `frame` is of a stack of the caller, and shared or held.
@@ -409,7 +429,9 @@ unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
 unsafe fn ends_here(frame: *const Frame) -> bool {
     // SAFETY: #1.
     let this = unsafe { &*frame };
-    let ends = this.is(STACK | CHECKPOINT) && matches!(this.role, Role::Binding | Role::Alias) && !this.gone.get();
+    let ends = this.is(STACK | CHECKPOINT)
+        && matches!(this.role, Role::Binding | Role::Alias)
+        && !this.gone.get();
     if ends {
         this.gone.set(true);
         this.set_state(LEFT);

@@ -1,11 +1,11 @@
 //! Frames that ended on this thread, kept for the next ones of their size.
 //!
-//! Most frames are entered and left on one thread, in a rhythm; their blocks go to and fro here without asking the
-//! allocator. Each thread keeps a few of each size and gives them back when it ends. Blocks may come from other
-//! threads: a block belongs to whoever frees it.
+//! Most frames are entered and left on one thread, in a rhythm; their blocks go to and fro here
+//! without asking the allocator. Each thread keeps a few of each size and gives them back when it
+//! ends. Blocks may come from other threads: a block belongs to whoever frees it.
 //!
-//! The scopes that ended last are kept apart, and as they were: if one is entered again in the same place, as in a loop,
-//! nearly all of it is as it must be (see `flat`).
+//! The scopes that ended last are kept apart, and as they were: if one is entered again in the same
+//! place, as in a loop, nearly all of it is as it must be (see `flat`).
 
 use super::frame::{Frame, Kind};
 use super::serial::Serial;
@@ -27,12 +27,14 @@ const LARGE: usize = 2560;
 const SMALL_CLASSES: usize = SMALL / STEP;
 const CLASSES: usize = SMALL_CLASSES + (LARGE - SMALL) / LARGE_STEP;
 
-/// How many blocks of one size are kept: enough for a usual depth of nesting, and one cache line for their list. A thread
-/// that has used all sizes so often keeps 230 KiB; with three sizes it is some ten.
+/// How many blocks of one size are kept: enough for a usual depth of nesting, and one cache line
+/// for their list. A thread that has used all sizes so often keeps 230 KiB; with three sizes it is
+/// some ten.
 const MOST: usize = if MODELLED { 1 } else { 7 };
 
-/// How many scopes are kept as they were: as many variables may take turns in a loop, and of two scopes inside each
-/// other, whose places hang on where their frames happen to lie, one in so many pairs meets.
+/// How many scopes are kept as they were: as many variables may take turns in a loop, and of two
+/// scopes inside each other, whose places hang on where their frames happen to lie, one in so many
+/// pairs meets.
 const LAST: usize = if MODELLED { 16 } else { 64 };
 
 #[repr(C, align(64))]
@@ -40,14 +42,16 @@ struct Pool {
     /// The scopes that ended last, see [`place_of`].
     last: [Last; LAST],
     classes: [Class; CLASSES],
-    /// Whether the thread will end the pool; not before the first block is kept, and not after its end.
+    /// Whether the thread will end the pool; not before the first block is kept, and not after its
+    /// end.
     armed: Cell<Option<bool>>,
 }
 
-/// A scope that is kept as it was when it ended, and while it is entered once more. None lies in two cache lines.
+/// A scope that is kept as it was when it ended, and while it is entered once more. None lies in
+/// two cache lines.
 ///
-/// What is asked of it stands here and not in the frame, which may have gone from the cache: so a block that is only
-/// written is not waited for.
+/// What is asked of it stands here and not in the frame, which may have gone from the cache: so a
+/// block that is only written is not waited for.
 #[repr(align(32))]
 pub(super) struct Last {
     /// Null while it is entered.
@@ -63,7 +67,8 @@ pub(super) struct Last {
 
 /// Blocks of one size, for the same reason in a list apart from them.
 struct Class {
-    /// The one that was kept last, apart from the others: a block that goes to and fro is found without a number.
+    /// The one that was kept last, apart from the others: a block that goes to and fro is found
+    /// without a number.
     first: Cell<*mut u8>,
     number: Cell<usize>,
     others: [Cell<*mut u8>; MOST - 1],
@@ -105,18 +110,23 @@ fn rounded(class: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked(size, align_of::<Frame>()) }
 }
 
-/// Where a scope of that id on that frame is kept: variables that take turns on one frame do not meet, and a variable
-/// that is bound on several frames seldom meets itself. In a model it always does, wherever its frames lie.
+/// Where a scope of that id on that frame is kept: variables that take turns on one frame do not
+/// meet, and a variable that is bound on several frames seldom meets itself. In a model it always
+/// does, wherever its frames lie.
 #[inline(always)]
 fn place_of(id: usize, parent: *const Frame) -> usize {
     let parent = if MODELLED { 0 } else { parent.addr() / size_of::<Frame>().next_power_of_two() };
     (id ^ parent) % LAST
 }
 
-/// Takes the scope of that id that ended last on this thread on `parent`, which has the number `below`, if it is kept:
-/// with its own number, which is its guard's once more.
+/// Takes the scope of that id that ended last on this thread on `parent`, which has the number
+/// `below`, if it is kept: with its own number, which is its guard's once more.
 #[inline(always)]
-pub(super) fn take_again(id: usize, parent: *const Frame, below: Serial) -> Option<(*mut Frame, Serial)> {
+pub(super) fn take_again(
+    id: usize,
+    parent: *const Frame,
+    below: Serial,
+) -> Option<(*mut Frame, Serial)> {
     if !reuse() {
         return None;
     }
@@ -229,11 +239,13 @@ fn layout(before: usize, kind: &Kind) -> Layout {
     Layout::from_size_align(size, align).expect("a frame of a size that can be allocated")
 }
 
-/// Keeps a scope that ended as it is, for it may be entered again, in a block of that class. `below` is the serial number
-/// of the frame that its index was taken from, [`Serial::NO_FRAME`] if there was none.
+/// Keeps a scope that ended as it is, for it may be entered again, in a block of that class.
+/// `below` is the serial number of the frame that its index was taken from, [`Serial::NO_FRAME`] if
+/// there was none.
 ///
 /// # Safety
-/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and all its counts are one.
+/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and all its
+///    counts are one.
 #[inline]
 pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: Serial, below: Serial) {
     // SAFETY: #1; what was kept is ours.
@@ -246,7 +258,8 @@ pub(super) unsafe fn remember(frame: *mut Frame, class: usize, serial: Serial, b
             let last = &pool.last[place];
             last.serial.set(serial);
             last.below.set(below);
-            let (at, of) = (last.before.replace((*frame).lead() as u32), last.class.replace(class as u32));
+            let (at, of) =
+                (last.before.replace((*frame).lead() as u32), last.class.replace(class as u32));
             let before = last.frame.replace(frame);
             if !before.is_null() {
                 unwatch(before);
@@ -359,7 +372,8 @@ impl Pool {
     }
 }
 
-/// Ends what a model watches of a scope that was kept as it was. Outside models there is nothing to end.
+/// Ends what a model watches of a scope that was kept as it was. Outside models there is nothing to
+/// end.
 ///
 /// # Safety
 /// 1. `frame` is kept, and is not entered again.
@@ -379,7 +393,10 @@ fn end(pool: &Pool) {
             // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.
             unsafe {
                 unwatch(frame);
-                free_class(frame.cast::<u8>().sub(last.before.get() as usize), last.class.get() as usize);
+                free_class(
+                    frame.cast::<u8>().sub(last.before.get() as usize),
+                    last.class.get() as usize,
+                );
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Frames that wait for their end: a list without an allocation, and how deep lists may nest.
 //!
-//! A value whose drop lets go of a context brings a list of its own while one is being worked off. A few levels nest
-//! on the machine's stack, so that most values end at once; what lies deeper is left to the deepest level.
+//! A value whose drop lets go of a context brings a list of its own while one is being worked off.
+//! A few levels nest on the machine's stack, so that most values end at once; what lies deeper is
+//! left to the deepest level.
 
 use super::frame::{Frame, Origin};
 use crate::sync::thread_slot;

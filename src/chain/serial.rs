@@ -1,8 +1,9 @@
-//! Serial numbers: what a guard, and the list of scopes that may be entered again, know a checkpoint by.
+//! Serial numbers: what a guard, and the list of scopes that may be entered again, know a
+//! checkpoint by.
 //!
-//! Memory rests on one invariant. N1 — while a number is remembered anywhere, no second checkpoint gets it. A scope that
-//! is entered again is the same checkpoint once more and keeps its number. So numbers are never handed out twice: when
-//! the last one has gone, the process ends.
+//! Memory rests on one invariant. N1 — while a number is remembered anywhere, no second checkpoint
+//! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So
+//! numbers are never handed out twice: when the last one has gone, the process ends.
 
 use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticCounter, order};
 use std::cell::Cell;
@@ -18,11 +19,13 @@ impl Serial {
     pub(super) const NO_FRAME: Serial = Serial(u64::MAX);
 }
 
-/// Hands out the numbers of one thread: a block of them on first use, and the next block when it is used up.
+/// Hands out the numbers of one thread: a block of them on first use, and the next block when it is
+/// used up.
 pub(crate) struct Serials(Cell<u64>);
 
-/// A block is 2^20 numbers, so that there are 2^44 blocks. A thread that enters one scope uses up one of them: at ten
-/// million threads a second they last for twenty days. In a model a block ends after a few numbers.
+/// A block is 2^20 numbers, so that there are 2^44 blocks. A thread that enters one scope uses up
+/// one of them: at ten million threads a second they last for twenty days. In a model a block ends
+/// after a few numbers.
 const BITS: u32 = if MODELLED { 3 } else { 20 };
 
 /// The last blocks are not handed out: their numbers have a meaning of their own.
@@ -45,18 +48,25 @@ impl Serials {
 }
 
 #[cold]
-#[allow(clippy::useless_conversion, reason = "in models, and where no atomic has 64 bits, the counter is a `usize`")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "in models, and where no atomic has 64 bits, the counter is a `usize`"
+)]
 fn first_of_next_block() -> u64 {
     // Relaxed: the number says everything.
-    let taken = TAKEN.fetch_update(order(Site::NextBlock, Relaxed), Relaxed, |taken| taken.checked_add(1));
-    // A number that came again would lead a guard, or a scope that is entered again, to a checkpoint that is not its own.
-    let Some(first) = taken.ok().and_then(|taken| first_of_block(u64::try_from(taken).ok()?)) else {
+    let taken =
+        TAKEN.fetch_update(order(Site::NextBlock, Relaxed), Relaxed, |taken| taken.checked_add(1));
+    // A number that came again would lead a guard, or a scope that is entered again, to a
+    // checkpoint that is not its own.
+    let Some(first) = taken.ok().and_then(|taken| first_of_block(u64::try_from(taken).ok()?))
+    else {
         std::process::abort()
     };
     first
 }
 
-/// The first number of a block, if there are so many blocks. Zero within the block means that the next one is due.
+/// The first number of a block, if there are so many blocks. Zero within the block means that the
+/// next one is due.
 fn first_of_block(block: u64) -> Option<u64> {
     (block < BLOCKS).then(|| (block + 1) << BITS | 1)
 }
@@ -67,7 +77,8 @@ mod tests {
 
     #[test]
     fn numbers_of_two_blocks_never_meet() {
-        let block = |n: u64| (first_of_block(n).unwrap(), first_of_block(n).unwrap() + (1 << BITS) - 2);
+        let block =
+            |n: u64| (first_of_block(n).unwrap(), first_of_block(n).unwrap() + (1 << BITS) - 2);
         for n in [0, 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, BLOCKS - 2] {
             let ((first, last), (next, _)) = (block(n), block(n + 1));
             assert_eq!(last >> BITS, first >> BITS, "block {n} runs over its end");

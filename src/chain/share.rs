@@ -12,7 +12,8 @@ impl Spine {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
     #[inline]
     pub(crate) fn capture(&self) -> Option<Link> {
-        // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark them.
+        // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark
+        // them.
         unsafe {
             let top = self.top.get();
             if top.is_null() {
@@ -30,7 +31,8 @@ impl Spine {
         }
     }
 
-    /// Marks what is visible here, of which the innermost frame was this stack's alone, for its first context.
+    /// Marks what is visible here, of which the innermost frame was this stack's alone, for its
+    /// first context.
     #[inline(never)]
     fn share_first(&self) -> Option<Link> {
         let top = self.top.get();
@@ -46,13 +48,13 @@ impl Spine {
         }
     }
 
-    /// Marks the frames from the top outwards, each base after the frame that counts it, down to the first one that is
-    /// shared already.
+    /// Marks the frames from the top outwards, each base after the frame that counts it, down to
+    /// the first one that is shared already.
     fn share(&self) {
         let mut frame = self.top.get();
         while frame != self.floor() {
-            // SAFETY: frames above the floor are on this stack (S1); this one is only now shared, and what it shows is on
-            // this stack or was inherited.
+            // SAFETY: frames above the floor are on this stack (S1); this one is only now shared,
+            // and what it shows is on this stack or was inherited.
             unsafe {
                 if (*frame).state.get() & SHARED != 0 {
                     return;
@@ -61,7 +63,10 @@ impl Spine {
                 if (*frame).is(STACK) {
                     staying_is_used();
                 }
-                if (*frame).is(WHOLE) && (*frame).state.get() & HOLDING == 0 && kept(Site::WholeHolds) {
+                if (*frame).is(WHOLE)
+                    && (*frame).state.get() & HOLDING == 0
+                    && kept(Site::WholeHolds)
+                {
                     reached(Way::WholeShared);
                     hold_all(frame, 0);
                 }
@@ -69,12 +74,16 @@ impl Spine {
                     settle(frame, self.floor(), 0, FAR_OUT);
                 }
                 match base(frame) {
-                    // The count of a parent that is shared already passes from the stack to this frame (I4).
+                    // The count of a parent that is shared already passes from the stack to this
+                    // frame (I4).
                     Base::Parent(parent) => frame = parent,
                     Base::Apart(next) => {
                         note_staying(frame);
                         let base = next.as_frame();
-                        if base.is_null() || next.is_inherited() || (*base).state.get() & SHARED != 0 {
+                        if base.is_null()
+                            || next.is_inherited()
+                            || (*base).state.get() & SHARED != 0
+                        {
                             return take_base(base);
                         }
                         // The frame above it on the stack does not count it, so the stack does.

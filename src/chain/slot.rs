@@ -1,9 +1,9 @@
 //! One word of the index: a tagged pointer to a frame or to a further node.
 //!
-//! A plain slot (no tag) leads to a frame whose value may be read at once. The tags say what else it may be:
-//! a node of the next level; a frame that needs a second look (a mask, an alias, a binding of short reach); or
-//! something that this stack did not bind itself but received with a context. The last one holds for a whole
-//! subtree when a node carries it.
+//! A plain slot (no tag) leads to a frame whose value may be read at once. The tags say what else
+//! it may be: a node of the next level; a frame that needs a second look (a mask, an alias, a
+//! binding of short reach); or something that this stack did not bind itself but received with a
+//! context. The last one holds for a whole subtree when a node carries it.
 
 use super::frame::Frame;
 use crate::sync::{MODELLED, ones};
@@ -16,7 +16,8 @@ pub(super) const INHERITED: usize = 4;
 const NODE: usize = 1;
 const TAGS: usize = NODE | SPECIAL | INHERITED;
 
-/// The bits of an id that one level of the index looks at: 32 ways, so that the bitmap is one `u32`.
+/// The bits of an id that one level of the index looks at: 32 ways, so that the bitmap is one
+/// `u32`.
 ///
 /// Under loom two ways, so that three variables already make several levels.
 pub(super) const BITS: u32 = if MODELLED { 1 } else { 5 };
@@ -26,9 +27,11 @@ pub(super) const WAYS: usize = 1 << BITS;
 
 /// The head of a node; its slots lie *below* it, the first one nearest.
 ///
-/// Invariants: I1 — a node has `bitmap.count_ones()` slots, one for each bit, in the order of the bits.
+/// Invariants: I1 — a node has `bitmap.count_ones()` slots, one for each bit, in the order of the
+/// bits.
 /// I2 — `entries` is the number of frames that the slots lead to, through further nodes too.
-/// I3 — a node that is not a root leads to two frames or more, so that the shape depends on the content alone.
+/// I3 — a node that is not a root leads to two frames or more, so that the shape depends on the
+/// content alone.
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
 pub(super) struct Node {
@@ -98,8 +101,8 @@ impl Slot {
         self.0.map_addr(|at| at & !TAGS).cast()
     }
 
-    /// The frame that a plain slot leads to. One that came with a context is told apart by a branch, so that the pointer is
-    /// used as it lies there and not put together for each use.
+    /// The frame that a plain slot leads to. One that came with a context is told apart by a
+    /// branch, so that the pointer is used as it lies there and not put together for each use.
     #[inline]
     pub(super) fn as_plain_frame(self) -> Option<*const Frame> {
         match self.0.addr() & TAGS {
@@ -115,7 +118,8 @@ impl Slot {
     }
 }
 
-/// The position of `id` among the slots of a node whose level looks at the bits from `shift` on: its bit.
+/// The position of `id` among the slots of a node whose level looks at the bits from `shift` on:
+/// its bit.
 #[inline]
 pub(super) fn bit(id: usize, shift: u32) -> u32 {
     1 << ((id >> shift) & (WAYS - 1))

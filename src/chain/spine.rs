@@ -1,8 +1,9 @@
 //! The spine of a stack: two pointers, and the steps that move them.
 //!
-//! `top` is the innermost frame, `floor` the first one that is not the stack's own: null, or the frame of the
-//! context that the stack was made for. The spine owns one count of the floor while it has nothing above, and
-//! what I4 and I8 say otherwise. No step runs foreign code: what ends is put on a list for the caller to finish.
+//! `top` is the innermost frame, `floor` the first one that is not the stack's own: null, or the
+//! frame of the context that the stack was made for. The spine owns one count of the floor while it
+//! has nothing above, and what I4 and I8 say otherwise. No step runs foreign code: what ends is put
+//! on a list for the caller to finish.
 
 use super::frame::*;
 use super::link::Link;
@@ -24,8 +25,9 @@ pub(crate) enum Closed {
     Sealed(&'static Location<'static>),
 }
 
-/// Invariants: S1 — `top` is alive, and so is everything below it down to the floor. S2 — a stack that begins in
-/// a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the floor.
+/// Invariants: S1 — `top` is alive, and so is everything below it down to the floor. S2 — a stack
+/// that begins in a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the
+/// floor.
 pub(crate) struct Spine {
     pub(super) top: Cell<*const Frame>,
     /// The floor, and in its lowest bits [`OPEN`], [`THROUGH`] and [`BARE`].
@@ -66,12 +68,13 @@ unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
 /// The bit of a floor that says that the stack begins in a checkpoint of its own.
 const OPEN: usize = 1;
 
-/// The bit of a floor that says that what stays on its stack may be seen through this one, where it goes on. Alone, that
-/// the stack has not begun: it is to be made by whoever runs it first.
+/// The bit of a floor that says that what stays on its stack may be seen through this one, where it
+/// goes on. Alone, that the stack has not begun: it is to be made by whoever runs it first.
 const THROUGH: usize = 2;
 
-/// The bit of a floor that says that nothing was handed to the work here: a stack that began with nothing, or one that goes
-/// on where nothing was handed over before, which debug builds alone note.
+/// The bit of a floor that says that nothing was handed to the work here: a stack that began with
+/// nothing, or one that goes on where nothing was handed over before, which debug builds alone
+/// note.
 const BARE: usize = 4;
 
 // SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
@@ -108,7 +111,8 @@ impl Spine {
 
     /// As [`Spine::on`], where the work goes on that saw what `context` was just taken from.
     pub(super) fn going_on(context: Option<Link>, received: bool) -> Self {
-        let through = if context.as_ref().is_some_and(Link::may_have_staying) { THROUGH } else { 0 };
+        let through =
+            if context.as_ref().is_some_and(Link::may_have_staying) { THROUGH } else { 0 };
         let bare = if received { 0 } else { BARE };
         let spine = Self::on(context);
         spine.floor.set(spine.floor.get().map_addr(|at| at | through | bare));
@@ -117,8 +121,8 @@ impl Spine {
 
     /// Runs `f` while this spine is what `own` is, and puts both back after, even if `f` panics.
     ///
-    /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for itself. It is not
-    /// written again unless `f` changed it, as most polls do not.
+    /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for
+    /// itself. It is not written again unless `f` changed it, as most polls do not.
     #[inline]
     pub(super) fn run_as<R>(&self, own: &Spine, f: impl FnOnce() -> R) -> R {
         struct Back<'a> {
@@ -146,7 +150,8 @@ impl Spine {
         f()
     }
 
-    /// Runs `f`, which may call foreign code in the middle of a change: meanwhile it finds nothing here.
+    /// Runs `f`, which may call foreign code in the middle of a change: meanwhile it finds nothing
+    /// here.
     ///
     /// The global allocator may be anybody's. What it enters here and forgets is never ended.
     #[cold]
@@ -163,8 +168,8 @@ impl Spine {
         f()
     }
 
-    /// Both words, read one by one: what a poll has just put back word by word, or changed, a load of both at once would
-    /// have to wait for.
+    /// Both words, read one by one: what a poll has just put back word by word, or changed, a load
+    /// of both at once would have to wait for.
     #[inline]
     pub(super) fn ends(&self) -> Ends {
         // SAFETY: a cell may be read; that it is volatile only keeps the loads apart.
@@ -187,7 +192,8 @@ impl Spine {
         Spine { top: Cell::new(top), floor: Cell::new(floor) }
     }
 
-    /// Whether what stays on its stack may be seen through this one; also if this one has not begun.
+    /// Whether what stays on its stack may be seen through this one; also if this one has not
+    /// begun.
     #[inline]
     pub(super) fn is_through(&self) -> bool {
         self.floor.get().addr() & THROUGH != 0
@@ -220,11 +226,13 @@ impl Spine {
     }
 
     fn stays_at(&self, from: *const Frame, id: usize) -> Option<(*const Frame, bool)> {
-        // SAFETY: both ends are of this stack and alive (S1); slots that were found lead to live frames.
+        // SAFETY: both ends are of this stack and alive (S1); slots that were found lead to live
+        // frames.
         unsafe {
             let slot = self.find_at(from, id)?;
             let frame = slot.as_frame();
-            ((*frame).is(STACK) && (*frame).role != Role::Mask).then_some((frame, slot.is_inherited()))
+            ((*frame).is(STACK) && (*frame).role != Role::Mask)
+                .then_some((frame, slot.is_inherited()))
         }
     }
 
@@ -246,7 +254,8 @@ impl Spine {
         !self.floor.get().is_null()
     }
 
-    /// Whether what is visible here began with a context that was handed over, an empty one included.
+    /// Whether what is visible here began with a context that was handed over, an empty one
+    /// included.
     pub(crate) fn is_received(&self) -> bool {
         self.has_entered() || self.floor.get().addr() & (OPEN | BARE) == OPEN
     }
@@ -279,8 +288,8 @@ impl Spine {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which has the value itself and
-    /// reaches here.
+    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which
+    /// has the value itself and reaches here.
     #[inline]
     pub(super) fn glance(&self, id: usize) -> Result<Sight, Unread> {
         let top = self.top.get();
@@ -348,7 +357,11 @@ impl Spine {
     /// Whether the innermost checkpoint may be changed.
     pub(crate) fn is_open(&self) -> Result<(), Closed> {
         if self.is_bare() {
-            return if self.floor.get().addr() & OPEN != 0 { Ok(()) } else { Err(Closed::NoCheckpoint) };
+            return if self.floor.get().addr() & OPEN != 0 {
+                Ok(())
+            } else {
+                Err(Closed::NoCheckpoint)
+            };
         }
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };

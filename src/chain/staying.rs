@@ -1,4 +1,5 @@
-//! Whether a context leads to a binding that stays on its stack, asked so that what hides none need not be looked through.
+//! Whether a context leads to a binding that stays on its stack, asked so that what hides none need
+//! not be looked through.
 
 use super::frame::{Frame, STACK};
 use super::trie;
@@ -29,8 +30,8 @@ pub(super) unsafe fn leads_to_staying(frame: *const Frame) -> bool {
     found
 }
 
-/// As [`staying_is_used`], if that is what a frame shows that does not count its parent: those below it are shared
-/// without being passed.
+/// As [`staying_is_used`], if that is what a frame shows that does not count its parent: those
+/// below it are shared without being passed.
 ///
 /// # Safety
 /// 1. As for [`leads_to_staying`].

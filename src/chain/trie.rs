@@ -1,9 +1,11 @@
-//! The index: a persistent hash-array-mapped trie from the ids of variables to the frames visible from here.
+//! The index: a persistent hash-array-mapped trie from the ids of variables to the frames visible
+//! from here.
 //!
-//! A new frame writes its own root and the nodes on the path of its one change; every other slot is copied as a
-//! plain word and still leads to what frames further out own. Nothing here is counted: whoever holds a frame
-//! holds all that its index leads to (see `counts`). All nodes of one frame lie in the frame's own block, so a
-//! change of any depth is one allocation. Ids are unique, so there is no hasher and there are no collisions.
+//! A new frame writes its own root and the nodes on the path of its one change; every other slot is
+//! copied as a plain word and still leads to what frames further out own. Nothing here is counted:
+//! whoever holds a frame holds all that its index leads to (see `counts`). All nodes of one frame
+//! lie in the frame's own block, so a change of any depth is one allocation. Ids are unique, so
+//! there is no hasher and there are no collisions.
 
 use super::slot::{BITS, Node, Slot, bit, get, put, rank};
 use crate::sync::{Way, reached};
@@ -44,7 +46,8 @@ unsafe fn count(node: *const Node) -> usize {
     unsafe { (*node).bitmap.count_ones() as usize }
 }
 
-/// Where `id` leads from `root`, if it leads anywhere; the tag of inheritance is gathered on the way.
+/// Where `id` leads from `root`, if it leads anywhere; the tag of inheritance is gathered on the
+/// way.
 ///
 /// # Safety
 /// 1. `root` is alive, with everything its index leads to.
@@ -53,7 +56,8 @@ pub(super) unsafe fn find(root: *const Node, id: usize) -> Option<Slot> {
     let (mut node, mut shift, mut inherited) = (root, 0, 0);
     loop {
         let bit = bit(id, shift);
-        // SAFETY: the root is alive by #1, further nodes because the index of a live frame leads to them.
+        // SAFETY: the root is alive by #1, further nodes because the index of a live frame leads to
+        // them.
         let bitmap = unsafe { (*node).bitmap };
         if bitmap & bit == 0 {
             return None;
@@ -101,7 +105,8 @@ pub(super) struct Writer {
 /// A change that leaves the index one single node, as most are.
 pub(super) struct Flat {
     bitmap: u32,
-    /// How many slots stay, and the position at which one is written in the new node and left out of the old one.
+    /// How many slots stay, and the position at which one is written in the new node and left out
+    /// of the old one.
     many: usize,
     at: usize,
     written: bool,
@@ -165,7 +170,8 @@ impl Flat {
             if self.written {
                 put(new, self.at, slot);
             }
-            let (from, to) = (self.at + usize::from(self.left_out), self.at + usize::from(self.written));
+            let (from, to) =
+                (self.at + usize::from(self.left_out), self.at + usize::from(self.written));
             for i in 0..self.many - self.at {
                 put(new, to + i, get(root, from + i).with(tag));
             }
@@ -195,9 +201,17 @@ pub(super) unsafe fn measure(root: *const Node, id: usize, edit: Edit, extent: E
 ///
 /// # Safety
 /// 1. `root` is alive, with everything its index leads to.
-/// 2. Below `new` and from `writer.free` on there is as much room as [`measure`] said for the same arguments.
+/// 2. Below `new` and from `writer.free` on there is as much room as [`measure`] said for the same
+///    arguments.
 /// 3. Nobody else knows `new` yet.
-pub(super) unsafe fn write(root: *const Node, new: *mut Node, id: usize, edit: Edit, slot: Slot, writer: &mut Writer) {
+pub(super) unsafe fn write(
+    root: *const Node,
+    new: *mut Node,
+    id: usize,
+    edit: Edit,
+    slot: Slot,
+    writer: &mut Writer,
+) {
     // SAFETY: #1 to #3 are passed on; a root is written at level 0.
     unsafe {
         match edit {
@@ -318,7 +332,14 @@ impl Writer {
     /// # Safety
     /// As [`write`]; 4. the positions are those of slots in `node` and, moved, in `new`.
     #[inline]
-    unsafe fn copy(&mut self, node: *const Node, new: *mut Node, from: usize, to: usize, by: isize) {
+    unsafe fn copy(
+        &mut self,
+        node: *const Node,
+        new: *mut Node,
+        from: usize,
+        to: usize,
+        by: isize,
+    ) {
         for i in from..to {
             // SAFETY: #4.
             let slot = unsafe { get(node, i) }.with(self.tag);
@@ -421,7 +442,13 @@ unsafe fn write_split(a: (usize, Slot), b: (usize, Slot), shift: u32, writer: &m
 
 /// # Safety
 /// As [`write`]; 4. `id` leads to a frame, and this node does not collapse.
-unsafe fn write_remove(node: *const Node, new: *mut Node, id: usize, shift: u32, writer: &mut Writer) {
+unsafe fn write_remove(
+    node: *const Node,
+    new: *mut Node,
+    id: usize,
+    shift: u32,
+    writer: &mut Writer,
+) {
     // SAFETY: as `write`; positions are ranks in `node` (I1).
     unsafe {
         let bit = bit(id, shift);
@@ -466,8 +493,9 @@ unsafe fn kept_slots(node: *const Node, id: usize, shift: u32) -> usize {
     }
 }
 
-/// Walks the invariants of an index, in debug builds: all of it, or the nodes on the way to one id if the others
-/// were checked when they were made. A binding must not cost more than the depth even there.
+/// Walks the invariants of an index, in debug builds: all of it, or the nodes on the way to one id
+/// if the others were checked when they were made. A binding must not cost more than the depth even
+/// there.
 ///
 /// # Safety
 /// 1. `node` is alive, with everything its index leads to.
@@ -491,7 +519,11 @@ pub(super) unsafe fn check(node: *const Node, prefix: usize, shift: u32, way_to:
                 entries += (*slot.as_node()).entries;
             } else {
                 let id = (*slot.as_frame()).id;
-                let seen = if shift + BITS >= usize::BITS { usize::MAX } else { (1 << (shift + BITS)) - 1 };
+                let seen = if shift + BITS >= usize::BITS {
+                    usize::MAX
+                } else {
+                    (1 << (shift + BITS)) - 1
+                };
                 assert_eq!(id & seen, prefix, "I1");
                 entries += 1;
             }

@@ -1,8 +1,8 @@
-//! A walk over all that some stacks and handles keep, in debug builds: the counts are what they must be (I4 to I8), and what
-//! a stack or a context shows is there (S1, L1).
+//! A walk over all that some stacks and handles keep, in debug builds: the counts are what they
+//! must be (I4 to I8), and what a stack or a context shows is there (S1, L1).
 //!
-//! Whoever calls it names everything that has a count: then each count of each frame that can be reached is known without
-//! a look at it, and is compared. It changes nothing.
+//! Whoever calls it names everything that has a count: then each count of each frame that can be
+//! reached is known without a look at it, and is compared. It changes nothing.
 
 use super::base::{base, counted_besides, counts_parent};
 use super::ends::Held;
@@ -79,7 +79,11 @@ impl Roots {
         if !top.is_null() {
             let mut short = false;
             // SAFETY: #1.
-            unsafe { trie::each(top.cast(), 0, &mut |slot| short |= (*slot.as_frame()).is(STACK | CHECKPOINT)) };
+            unsafe {
+                trie::each(top.cast(), 0, &mut |slot| {
+                    short |= (*slot.as_frame()).is(STACK | CHECKPOINT)
+                })
+            };
             shapes.extend(short.then_some("short reach"));
         }
         while !frame.is_null() {
@@ -94,14 +98,20 @@ impl Roots {
                 ("prepared", this.role == Role::Alias),
                 ("whole", this.is(WHOLE)),
                 // SAFETY: #1.
-                ("entered again", serial.is_some_and(|serial| unsafe { pool::was_kept(frame, serial) })),
+                (
+                    "entered again",
+                    serial.is_some_and(|serial| unsafe { pool::was_kept(frame, serial) }),
+                ),
                 ("inherited", !is_own || this.role == Role::Adopt),
                 ("known weakly", self.weak.contains(&frame)),
             ];
-            shapes.extend(all.into_iter().filter(|(_, is_there)| *is_there).map(|(shape, _)| shape));
+            shapes
+                .extend(all.into_iter().filter(|(_, is_there)| *is_there).map(|(shape, _)| shape));
             let next = match this.role {
                 // SAFETY: #1; the value of such a frame is there.
-                Role::Adopt => unsafe { &*Frame::value::<Option<Link>>(frame) }.as_ref().map(Link::as_raw),
+                Role::Adopt => {
+                    unsafe { &*Frame::value::<Option<Link>>(frame) }.as_ref().map(Link::as_raw)
+                }
                 _ if is_own => Some(this.parent),
                 // SAFETY: #1; what was inherited is shared, and keeps its base alone.
                 _ => Some(unsafe { base(frame) }.as_frame()),
@@ -118,7 +128,8 @@ impl Roots {
     /// If one is not what it must be.
     ///
     /// # Safety
-    /// 1. What was named is as it was then, no other thread works on it, and nothing else has a count of any of it.
+    /// 1. What was named is as it was then, no other thread works on it, and nothing else has a
+    ///    count of any of it.
     pub unsafe fn check(&self) -> usize {
         let mut walk = Walk { found: HashMap::default(), next: Vec::new() };
         // SAFETY: #1; what has a count is alive, or its memory is.
@@ -249,14 +260,21 @@ impl Walk {
             if is_kept && state & SHARED != 0 {
                 let base = base(frame).as_frame();
                 if !base.is_null() {
-                    assert!((*base).state.get() & SHARED != 0, "I7: the base of a shared frame is shared");
+                    assert!(
+                        (*base).state.get() & SHARED != 0,
+                        "I7: the base of a shared frame is shared"
+                    );
                     self.found(base).strong += 1;
                     self.keep(base);
                 }
                 if this.hides() {
                     counted_besides(frame, &mut |shown| self.hold(shown));
                 }
-                assert_eq!(this.is(WHOLE), state & HOLDING != 0, "I5: what is whole and shared counts values");
+                assert_eq!(
+                    this.is(WHOLE),
+                    state & HOLDING != 0,
+                    "I5: what is whole and shared counts values"
+                );
                 if this.is(WHOLE) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
@@ -308,7 +326,10 @@ impl Walk {
             trie::check(frame.cast(), 0, 0, None);
             trie::each(frame.cast(), 0, &mut |slot| {
                 let found = self.found.get(&slot.as_frame());
-                assert!(found.is_some_and(|found| found.values != 0), "S1: what is shown is counted");
+                assert!(
+                    found.is_some_and(|found| found.values != 0),
+                    "S1: what is shown is counted"
+                );
             });
         }
     }
@@ -322,24 +343,37 @@ unsafe fn check_frame(frame: *const Frame, found: Found) {
     let this = unsafe { &*frame };
     let (role, id, state) = (this.role, this.id, this.state.get());
     let named = format_args!("{role:?} of {id}, state {state:#b}").to_string();
-    // A crown may be there for the others in its block alone; those that ended with it have given nothing back.
+    // A crown may be there for the others in its block alone; those that ended with it have given
+    // nothing back.
     assert_eq!(now(&this.weak), found.weak, "I6: `weak` of {named}");
     if found.values == 0 {
         // What nobody shared ends without a note.
         let is_private_crown = this.before & CROWN != 0 && state & SHARED == 0;
-        assert!(is_private_crown || state & (ENDED | ALL) != 0, "I5: a value without a count has not ended: {named}");
+        assert!(
+            is_private_crown || state & (ENDED | ALL) != 0,
+            "I5: a value without a count has not ended: {named}"
+        );
         return;
     }
     // A stack may have left it to those who keep its value.
     let gone = if found.is_kept { DEAD } else { 0 };
-    assert_eq!(state & (LEFT | ONLY | ENDED | ALL | gone), 0, "what is kept has not ended: {named}");
+    assert_eq!(
+        state & (LEFT | ONLY | ENDED | ALL | gone),
+        0,
+        "what is kept has not ended: {named}"
+    );
     assert_eq!(now(&this.values), found.values, "I5: `values` of {named}");
     match (found.is_kept, state & SHARED != 0) {
         (true, true) => assert_eq!(now(&this.strong), found.strong, "I4: `strong` of {named}"),
-        (false, true) => assert_eq!(now(&this.strong), 0, "I4: nobody keeps the parents of {named}"),
+        (false, true) => {
+            assert_eq!(now(&this.strong), 0, "I4: nobody keeps the parents of {named}")
+        }
         (_, false) => {
             assert_eq!((now(&this.strong), found.strong), (1, 0), "I8: `strong` of {named}");
-            assert!(found.values == 1 || state & HELD != 0, "I8: a value that is counted is held: {named}");
+            assert!(
+                found.values == 1 || state & HELD != 0,
+                "I8: a value that is counted is held: {named}"
+            );
         }
     }
 }

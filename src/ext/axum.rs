@@ -7,10 +7,10 @@
 //! | `Result<FromContext<User>, Unbound>` | the same | the handler answers |
 //! | [`Context`] | all that is visible | it is empty |
 //!
-//! Nothing is cloned: what the handler holds is the value itself, [kept](crate::Kept) apart from the rest of its
-//! request. The last argument of the table keeps all values of the request alive, so what outlives the request should take
-//! what it needs. A value of short reach ends with its checkpoint, and so is not given to a handler: it reads the variable
-//! itself.
+//! Nothing is cloned: what the handler holds is the value itself, [kept](crate::Kept) apart from
+//! the rest of its request. The last argument of the table keeps all values of the request alive,
+//! so what outlives the request should take what it needs. A value of short reach ends with its
+//! checkpoint, and so is not given to a handler: it reads the variable itself.
 //!
 //! The bindings are made by a layer around the handler, such as `ContextLayer` of feature `tower`.
 
@@ -29,8 +29,9 @@ use std::ops::Deref;
 
 /// Says which variable a type stands for in the arguments of a handler.
 ///
-/// Usually the type is that of the value. For two variables of one type, or for a type of another crate, a type
-/// without fields may stand for each. [`ambient`] says the same in one line for each variable.
+/// Usually the type is that of the value. For two variables of one type, or for a type of another
+/// crate, a type without fields may stand for each. [`ambient`] says the same in one line for each
+/// variable.
 ///
 /// # Examples
 /// ```
@@ -61,10 +62,11 @@ pub trait Ambient {
     fn var() -> &'static Var<Self::Value>;
 }
 
-/// Says for several variables which type stands for each: [`Ambient`] without an `impl` for every one.
+/// Says for several variables which type stands for each: [`Ambient`] without an `impl` for every
+/// one.
 ///
-/// A type that is there stands for the variable of its values; `struct` makes one, for a variable of any type. The status
-/// may be left away.
+/// A type that is there stands for the variable of its values; `struct` makes one, for a variable
+/// of any type. The status may be left away.
 ///
 /// # Examples
 /// ```
@@ -121,8 +123,8 @@ macro_rules! __ambient {
     };
 }
 
-/// The value that a variable has where the handler is called: the nearest binding, else the process-wide value, else
-/// the default.
+/// The value that a variable has where the handler is called: the nearest binding, else the
+/// process-wide value, else the default.
 ///
 /// It borrows, and clones nothing. What the handler sets later is not seen in it.
 ///
@@ -226,7 +228,8 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-/// A variable that a handler asks for has no value. As a response it names the variable and nothing else.
+/// A variable that a handler asks for has no value. As a response it names the variable and nothing
+/// else.
 #[derive(Clone, Debug)]
 pub struct Unbound {
     missing: Missing,
@@ -256,6 +259,10 @@ impl std::error::Error for Unbound {}
 /// No place in the source is told to clients.
 impl IntoResponse for Unbound {
     fn into_response(self) -> Response {
-        (self.status, format!("the variable `{}` has no value for this request", self.missing.name())).into_response()
+        (
+            self.status,
+            format!("the variable `{}` has no value for this request", self.missing.name()),
+        )
+            .into_response()
     }
 }

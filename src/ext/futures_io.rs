@@ -1,12 +1,18 @@
 //! Reading and writing through a wrapper, with the traits of `futures`. Feature `futures-io`.
 
 use crate::future::InContext;
-use ::futures_io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, IoSlice, IoSliceMut, Result, SeekFrom};
+use ::futures_io::{
+    AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, IoSlice, IoSliceMut, Result, SeekFrom,
+};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 impl<T: AsyncRead, S> AsyncRead for InContext<T, S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, into: &mut [u8]) -> Poll<Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        into: &mut [u8],
+    ) -> Poll<Result<usize>> {
         self.on_stack(|source| source.poll_read(cx, into))
     }
 
@@ -30,7 +36,11 @@ impl<T: AsyncBufRead, S> AsyncBufRead for InContext<T, S> {
 }
 
 impl<T: AsyncWrite, S> AsyncWrite for InContext<T, S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
         self.on_stack(|target| target.poll_write(cx, bytes))
     }
 
@@ -52,7 +62,11 @@ impl<T: AsyncWrite, S> AsyncWrite for InContext<T, S> {
 }
 
 impl<T: AsyncSeek, S> AsyncSeek for InContext<T, S> {
-    fn poll_seek(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, position: SeekFrom) -> Poll<Result<u64>> {
+    fn poll_seek(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        position: SeekFrom,
+    ) -> Poll<Result<u64>> {
         self.on_stack(|file| file.poll_seek(cx, position))
     }
 }

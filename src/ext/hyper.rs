@@ -1,13 +1,14 @@
-//! Executors of [hyper](::hyper) that carry the context of where a task is handed to them, or detach from it.
-//! Feature `hyper`.
+//! Executors of [hyper](::hyper) that carry the context of where a task is handed to them, or
+//! detach from it. Feature `hyper`.
 //!
-//! Hyper hands tasks to an executor for connections of HTTP/2: a server one for each request, a client one for each
-//! connection; a pooling client hands over every connection. **Connection tasks are detached by default**: executors
-//! that only spawn, such as `hyper_util::rt::TokioExecutor`, hand nothing over, though a task polled inside a scope
-//! sees the stack of its thread by accident. [`DetachingExecutor`] rules that out. A connection outlives the request
-//! that happened to open it; one that carries keeps that request's values alive as long as it lasts, and shows them
-//! to all others. [`CarryingExecutor`] is for executors of short work, and for servers whose connections are to
-//! begin with what is bound around the whole connection.
+//! Hyper hands tasks to an executor for connections of HTTP/2: a server one for each request, a
+//! client one for each connection; a pooling client hands over every connection. **Connection tasks
+//! are detached by default**: executors that only spawn, such as `hyper_util::rt::TokioExecutor`,
+//! hand nothing over, though a task polled inside a scope sees the stack of its thread by accident.
+//! [`DetachingExecutor`] rules that out. A connection outlives the request that happened to open
+//! it; one that carries keeps that request's values alive as long as it lasts, and shows them to
+//! all others. [`CarryingExecutor`] is for executors of short work, and for servers whose
+//! connections are to begin with what is bound around the whole connection.
 //!
 //! What requests see is not the executor's business: that is a layer (feature `tower`)
 //! or, in a service of one's own, [`Scope::wrap`](crate::Scope::wrap) around the future and

@@ -1,10 +1,12 @@
-//! Jobs of [rayon](::rayon) that carry the context of where they are made, or detach from it. Feature `rayon`.
+//! Jobs of [rayon](::rayon) that carry the context of where they are made, or detach from it.
+//! Feature `rayon`.
 //!
-//! Rayon's own functions hand nothing over: a job sees the stack of whichever thread runs it, which is empty on a
-//! worker that had nothing else to do, and somebody else's if the job was stolen while that worker waited for
-//! another one. The functions here capture at the call, and each job works on a stack of its own, which begins in an
-//! open checkpoint: what it sets is seen by the jobs that it makes, and by nobody else. Those named `…_detached`
-//! carry nothing, and shield the job from whoever runs it.
+//! Rayon's own functions hand nothing over: a job sees the stack of whichever thread runs it, which
+//! is empty on a worker that had nothing else to do, and somebody else's if the job was stolen
+//! while that worker waited for another one. The functions here capture at the call, and each job
+//! works on a stack of its own, which begins in an open checkpoint: what it sets is seen by the
+//! jobs that it makes, and by nobody else. Those named `…_detached` carry nothing, and shield the
+//! job from whoever runs it.
 //!
 //! | rayon's, which hands nothing over | carrying | detached |
 //! |---|---|---|
@@ -19,15 +21,17 @@
 //!
 //! # A bare job can see another request's values
 //!
-//! While a worker waits, for the other half of a `join`, at the end of a `scope`, in an `install`, it runs whatever job it
-//! finds, on top of the job that waits. A job that was made by the functions here brings a stack of its own. A *bare*
-//! one, made by rayon's own `join`, `scope`, `spawn` or iterators, sees the variables of the job that waits: those of
-//! another request, where requests share a pool.
+//! While a worker waits, for the other half of a `join`, at the end of a `scope`, in an `install`,
+//! it runs whatever job it finds, on top of the job that waits. A job that was made by the
+//! functions here brings a stack of its own. A *bare* one, made by rayon's own `join`, `scope`,
+//! `spawn` or iterators, sees the variables of the job that waits: those of another request, where
+//! requests share a pool.
 //!
-//! Nothing can shield it from outside. Between the wait and the job that is found rayon calls nothing of this crate: it
-//! has handlers for the beginning and the end of a thread, and none for those of a job. And from within a bare job looks
-//! like any callee. So a pool that runs jobs of this module should run no bare ones; the repository's `docs/clippy.toml`
-//! has clippy name them, parallel iterators included.
+//! Nothing can shield it from outside. Between the wait and the job that is found rayon calls
+//! nothing of this crate: it has handlers for the beginning and the end of a thread, and none for
+//! those of a job. And from within a bare job looks like any callee. So a pool that runs jobs of
+//! this module should run no bare ones; the repository's `docs/clippy.toml` has clippy name them,
+//! parallel iterators included.
 
 mod adapters;
 mod carrying;
@@ -35,7 +39,9 @@ mod plumbing;
 mod pool;
 mod scope;
 
-pub use self::carrying::{Carrying, ParallelIteratorExt, par_bridge, par_bridge_detached, par_iter, par_iter_detached};
+pub use self::carrying::{
+    Carrying, ParallelIteratorExt, par_bridge, par_bridge_detached, par_iter, par_iter_detached,
+};
 pub use self::pool::ThreadPoolExt;
 pub use self::scope::{Scope, ScopeFifo, in_place_scope, in_place_scope_fifo, scope, scope_fifo};
 
@@ -86,7 +92,10 @@ where
     RB: Send,
 {
     let (a, b) = (Envelope::new(a), Envelope::new(b));
-    ::rayon::join_context(move |migrated| a.open(|a| a(migrated)), move |migrated| b.open(|b| b(migrated)))
+    ::rayon::join_context(
+        move |migrated| a.open(|a| a(migrated)),
+        move |migrated| b.open(|b| b(migrated)),
+    )
 }
 
 /// As [`rayon::spawn`](::rayon::spawn), in the context of the caller.
@@ -150,6 +159,9 @@ pub fn spawn_broadcast_detached<F: Fn(BroadcastContext<'_>) + Send + Sync + 'sta
 }
 
 /// A job for several threads, on each of them in `context`, on a stack of its own.
-fn on_each<R>(context: Context, job: impl Fn(BroadcastContext<'_>) -> R) -> impl Fn(BroadcastContext<'_>) -> R {
+fn on_each<R>(
+    context: Context,
+    job: impl Fn(BroadcastContext<'_>) -> R,
+) -> impl Fn(BroadcastContext<'_>) -> R {
     move |thread| Stack::on(context.clone()).run(|| job(thread))
 }

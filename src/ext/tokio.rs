@@ -1,10 +1,12 @@
-//! Tasks of [tokio](::tokio) that carry the context of where they are spawned, or detach from it. Feature `tokio`.
+//! Tasks of [tokio](::tokio) that carry the context of where they are spawned, or detach from it.
+//! Feature `tokio`.
 //!
-//! Tokio's own functions hand nothing over: what they spawn begins empty on a worker thread, and sees by accident
-//! the stack of a thread that polls it inside a scope (`block_on`, a `LocalSet`). The functions here capture at the
-//! call, not at the first poll, and the task works on a stack of its own, which begins in an open checkpoint: what
-//! it sets never comes back. Those named `…_detached` carry nothing, and shield the task from whoever polls it.
-//! A task that outlives the request that spawned it should detach, or it keeps the request's values alive.
+//! Tokio's own functions hand nothing over: what they spawn begins empty on a worker thread, and
+//! sees by accident the stack of a thread that polls it inside a scope (`block_on`, a `LocalSet`).
+//! The functions here capture at the call, not at the first poll, and the task works on a stack of
+//! its own, which begins in an open checkpoint: what it sets never comes back. Those named
+//! `…_detached` carry nothing, and shield the task from whoever polls it. A task that outlives the
+//! request that spawned it should detach, or it keeps the request's values alive.
 //!
 //! | tokio's, which hands nothing over | carrying | detached |
 //! |---|---|---|
@@ -17,9 +19,10 @@
 //! | `LocalSet::spawn_local`, … | [`LocalSetExt`] | [`LocalSetExt`] |
 //! | `task::Builder`, and whatever else takes a future | [`future.in_current_context()`](crate::ContextExt) | [`future.detached()`](crate::ContextExt) |
 //!
-//! `task::block_in_place` needs no counterpart: its closure runs on the thread and on the stack of its task. Nor do
-//! timers, `select!` and `join!`: they poll what they wait for on the stack of the task that awaits them. What is
-//! wrapped by [`ContextExt`](crate::ContextExt) and reads or writes goes on doing so, in its own context.
+//! `task::block_in_place` needs no counterpart: its closure runs on the thread and on the stack of
+//! its task. Nor do timers, `select!` and `join!`: they poll what they wait for on the stack of the
+//! task that awaits them. What is wrapped by [`ContextExt`](crate::ContextExt) and reads or writes
+//! goes on doing so, in its own context.
 
 mod block_on;
 mod io;

@@ -1,8 +1,9 @@
-//! Tracked tasks of [tokio-util](::tokio_util) that carry the context of where they are spawned, or detach from it.
-//! Feature `tokio-util`.
+//! Tracked tasks of [tokio-util](::tokio_util) that carry the context of where they are spawned, or
+//! detach from it. Feature `tokio-util`.
 //!
-//! Its `JoinMap` takes [`future.in_current_context()`](ContextExt) and [`future.detached()`](ContextExt), like whatever
-//! else takes a future. Its cancellation tokens need no counterpart: they are values, and a variable may hold one.
+//! Its `JoinMap` takes [`future.in_current_context()`](ContextExt) and
+//! [`future.detached()`](ContextExt), like whatever else takes a future. Its cancellation tokens
+//! need no counterpart: they are values, and a variable may hold one.
 
 use crate::envelope::Envelope;
 use crate::future::ContextExt;

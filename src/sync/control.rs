@@ -1,5 +1,5 @@
-//! What both doors for models share: a site that is weakened, what is left undone once a model has failed, blocks that
-//! are set aside instead of being given back, counts that know of their end.
+//! What both doors for models share: a site that is weakened, what is left undone once a model has
+//! failed, blocks that are set aside instead of being given back, counts that know of their end.
 
 use super::Site;
 use super::primitives::{self, Inner, Watch};
@@ -32,18 +32,20 @@ pub fn model_begins() {
     REUSES.set(false);
 }
 
-/// To be called next by a model that is about blocks which are kept and used again, where they are not as a rule.
+/// To be called next by a model that is about blocks which are kept and used again, where they are
+/// not as a rule.
 pub fn model_reuses() {
     REUSES.set(true);
 }
 
-/// To be called by a panic hook: the model of this thread has failed, so nothing is checked while it unwinds.
+/// To be called by a panic hook: the model of this thread has failed, so nothing is checked while
+/// it unwinds.
 pub fn model_failed() {
     FAILED.set(true);
 }
 
-/// Whether a panic hook has said so since the execution began. Where panics of tasks are caught, as runtimes do, nothing
-/// else tells.
+/// Whether a panic hook has said so since the execution began. Where panics of tasks are caught, as
+/// runtimes do, nothing else tells.
 pub fn has_failed() -> bool {
     FAILED.get()
 }
@@ -67,8 +69,8 @@ fn is_weak(site: Site) -> bool {
     WEAK.get() == Some(site)
 }
 
-/// The ordering of a site: as the source says, or one step weaker if a control says so. Below relaxed comes an
-/// access that is not atomic at all.
+/// The ordering of a site: as the source says, or one step weaker if a control says so. Below
+/// relaxed comes an access that is not atomic at all.
 pub(crate) fn order(site: Site, ordering: Ordering) -> Ordering {
     PLAIN.set(is_weak(site) && ordering == Ordering::Relaxed);
     if is_weak(site) { Ordering::Relaxed } else { ordering }
@@ -90,8 +92,8 @@ pub(crate) fn kept(site: Site) -> bool {
     !is_weak(site)
 }
 
-/// Freed blocks that are still kept, so that a use after the end is seen and not suffered. More than any one
-/// execution frees.
+/// Freed blocks that are still kept, so that a use after the end is seen and not suffered. More
+/// than any one execution frees.
 const KEPT: usize = 4096;
 
 /// # Safety
@@ -116,7 +118,8 @@ pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
     }
 }
 
-/// A count; using it after its end fails the model, and so does an end that some use does not happen before.
+/// A count; using it after its end fails the model, and so does an end that some use does not
+/// happen before.
 pub(crate) struct AtomicU32 {
     inner: Inner,
     watch: Watch,
@@ -143,7 +146,10 @@ impl AtomicU32 {
     #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> u32 {
         // SAFETY: loom fails the model if it was not sound.
-        self.used(2, |inner| if is_plain() { unsafe { inner.unsync_load() } } else { inner.load(order) })
+        self.used(
+            2,
+            |inner| if is_plain() { unsafe { inner.unsync_load() } } else { inner.load(order) },
+        )
     }
     #[track_caller]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
@@ -166,7 +172,13 @@ impl AtomicU32 {
         before
     }
     #[track_caller]
-    pub(crate) fn compare_exchange(&self, old: u32, new: u32, yes: Ordering, no: Ordering) -> Result<u32, u32> {
+    pub(crate) fn compare_exchange(
+        &self,
+        old: u32,
+        new: u32,
+        yes: Ordering,
+        no: Ordering,
+    ) -> Result<u32, u32> {
         self.used(Err(2), |inner| inner.compare_exchange(old, new, yes, no))
     }
     #[track_caller]

@@ -1,16 +1,19 @@
-//! What debug builds note beside a variable, and release builds do not: where it was last bound in the process, and,
-//! while tests watch, what its readers got and whether somebody looks out for captures.
+//! What debug builds note beside a variable, and release builds do not: where it was last bound in
+//! the process, and, while tests watch, what its readers got and whether somebody looks out for
+//! captures.
 //!
-//! No model looks at it: it decides nothing but words, and is the standard library's even under loom. What binds takes
-//! no lock for it. Nothing is allocated, dropped or called while the lock of a watch is held.
+//! No model looks at it: it decides nothing but words, and is the standard library's even under
+//! loom. What binds takes no lock for it. Nothing is allocated, dropped or called while the lock of
+//! a watch is held.
 
 use std::panic::Location;
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// Where something happened last, and on which thread. Two plain stores: written by two threads at once, the place of
-/// one may stand beside the number of the other, and then a word of an error is wrong.
+/// Where something happened last, and on which thread. Two plain stores: written by two threads at
+/// once, the place of one may stand beside the number of the other, and then a word of an error is
+/// wrong.
 #[cfg(debug_assertions)]
 pub(crate) struct LastPlace {
     place: AtomicPtr<Location<'static>>,
@@ -36,14 +39,16 @@ impl LastPlace {
     }
 }
 
-/// A number that no two threads have at once. Needs no destructor and no allocation, so it is there at any time.
+/// A number that no two threads have at once. Needs no destructor and no allocation, so it is there
+/// at any time.
 #[cfg(debug_assertions)]
 fn here() -> usize {
     std::thread_local! { static HERE: u8 = const { 0 }; }
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
-/// What is noted while somebody watches. It needs no destructor, so that nothing of it runs under the lock.
+/// What is noted while somebody watches. It needs no destructor, so that nothing of it runs under
+/// the lock.
 #[cfg(debug_assertions)]
 pub(crate) struct Notes<T: Copy> {
     on: std::sync::atomic::AtomicBool,
@@ -59,7 +64,8 @@ impl<T: Copy> Notes<T> {
     /// Whether somebody watches.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        // Acquire: pairs with the Release in `replace`. Whoever was started after that sees it anyway, by its start.
+        // Acquire: pairs with the Release in `replace`. Whoever was started after that sees it
+        // anyway, by its start.
         self.on.load(std::sync::atomic::Ordering::Acquire)
     }
 
@@ -68,7 +74,8 @@ impl<T: Copy> Notes<T> {
         let mut noted = self.lock();
         let before = noted.take();
         *noted = f(before);
-        // Release: pairs with the Acquire in `is_on`. Under the lock, so that of two the later one's word stands.
+        // Release: pairs with the Acquire in `is_on`. Under the lock, so that of two the later
+        // one's word stands.
         self.on.store(noted.is_some(), std::sync::atomic::Ordering::Release);
         before
     }
@@ -140,7 +147,8 @@ impl Tally {
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         #[cfg(debug_assertions)]
-        // Relaxed: who looks out has bound a witness, and is seen by that; this says only "worth a look".
+        // Relaxed: who looks out has bound a witness, and is seen by that; this says only "worth a
+        // look".
         return self.number.load(Relaxed) != 0;
         #[cfg(not(debug_assertions))]
         false

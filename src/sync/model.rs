@@ -10,10 +10,12 @@ pub(super) use loom::sync::atomic::{AtomicU32 as Inner, AtomicUsize as InnerUsiz
 /// How many static atomics one execution may use.
 pub(super) const STATICS: usize = 24;
 
-/// Freed blocks are not kept, unless a model asks for it: loom is to see each allocation and each end of one.
+/// Freed blocks are not kept, unless a model asks for it: loom is to see each allocation and each
+/// end of one.
 pub(super) const REUSE: bool = false;
 
-/// Whether a model that has failed is unwinding still. Loom must not be touched then, it would panic once more.
+/// Whether a model that has failed is unwinding still. Loom must not be touched then, it would
+/// panic once more.
 pub(super) fn ends_by_failure() -> bool {
     std::thread::panicking()
 }
@@ -27,7 +29,10 @@ pub(crate) struct Watch {
 impl Watch {
     #[track_caller]
     pub(crate) fn new() -> Self {
-        Watch { cell: loom::cell::UnsafeCell::new(()), leak: Cell::new(Some(loom::alloc::Track::new(()))) }
+        Watch {
+            cell: loom::cell::UnsafeCell::new(()),
+            leak: Cell::new(Some(loom::alloc::Track::new(()))),
+        }
     }
 
     #[track_caller]
@@ -99,7 +104,8 @@ macro_rules! thread_slot {
 }
 pub(crate) use thread_slot;
 
-/// Arms the slot itself: loom ends the locals of a thread in any order, and answers for none of them meanwhile.
+/// Arms the slot itself: loom ends the locals of a thread in any order, and answers for none of
+/// them meanwhile.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         fn $arm() {

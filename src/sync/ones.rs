@@ -1,8 +1,8 @@
 //! How many bits of a word are set, by the processor's own instruction.
 //!
-//! Nearly every x86-64 processor has one, but a compiler that builds for all of them must do without: 17 instructions
-//! instead of one, in each read. So the processor is asked when a variable is first used. No model looks at it: it
-//! decides nothing but speed.
+//! Nearly every x86-64 processor has one, but a compiler that builds for all of them must do
+//! without: 17 instructions instead of one, in each read. So the processor is asked when a variable
+//! is first used. No model looks at it: it decides nothing but speed.
 
 #[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(miri)))]
 mod asked {
@@ -21,8 +21,11 @@ mod asked {
             return bits.count_ones();
         }
         let ones: u32;
-        // SAFETY: the processor has the instruction, which changes nothing but its result and the flags.
-        unsafe { std::arch::asm!("popcnt {0:e}, {1:e}", out(reg) ones, in(reg) bits, options(pure, nomem, nostack)) };
+        // SAFETY: the processor has the instruction, which changes nothing but its result and the
+        // flags.
+        unsafe {
+            std::arch::asm!("popcnt {0:e}, {1:e}", out(reg) ones, in(reg) bits, options(pure, nomem, nostack))
+        };
         ones
     }
 
@@ -55,7 +58,10 @@ mod tests {
     /// Each bit alone, each run of bits from either end, and words that look random.
     fn words() -> impl Iterator<Item = u32> {
         let mixed = (0..1_000_u32).map(|i| i.wrapping_mul(0x9E37_79B9).rotate_left(i % 32));
-        (0..32).flat_map(|i| [1 << i, u32::MAX << i, u32::MAX >> i, !(1 << i)]).chain([0, u32::MAX]).chain(mixed)
+        (0..32)
+            .flat_map(|i| [1 << i, u32::MAX << i, u32::MAX >> i, !(1 << i)])
+            .chain([0, u32::MAX])
+            .chain(mixed)
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The ways that debug builds have gone, so that tests can tell whether they went there. Nothing in release builds.
+//! The ways that debug builds have gone, so that tests can tell whether they went there. Nothing in
+//! release builds.
 //!
 //! No model looks at it, and it decides nothing.
 

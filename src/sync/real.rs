@@ -22,8 +22,8 @@ pub(crate) const fn kept(_: Site) -> bool {
     true
 }
 
-/// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that an address
-/// sanitizer or valgrind sees each block freed.
+/// Whether freed blocks are kept for the next frames. Not under `--cfg stackholm_malloc`, so that
+/// an address sanitizer or valgrind sees each block freed.
 #[inline(always)]
 pub(crate) const fn reuse() -> bool {
     !cfg!(stackholm_malloc)
@@ -51,7 +51,8 @@ pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
     unsafe { std::alloc::dealloc(memory, layout) }
 }
 
-/// Marks one piece of plain memory, so that loom sees who reads and who writes it. Nothing outside loom.
+/// Marks one piece of plain memory, so that loom sees who reads and who writes it. Nothing outside
+/// loom.
 pub(crate) struct Watch;
 
 impl Watch {
@@ -73,10 +74,12 @@ macro_rules! thread_slot {
 }
 pub(crate) use thread_slot;
 
-/// A function that makes a thread call another one when it ends, with a slot of the thread if one is named.
+/// A function that makes a thread call another one when it ends, with a slot of the thread if one
+/// is named.
 ///
-/// What is armed while the thread is ending, by a destructor that runs after the first call, makes it call once more: a
-/// few times, each by a thread-local of its own, since one that was destroyed is not made again.
+/// What is armed while the thread is ending, by a destructor that runs after the first call, makes
+/// it call once more: a few times, each by a thread-local of its own, since one that was destroyed
+/// is not made again.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         // The slot needs no destructor, so it is there.
@@ -97,7 +100,9 @@ macro_rules! at_thread_end {
                 static THIRD: AtEnd = const { AtEnd };
                 static FOURTH: AtEnd = const { AtEnd };
             }
-            let _ = [&FIRST, &SECOND, &THIRD, &FOURTH].into_iter().find(|slot| slot.try_with(|_| ()).is_ok());
+            let _ = [&FIRST, &SECOND, &THIRD, &FOURTH]
+                .into_iter()
+                .find(|slot| slot.try_with(|_| ()).is_ok());
         }
     };
 }

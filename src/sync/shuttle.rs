@@ -1,10 +1,12 @@
 //! The door under shuttle: schedules by chance for programs that are too large for all of them.
 //!
-//! Shuttle runs its threads in turn on one thread of the system, and changes from one to another where it is asked to:
-//! here, before each atomic operation. Between two of them nothing else runs. So accesses are sequentially consistent
-//! and plain memory is not looked at for races: orderings are for loom. Sizes and reuse are as they really are.
+//! Shuttle runs its threads in turn on one thread of the system, and changes from one to another
+//! where it is asked to: here, before each atomic operation. Between two of them nothing else runs.
+//! So accesses are sequentially consistent and plain memory is not looked at for races: orderings
+//! are for loom. Sizes and reuse are as they really are.
 //!
-//! While a panic travels no other thread runs, as shuttle's threads have one word between them that says so.
+//! While a panic travels no other thread runs, as shuttle's threads have one word between them that
+//! says so.
 
 use super::control::over;
 use std::any::Any;
@@ -30,7 +32,8 @@ pub(super) fn ends_by_failure() -> bool {
 
 /// Lets another thread go on, or this one. Nothing outside an execution.
 fn switch() {
-    if !over() && !std::thread::panicking() && ::shuttle::current::try_get_current_task().is_some() {
+    if !over() && !std::thread::panicking() && ::shuttle::current::try_get_current_task().is_some()
+    {
         // Takes no time, and asks for nothing but a choice.
         ::shuttle::thread::sleep(Duration::ZERO);
     }
@@ -93,7 +96,8 @@ impl Inner {
     }
 }
 
-/// Marks one piece of memory, and knows of its end. What lies there later, a link of kept blocks too, is no mark.
+/// Marks one piece of memory, and knows of its end. What lies there later, a link of kept blocks
+/// too, is no mark.
 pub(crate) struct Watch(Cell<u32>);
 
 const THERE: u32 = 0x7EE1_CA11;
@@ -143,8 +147,8 @@ macro_rules! thread_slot {
 }
 pub(crate) use thread_slot;
 
-/// A function that makes a thread call another one when it ends, with a slot of the thread if one is named. Shuttle
-/// ends thread-locals in the order of their first use.
+/// A function that makes a thread call another one when it ends, with a slot of the thread if one
+/// is named. Shuttle ends thread-locals in the order of their first use.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         $crate::sync::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
@@ -179,7 +183,9 @@ impl<T> SlotKey<T> {
         let slot: *const T = {
             let mut slots = SLOTS.0.borrow_mut();
             let slot = slots.entry((thread.into(), std::ptr::from_ref(self).addr()));
-            slot.or_insert_with(|| Box::new((self.0)())).downcast_ref().expect("a slot keeps its type")
+            slot.or_insert_with(|| Box::new((self.0)()))
+                .downcast_ref()
+                .expect("a slot keeps its type")
         };
         // SAFETY: a slot is in a box of its own, which stays there, and is only ever shared.
         Ok(f(unsafe { &*slot }))

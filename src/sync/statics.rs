@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize as Token;
 
-/// What stands for the statics in one execution. Made by the first thread that uses any of them; so what
-/// that thread did before happens before all uses by the others, as if a program's `main` had done it.
+/// What stands for the statics in one execution. Made by the first thread that uses any of them; so
+/// what that thread did before happens before all uses by the others, as if a program's `main` had
+/// done it.
 struct Statics {
     atomics: [InnerUsize; STATICS],
     names: RefCell<HashMap<usize, usize>>,
@@ -20,7 +21,8 @@ struct Statics {
 #[cfg(stackholm_shuttle)]
 unsafe impl Sync for Statics {}
 
-/// A static is never dropped, and as this one is there is no thread left to drop what is in the cells.
+/// A static is never dropped, and as this one is there is no thread left to drop what is in the
+/// cells.
 #[cfg(stackholm_shuttle)]
 impl Drop for Statics {
     fn drop(&mut self) {
@@ -36,14 +38,17 @@ lazy_static! {
     };
 }
 
-/// The name of something that outlives executions. Moves with it, so that its address does not matter.
+/// The name of something that outlives executions. Moves with it, so that its address does not
+/// matter.
 fn name(token: &Token) -> usize {
     static NEXT: Token = Token::new(1);
     match token.load(Ordering::Relaxed) {
         0 => {
             let name = NEXT.fetch_add(1, Ordering::Relaxed);
             // Models run beside each other: of two that come first, both go on with one name.
-            token.compare_exchange(0, name, Ordering::Relaxed, Ordering::Relaxed).map_or_else(|first| first, |_| name)
+            token
+                .compare_exchange(0, name, Ordering::Relaxed, Ordering::Relaxed)
+                .map_or_else(|first| first, |_| name)
         }
         name => name,
     }
@@ -87,11 +92,19 @@ impl StaticAtomicUsize {
     pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> usize {
         match (over(), is_plain()) {
             (true, _) => 0,
-            (_, true) => self.with(|inner| torn(inner.load(order), |old| inner.store(old + n, order))),
+            (_, true) => {
+                self.with(|inner| torn(inner.load(order), |old| inner.store(old + n, order)))
+            }
             _ => self.with(|inner| inner.fetch_add(n, order)),
         }
     }
-    pub(crate) fn compare_exchange(&self, old: usize, new: usize, yes: Ordering, no: Ordering) -> Result<usize, usize> {
+    pub(crate) fn compare_exchange(
+        &self,
+        old: usize,
+        new: usize,
+        yes: Ordering,
+        no: Ordering,
+    ) -> Result<usize, usize> {
         match (over(), is_plain()) {
             (true, _) => Ok(old),
             (_, true) => self.with(|inner| match inner.load(no) {
@@ -127,7 +140,11 @@ pub(crate) struct SwapCell<T> {
 
 impl<T> SwapCell<T> {
     pub(crate) const fn empty() -> Self {
-        SwapCell { name: Token::new(0), edge: StaticAtomicUsize::new(0), of: std::marker::PhantomData }
+        SwapCell {
+            name: Token::new(0),
+            edge: StaticAtomicUsize::new(0),
+            of: std::marker::PhantomData,
+        }
     }
 }
 
@@ -153,7 +170,11 @@ impl<T: 'static> SwapCell<T> {
         self.change(|value| std::mem::replace(value, new))
     }
 
-    pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, new: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+    pub(crate) fn swap_if(
+        &self,
+        expected: Option<&Arc<T>>,
+        new: Arc<T>,
+    ) -> Result<Option<Arc<T>>, Arc<T>> {
         let at = expected.map(Arc::as_ptr);
         let mut new = Some(new);
         let before = self.change(|value| {

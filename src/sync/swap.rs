@@ -1,8 +1,9 @@
 //! A shared pointer that can be swapped while others read it: behind a lock, or by `arc-swap`.
 //!
-//! The lock is held for a count or for an exchange of two pointers; no foreign code and no allocation happens under
-//! it. With the feature `arc-swap` readers take no lock at all, and a store costs time in the number of threads that
-//! ever read one; that crate brings a procedural macro into the tree, so it is not for everybody.
+//! The lock is held for a count or for an exchange of two pointers; no foreign code and no
+//! allocation happens under it. With the feature `arc-swap` readers take no lock at all, and a
+//! store costs time in the number of threads that ever read one; that crate brings a procedural
+//! macro into the tree, so it is not for everybody.
 
 use super::Arc;
 
@@ -23,7 +24,11 @@ mod kind {
         pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), value)
         }
-        pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, value: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+        pub(crate) fn swap_if(
+            &self,
+            expected: Option<&Arc<T>>,
+            value: Arc<T>,
+        ) -> Result<Option<Arc<T>>, Arc<T>> {
             let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
             let is_expected = held.as_ref().map(Arc::as_ptr) == expected.map(Arc::as_ptr);
             if is_expected { Ok(held.replace(value)) } else { Err(value) }
@@ -48,7 +53,11 @@ mod kind {
         pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             self.0.swap(value)
         }
-        pub(crate) fn swap_if(&self, expected: Option<&Arc<T>>, value: Arc<T>) -> Result<Option<Arc<T>>, Arc<T>> {
+        pub(crate) fn swap_if(
+            &self,
+            expected: Option<&Arc<T>>,
+            value: Arc<T>,
+        ) -> Result<Option<Arc<T>>, Arc<T>> {
             let at = expected.map_or(std::ptr::null(), Arc::as_ptr);
             let before = self.0.compare_and_swap(at, Some(Arc::clone(&value)));
             let was_expected = before.as_ref().map_or(std::ptr::null(), Arc::as_ptr) == at;

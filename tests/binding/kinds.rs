@@ -1,5 +1,5 @@
-//! Whatever is wrapped binds at its first call: streams, sinks, iterators, bodies, readers, writers, and traits of one's
-//! own.
+//! Whatever is wrapped binds at its first call: streams, sinks, iterators, bodies, readers,
+//! writers, and traits of one's own.
 
 use crate::common::finish;
 use futures_util::{SinkExt, StreamExt, sink, stream};
@@ -38,7 +38,9 @@ fn streams_sinks_iterators_and_bodies_bind_at_their_first_call() {
 
     let frames = stream::iter([()]).map(|()| {
         let (outer, inner) = seen();
-        Ok::<_, ()>(http_body::Frame::data(vec![outer as u8, inner as u8].into_iter().collect::<hyper::body::Bytes>()))
+        Ok::<_, ()>(http_body::Frame::data(
+            vec![outer as u8, inner as u8].into_iter().collect::<hyper::body::Bytes>(),
+        ))
     });
     let body = INNER.scope(2, http_body_util::StreamBody::new(frames));
     assert_eq!(finish(OUTER.scope(1, BodyExt::collect(body))).unwrap().to_bytes(), vec![1, 2]);
@@ -47,7 +49,11 @@ fn streams_sinks_iterators_and_bodies_bind_at_their_first_call() {
 struct Reader;
 
 impl futures_util::io::AsyncRead for Reader {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let (outer, inner) = seen();
         into[..2].copy_from_slice(&[outer as u8, inner as u8]);
         Poll::Ready(Ok(2))
@@ -55,7 +61,11 @@ impl futures_util::io::AsyncRead for Reader {
 }
 
 impl tokio::io::AsyncRead for Reader {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut tokio::io::ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let (outer, inner) = seen();
         into.put_slice(&[outer as u8, inner as u8]);
         Poll::Ready(Ok(()))
@@ -66,10 +76,14 @@ impl tokio::io::AsyncRead for Reader {
 fn readers_of_both_kinds_bind_at_their_first_read() {
     let mut bytes = [0; 2];
     let mut reader = INNER.scope(2, Reader);
-    finish(OUTER.scope(1, async { futures_util::AsyncReadExt::read(&mut reader, &mut bytes).await })).unwrap();
+    finish(
+        OUTER.scope(1, async { futures_util::AsyncReadExt::read(&mut reader, &mut bytes).await }),
+    )
+    .unwrap();
     assert_eq!(bytes, [1, 2]);
     let mut reader = INNER.scope(3, Reader);
-    finish(OUTER.scope(1, async { tokio::io::AsyncReadExt::read(&mut reader, &mut bytes).await })).unwrap();
+    finish(OUTER.scope(1, async { tokio::io::AsyncReadExt::read(&mut reader, &mut bytes).await }))
+        .unwrap();
     assert_eq!(bytes, [1, 3]);
 }
 
@@ -96,7 +110,8 @@ impl<J: Job, B> Job for InContext<J, B> {
 fn a_trait_of_ones_own_runs_on_the_stack_of_the_wrapper() {
     let mut scoped = pin!(INNER.scope(2, Looks));
     assert_eq!(OUTER.sync_scope(1, || scoped.as_mut().poll_job()), Poll::Ready((1, 2)));
-    let mut handed = pin!(OUTER.sync_scope(5, || INNER.sync_scope(6, || Looks.in_current_context())));
+    let mut handed =
+        pin!(OUTER.sync_scope(5, || INNER.sync_scope(6, || Looks.in_current_context())));
     assert_eq!(handed.as_mut().poll_job(), Poll::Ready((5, 6)));
 }
 

@@ -74,8 +74,12 @@ const WAYS: &[Way] = &[
     ("`Prepared::wrap`", |var| Checkpoint::prepare().set(&OTHER, 1).wrap(look(var)).boxed()),
     ("a scope in a scope", |var| OTHER.scope(1, OTHER.scope(2, look(var).boxed())).boxed()),
     ("`future.in_current_context()`", |var| look(var).in_current_context().boxed()),
-    ("a scope around `future.in_current_context()`", |var| OTHER.scope(1, look(var).in_current_context()).boxed()),
-    ("`VAR.scope(value, future).in_current_context()`", |var| OTHER.scope(1, look(var)).in_current_context().boxed()),
+    ("a scope around `future.in_current_context()`", |var| {
+        OTHER.scope(1, look(var).in_current_context()).boxed()
+    }),
+    ("`VAR.scope(value, future).in_current_context()`", |var| {
+        OTHER.scope(1, look(var)).in_current_context().boxed()
+    }),
     ("`future.detached()`", |var| look(var).detached().boxed()),
 ];
 
@@ -84,7 +88,9 @@ fn made<R>(f: impl FnOnce() -> R) -> R {
 }
 
 fn polled<T>(future: impl Future<Output = T>) -> T {
-    PLACE.sync_scope("polled", || STAYS.sync_scope("polled", || CHECKPOINT.sync_scope("polled", || finish(future))))
+    PLACE.sync_scope("polled", || {
+        STAYS.sync_scope("polled", || CHECKPOINT.sync_scope("polled", || finish(future)))
+    })
 }
 
 /// Spawned by `spawn` where more is bound, and polled by a worker of tokio's.
@@ -114,8 +120,12 @@ fn what_binds_sees_where_it_is_polled_and_what_hands_over_where_it_is_made() {
     for way in WAYS {
         let expected = match way.0 {
             name if name.contains("detached") => [Nothing; 7],
-            name if name.contains("in_current_context") => [Made, Nothing, Made, Made, Made, Nothing, Nothing],
-            name if name.contains("bare") => [Nothing, Polled, Polled, Nothing, Polled, Polled, Polled],
+            name if name.contains("in_current_context") => {
+                [Made, Nothing, Made, Made, Made, Nothing, Nothing]
+            }
+            name if name.contains("bare") => {
+                [Nothing, Polled, Polled, Nothing, Polled, Polled, Polled]
+            }
             _ => [Nothing, Polled, Polled, Nothing, Polled, Polled, NotCarried],
         };
         assert_eq!(cells(*way), expected, "{}", way.0);
@@ -126,11 +136,16 @@ fn what_binds_sees_where_it_is_polled_and_what_hands_over_where_it_is_made() {
 fn the_table_of_the_page_is_the_one_that_was_just_measured() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/binding.md");
     let page = fs::read_to_string(&path).unwrap();
-    let head = page.find("|---|").map(|at| at + page[at..].find('\n').unwrap() + 1).expect("there is a table");
+    let head = page
+        .find("|---|")
+        .map(|at| at + page[at..].find('\n').unwrap() + 1)
+        .expect("there is a table");
     let end = head + page[head..].find("\n\n").expect("something comes after it") + 1;
     let table: String = WAYS
         .iter()
-        .map(|way| format!("| {} | {} |\n", way.0, cells(*way).map(|cell| cell.to_string()).join(" | ")))
+        .map(|way| {
+            format!("| {} | {} |\n", way.0, cells(*way).map(|cell| cell.to_string()).join(" | "))
+        })
         .collect();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(path, format!("{}{table}{}", &page[..head], &page[end..])).unwrap();

@@ -44,7 +44,8 @@ fn a_helper_that_returns_a_scope_sees_what_its_caller_binds_around_it() {
 fn joined_jobs_that_were_bound_elsewhere_see_the_tenant_they_are_joined_for() {
     let jobs: Vec<_> = (0..2).map(|i| INNER.scope(i, async { TENANT.get() })).collect();
     assert_eq!(finish(TENANT.scope("acme", join_all(jobs))), ["acme"; 2]);
-    let jobs: FuturesUnordered<_> = (0..2).map(|i| INNER.scope(i, async { TENANT.get() })).collect();
+    let jobs: FuturesUnordered<_> =
+        (0..2).map(|i| INNER.scope(i, async { TENANT.get() })).collect();
     assert_eq!(finish(TENANT.scope("acme", jobs.collect::<Vec<_>>())), ["acme"; 2]);
 }
 
@@ -82,7 +83,8 @@ fn a_scope_that_is_spawned_bare_carries_its_own_binding_and_nothing_else() {
     let _runtime = runtime.enter();
     let held = Count::default();
     static HELD: Var<Counted> = Var::new("held");
-    let task = HELD.sync_scope(held.value(), || OUTER.sync_scope(1, || tokio::spawn(INNER.scope(2, both()))));
+    let task = HELD
+        .sync_scope(held.value(), || OUTER.sync_scope(1, || tokio::spawn(INNER.scope(2, both()))));
     assert_eq!(held.alive(), 0, "nothing of the spawner is kept");
     assert_eq!(runtime.block_on(task).unwrap(), (None, Some(2)));
     let task = OUTER.sync_scope(1, || stackholm::tokio::spawn(INNER.scope(2, both())));
@@ -101,14 +103,19 @@ fn what_is_lost_by_a_bare_spawn_of_a_scope_is_said_to_be() {
     let tasks = USER.sync_scope("ada", || {
         [
             tokio::spawn(INNER.scope(2, why())),
-            tokio::spawn(OUTER.scope(1, async move { INNER.scope(2, Checkpoint::wrap(why())).await })),
+            tokio::spawn(
+                OUTER.scope(1, async move { INNER.scope(2, Checkpoint::wrap(why())).await }),
+            ),
             tokio::spawn(INNER.scope(2, why()).detached()),
             tokio::spawn(INNER.scope(2, why().detached())),
         ]
     });
     for (task, bare) in tasks.into_iter().zip([true, true, false, false]) {
         let reason = runtime.block_on(task).unwrap();
-        assert_eq!((matches!(reason, Reason::NotHanded(_)), matches!(reason, Reason::Detached(_))), (bare, !bare));
+        assert_eq!(
+            (matches!(reason, Reason::NotHanded(_)), matches!(reason, Reason::Detached(_))),
+            (bare, !bare)
+        );
     }
 }
 
@@ -136,7 +143,8 @@ fn a_scope_keeps_what_it_saw_at_its_first_poll() {
     assert_eq!(later, std::task::Poll::Ready(((Some(1), Some(2)), (Some(1), Some(2)))));
 }
 
-/// An async block that leaves its closure is outside of the scope: nothing can tell. The page says so.
+/// An async block that leaves its closure is outside of the scope: nothing can tell. The page says
+/// so.
 #[test]
 fn an_async_block_that_leaves_a_sync_scope_is_polled_outside_of_it() {
     assert_eq!(finish(LEVEL.sync_scope(3, || async { LEVEL.get() })), 0);
@@ -175,13 +183,23 @@ static MISUSED: Mutex<Vec<(std::thread::ThreadId, Misuse)>> = Mutex::new(Vec::ne
 
 #[test]
 fn branches_that_bind_see_their_own_and_guards_over_awaits_in_branches_are_counted_as_misuse() {
-    stackholm::on_misuse(|misuse| MISUSED.lock().unwrap().push((std::thread::current().id(), misuse))).unwrap();
+    stackholm::on_misuse(|misuse| {
+        MISUSED.lock().unwrap().push((std::thread::current().id(), misuse))
+    })
+    .unwrap();
     let (a, b) = finish(async { tokio::join!(bound("a", 1), bound("b", 3)) }.detached());
     assert_eq!((a, b), (vec![Some("a")], vec![Some("b"); 3]));
 
     let me = std::thread::current().id();
-    let mine =
-        || MISUSED.lock().unwrap().iter().filter(|(thread, _)| *thread == me).map(|(_, it)| *it).collect::<Vec<_>>();
+    let mine = || {
+        MISUSED
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(thread, _)| *thread == me)
+            .map(|(_, it)| *it)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(mine(), []);
     let (a, b) = finish(async { tokio::join!(guarded("a", 1), guarded("b", 3)) }.detached());
     // The branches share one stack, as callees would: this is what the page warns of.
@@ -189,7 +207,9 @@ fn branches_that_bind_see_their_own_and_guards_over_awaits_in_branches_are_count
     assert_eq!(mine(), [Misuse::LeftWithInner, Misuse::NotHere]);
     assert!(Context::current().is_empty());
     // Each branch on a stack of its own.
-    let apart = async { tokio::join!(Checkpoint::wrap(guarded("a", 1)), Checkpoint::wrap(guarded("b", 3))) };
+    let apart = async {
+        tokio::join!(Checkpoint::wrap(guarded("a", 1)), Checkpoint::wrap(guarded("b", 3)))
+    };
     assert_eq!(finish(apart.detached()), (vec![Some("a")], vec![Some("b"); 3]));
 }
 

@@ -1,4 +1,5 @@
-//! What stays on its stack reaches through the task: every scope and checkpoint of it, and no spawn.
+//! What stays on its stack reaches through the task: every scope and checkpoint of it, and no
+//! spawn.
 
 use crate::common::{finish, pause, poll};
 use futures_util::FutureExt;
@@ -42,7 +43,8 @@ fn it_is_seen_through_every_kind_of_scope_at_every_poll() {
         let scope = Scope::new().set(&OP, "q").wrap(at_each_poll()).await;
         let checkpoint = Checkpoint::wrap(at_each_poll()).await;
         let prepared = Checkpoint::prepare().set(&OP, "q").wrap(at_each_poll()).await;
-        let deep = OP.scope("a", Checkpoint::wrap(OP.scope("b", OP.scope("c", at_each_poll())))).await;
+        let deep =
+            OP.scope("a", Checkpoint::wrap(OP.scope("b", OP.scope("c", at_each_poll())))).await;
         let boxed = OP.scope("a", OP.scope("b", at_each_poll()).boxed()).boxed().await;
         [scope, checkpoint, prepared, deep, boxed]
     };
@@ -52,11 +54,18 @@ fn it_is_seen_through_every_kind_of_scope_at_every_poll() {
 #[test]
 fn every_way_of_reading_says_the_same() {
     let look = async {
-        let place = |source: &Source| matches!(source, Source::Bound(place) if place.file() == file!());
+        let place =
+            |source: &Source| matches!(source, Source::Bound(place) if place.file() == file!());
         assert!(TX.is_bound() && place(&TX.source()) && TX.history().iter().all(place));
-        assert_eq!((TX.get(), TX.with(|tx| *tx), TX.require().unwrap(), TX.history().len()), (1, 1, 1, 1));
+        assert_eq!(
+            (TX.get(), TX.with(|tx| *tx), TX.require().unwrap(), TX.history().len()),
+            (1, 1, 1, 1)
+        );
         assert_eq!(TX.sync_scope(2, || (TX.get(), TX.history().len())), (2, 2));
-        assert_eq!(TX.sync_scope(2, || TX.history().iter().filter(|source| place(source)).count()), 2);
+        assert_eq!(
+            TX.sync_scope(2, || TX.history().iter().filter(|source| place(source)).count()),
+            2
+        );
         assert_eq!(TX.get(), 1);
     };
     finish(TX.scope(1, OP.scope("q", look)));
@@ -76,7 +85,9 @@ fn it_is_not_in_a_context_and_does_not_come_along_to_a_spawned_task() {
         assert!(async { is_not_carried() }.in_current_context().await);
         assert!(async { is_not_carried() }.in_context(context.clone()).await);
         assert!(OP.scope("in", async { is_not_carried() }).in_context(context).await);
-        assert!(async { OP.scope("in", async { is_not_carried() }).await }.in_current_context().await);
+        assert!(
+            async { OP.scope("in", async { is_not_carried() }).await }.in_current_context().await
+        );
         assert!(!query().detached().await);
         let mut stack = embed::Stack::inherit();
         assert!(stack.run(is_not_carried));

@@ -1,4 +1,5 @@
-//! What is polled by whoever holds it: futures on any executor, streams, sinks, readers and writers.
+//! What is polled by whoever holds it: futures on any executor, streams, sinks, readers and
+//! writers.
 
 use crate::common::finish;
 use crate::{Boundary, Job, rows};
@@ -38,14 +39,22 @@ impl Io {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<Result<usize>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut [u8],
+    ) -> Poll<Result<usize>> {
         self.run();
         Poll::Ready(Ok(0))
     }
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
         self.run();
         Poll::Ready(Ok(bytes.len()))
     }
@@ -60,14 +69,22 @@ impl AsyncWrite for Io {
 }
 
 impl tokio::io::AsyncRead for Io {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
         self.run();
         Poll::Ready(Ok(()))
     }
 }
 
 impl tokio::io::AsyncWrite for Io {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
         self.run();
         Poll::Ready(Ok(bytes.len()))
     }
@@ -145,7 +162,8 @@ pub(crate) const BOUNDARIES: &[Boundary] = rows! { "futures" Over
         "`Envelope::detached(message)`" |job| opened(Envelope::detached(job));
 };
 
-/// What binds hands nothing over: it goes on where it is awaited, and elsewhere finds what is there.
+/// What binds hands nothing over: it goes on where it is awaited, and elsewhere finds what is
+/// there.
 pub(crate) const BINDING: &[Boundary] = rows! { "futures, binding" On
     "`VAR.scope(value, future).await`" |job| finish(OTHER.scope(1, run(job))),
         "`spawn(VAR.scope(value, future))`" |job| elsewhere(OTHER.scope(1, run(job)));

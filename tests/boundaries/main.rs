@@ -1,8 +1,15 @@
 //! The whole table: every boundary, in both ways of crossing it, with each of the three reaches.
 //!
-//! One row is one boundary; the job at its other side says what it sees. What was seen is compared with the rule, and
-//! the table that comes of it with docs/boundaries.md: a row that is missing there, or here, is a failure.
-#![cfg(all(feature = "axum", feature = "futures-io", feature = "hyper", feature = "rayon", feature = "tokio-util"))]
+//! One row is one boundary; the job at its other side says what it sees. What was seen is compared
+//! with the rule, and the table that comes of it with docs/boundaries.md: a row that is missing
+//! there, or here, is a failure.
+#![cfg(all(
+    feature = "axum",
+    feature = "futures-io",
+    feature = "hyper",
+    feature = "rayon",
+    feature = "tokio-util"
+))]
 #![cfg(feature = "tower")]
 
 #[path = "../common/futures.rs"]
@@ -66,10 +73,21 @@ enum Hands {
 
 /// All rows there are.
 fn boundaries() -> impl Iterator<Item = &'static Boundary> {
-    let core = threads::BOUNDARIES.iter().chain(futures::BOUNDARIES).chain(futures::BINDING).chain(futures::READERS);
-    let jobs = rayon::BOUNDARIES.iter().chain(tokio::BOUNDARIES).chain(tokio::IN_PLACE).chain(tokio::TRACKERS);
-    let services =
-        services::EXECUTORS.iter().chain(services::BODIES).chain(services::LAYERS).chain(services::ARGUMENTS);
+    let core = threads::BOUNDARIES
+        .iter()
+        .chain(futures::BOUNDARIES)
+        .chain(futures::BINDING)
+        .chain(futures::READERS);
+    let jobs = rayon::BOUNDARIES
+        .iter()
+        .chain(tokio::BOUNDARIES)
+        .chain(tokio::IN_PLACE)
+        .chain(tokio::TRACKERS);
+    let services = services::EXECUTORS
+        .iter()
+        .chain(services::BODIES)
+        .chain(services::LAYERS)
+        .chain(services::ARGUMENTS);
     core.chain(jobs).chain(services)
 }
 
@@ -155,7 +173,10 @@ fn table() -> String {
 fn the_table_in_the_docs_is_the_one_that_was_just_measured() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/boundaries.md");
     let page = fs::read_to_string(&path).unwrap();
-    let head = page.find("|---|").map(|at| at + page[at..].find('\n').unwrap() + 1).expect("there is a table");
+    let head = page
+        .find("|---|")
+        .map(|at| at + page[at..].find('\n').unwrap() + 1)
+        .expect("there is a table");
     let end = head + page[head..].find("\n\n").expect("something comes after it") + 1;
     let table = table();
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -164,7 +185,11 @@ fn the_table_in_the_docs_is_the_one_that_was_just_measured() {
         for line in table.lines() {
             assert!(page[head..end].contains(line), "UPDATE_DOCS=1 writes it: {line}");
         }
-        assert_eq!(page[head..end].lines().count(), table.lines().count(), "a row that is tested by nobody");
+        assert_eq!(
+            page[head..end].lines().count(),
+            table.lines().count(),
+            "a row that is tested by nobody"
+        );
     }
 }
 
@@ -172,11 +197,15 @@ fn the_table_in_the_docs_is_the_one_that_was_just_measured() {
 fn every_file_of_the_integrations_has_rows() {
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ext")).unwrap();
     let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let names: BTreeSet<String> = files.filter_map(|file| Some(file.strip_suffix(".rs")?.replace('_', "-"))).collect();
-    let of: BTreeSet<_> = boundaries().map(|boundary| boundary.of.trim_matches('`').to_owned()).collect();
-    // What carries though nobody asked it to has suites of its own, under its cfg; `mod` is the list of the others.
+    let names: BTreeSet<String> =
+        files.filter_map(|file| Some(file.strip_suffix(".rs")?.replace('_', "-"))).collect();
+    let of: BTreeSet<_> =
+        boundaries().map(|boundary| boundary.of.trim_matches('`').to_owned()).collect();
+    // What carries though nobody asked it to has suites of its own, under its cfg; `mod` is the
+    // list of the others.
     let hooks = ["mod", "spawn-hook", "tokio-hooks"].map(String::from);
-    let missing: Vec<_> = names.iter().filter(|name| !of.contains(*name) && !hooks.contains(name)).collect();
+    let missing: Vec<_> =
+        names.iter().filter(|name| !of.contains(*name) && !hooks.contains(name)).collect();
     assert_eq!(missing, [""; 0], "a file of src/ext without a row");
     assert!(names.len() > 8, "{names:?}");
 }
@@ -194,13 +223,24 @@ fn every_function_that_carries_or_detaches_by_name_is_in_the_table() {
     let mut functions = BTreeSet::new();
     for file in files(&source.join("ext")).iter().chain([&source.join("thread.rs")]) {
         for declared in fs::read_to_string(file).unwrap().split("fn ").skip(1) {
-            let name = declared.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+            let name = declared
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                .unwrap_or_default();
             // On a runtime or a set that is named is the same as on the current one.
-            functions.insert(if name.starts_with("block_on") { name.into() } else { name.replace("_on", "") });
+            functions.insert(if name.starts_with("block_on") {
+                name.into()
+            } else {
+                name.replace("_on", "")
+            });
         }
     }
-    functions.retain(|name| name.ends_with("_carrying") || name.ends_with("_detached") || name == "carrying_nothing");
+    functions.retain(|name| {
+        name.ends_with("_carrying") || name.ends_with("_detached") || name == "carrying_nothing"
+    });
     assert!(functions.len() > 20, "{functions:?}");
-    functions.retain(|name| !page.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name));
+    functions.retain(|name| {
+        !page.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+    });
     assert_eq!(functions, BTreeSet::new(), "without a row");
 }

@@ -89,7 +89,8 @@ fn later() -> impl Service<Job, Response = (), Error = Infallible, Future: Send 
 }
 
 /// The job runs in the future.
-fn in_handler() -> impl Service<Request<Job>, Response = Response<()>, Error = Infallible, Future: Send + 'static> {
+fn in_handler()
+-> impl Service<Request<Job>, Response = Response<()>, Error = Infallible, Future: Send + 'static> {
     service_fn(|request: Request<Job>| async {
         request.into_body()();
         Ok(Response::new(()))

@@ -9,14 +9,18 @@ fn joined(thread: JoinHandle<()>) {
     thread.join().unwrap();
 }
 
-fn scoped(job: Job, spawn: impl for<'s> Fn(thread::Scope<'s, '_>, Job) -> ScopedJoinHandle<'s, ()>) {
+fn scoped(
+    job: Job,
+    spawn: impl for<'s> Fn(thread::Scope<'s, '_>, Job) -> ScopedJoinHandle<'s, ()>,
+) {
     thread::scope(|scope| spawn(scope, job).join().unwrap());
 }
 
 /// A thread that opens what it is sent.
 fn sent(seal: fn(Job) -> Envelope<Job>, job: Job) {
     let (jobs, inbox) = mpsc::channel::<Envelope<Job>>();
-    let worker = std::thread::spawn(move || inbox.into_iter().for_each(|job| job.open(|job| job())));
+    let worker =
+        std::thread::spawn(move || inbox.into_iter().for_each(|job| job.open(|job| job())));
     jobs.send(seal(job)).unwrap();
     drop(jobs);
     joined(worker);

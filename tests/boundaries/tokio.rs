@@ -1,4 +1,5 @@
-//! Tokio: tasks, sets of them, blocking pools, local tasks, runtimes, timers; trackers of tokio-util.
+//! Tokio: tasks, sets of them, blocking pools, local tasks, runtimes, timers; trackers of
+//! tokio-util.
 
 use crate::futures::{io, read_by_tokio, written_by_tokio};
 use crate::{Boundary, Job, rows};
@@ -17,7 +18,12 @@ async fn run(job: Job) {
 }
 
 fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(1).max_blocking_threads(1).enable_all().build().unwrap()
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// Spawns from here on a runtime whose threads see nothing.

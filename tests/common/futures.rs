@@ -1,4 +1,5 @@
-//! What tests of futures and hand-over share: values that are counted, witnesses, and polling by hand.
+//! What tests of futures and hand-over share: values that are counted, witnesses, and polling by
+//! hand.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -11,7 +12,8 @@ use std::{future, thread};
 
 static BYSTANDER: Var<&str> = Var::new("bystander");
 
-/// Runs a test from an empty stack, inside a checkpoint, and inside one that a context holds; nothing is left.
+/// Runs a test from an empty stack, inside a checkpoint, and inside one that a context holds;
+/// nothing is left.
 pub(crate) fn three_ways(test: impl Fn()) {
     let leaves_nothing = || {
         let before = Context::current();

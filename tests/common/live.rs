@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// So many messages go over the loopback and back before a test waits in vain. Whatever a peer did before is noticed
-/// within a few of them, unless the system holds a worker back; a test that gives up takes some seconds for it.
+/// So many messages go over the loopback and back before a test waits in vain. Whatever a peer did
+/// before is noticed within a few of them, unless the system holds a worker back; a test that gives
+/// up takes some seconds for it.
 const TURNS: usize = 200_000;
 
 /// How many values are alive.
@@ -27,7 +28,8 @@ impl Live {
         self.0.load(SeqCst)
     }
 
-    /// Waits until so many are alive; fails if the runtime and the network have had all the turns that they need.
+    /// Waits until so many are alive; fails if the runtime and the network have had all the turns
+    /// that they need.
     #[track_caller]
     pub(crate) fn are(&self, expected: usize) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
@@ -43,7 +45,10 @@ impl Live {
                     return;
                 }
             }
-            panic!("{caller}: {} values are alive and not {expected}, for ever as it seems", self.now());
+            panic!(
+                "{caller}: {} values are alive and not {expected}, for ever as it seems",
+                self.now()
+            );
         }
     }
 }

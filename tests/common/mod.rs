@@ -1,8 +1,8 @@
 //! What the tests of behaviour share: where a body runs, and how it shows that nothing is left.
 //!
-//! [`everywhere`] runs a body on a fresh thread, a pool thread and a task, and in each of them from an empty stack,
-//! inside a throw-away checkpoint, and inside one with a live context. After each run the stack is as before and
-//! every value of the [`Tally`] was dropped exactly once.
+//! [`everywhere`] runs a body on a fresh thread, a pool thread and a task, and in each of them from
+//! an empty stack, inside a throw-away checkpoint, and inside one with a live context. After each
+//! run the stack is as before and every value of the [`Tally`] was dropped exactly once.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use stackholm::{Checkpoint, Context, ContextExt, Var};
@@ -134,7 +134,8 @@ fn beside_a_live_context(body: impl Fn(&Tally)) {
     tally.assert_nothing_left();
 }
 
-/// The numbers of variables to try: all that fit one or two nodes, and one more than two levels hold.
+/// The numbers of variables to try: all that fit one or two nodes, and one more than two levels
+/// hold.
 pub(crate) fn counts() -> impl Iterator<Item = usize> {
     (1..=40).chain([1025])
 }

@@ -52,7 +52,8 @@ fn given(counts: &mut Counts, bytes: usize) {
     counts.live -= bytes as i64;
 }
 
-// SAFETY: passes everything on to the system's allocator; the counter neither allocates nor needs a destructor.
+// SAFETY: passes everything on to the system's allocator; the counter neither allocates nor needs a
+// destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         change(|counts| taken(counts, layout.size()));
@@ -103,8 +104,8 @@ pub(crate) fn blocks<R>(f: impl FnOnce() -> R) -> (R, u64) {
     (result, counts.blocks)
 }
 
-/// Runs `f` on a thread of its own, with so large a stack, which frees to the last byte what it asked for until its end:
-/// what it keeps for the next frames it gives back by then.
+/// Runs `f` on a thread of its own, with so large a stack, which frees to the last byte what it
+/// asked for until its end: what it keeps for the next frames it gives back by then.
 pub(crate) fn on_a_thread_that_frees_all(stack_size: usize, f: impl FnOnce() + Send) {
     let mut f = Some(f);
     let nothing = live_at_the_end(stack_size, &mut || ());
@@ -112,7 +113,8 @@ pub(crate) fn on_a_thread_that_frees_all(stack_size: usize, f: impl FnOnce() + S
     assert_eq!(left - nothing, 0, "bytes that the thread has not freed");
 }
 
-/// How many bytes more are alive when a thread has ended than when it called `f`; the standard library frees some.
+/// How many bytes more are alive when a thread has ended than when it called `f`; the standard
+/// library frees some.
 fn live_at_the_end(stack_size: usize, f: &mut (dyn FnMut() + Send)) -> i64 {
     struct AtEnd(i64, Arc<AtomicI64>);
     impl Drop for AtEnd {
@@ -127,13 +129,19 @@ fn live_at_the_end(stack_size: usize, f: &mut (dyn FnMut() + Send)) -> i64 {
     let at_end = left.clone();
     thread::scope(|scope| {
         let job = || {
-            // What a thread needs to end a variable's process-wide value is `arc-swap`'s, which hands it from one thread to
-            // the next and never frees it.
+            // What a thread needs to end a variable's process-wide value is `arc-swap`'s, which
+            // hands it from one thread to the next and never frees it.
             drop(stackholm::Var::<()>::named(""));
-            AT_END.with(|local| local.set(AtEnd(counts().live, at_end)).ok().expect("the thread is new"));
+            AT_END.with(|local| {
+                local.set(AtEnd(counts().live, at_end)).ok().expect("the thread is new")
+            });
             f();
         };
-        let joined = thread::Builder::new().stack_size(stack_size).spawn_scoped(scope, job).expect("a thread").join();
+        let joined = thread::Builder::new()
+            .stack_size(stack_size)
+            .spawn_scoped(scope, job)
+            .expect("a thread")
+            .join();
         joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
     let left = left.load(SeqCst);

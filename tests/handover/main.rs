@@ -1,4 +1,5 @@
-//! Handing over to threads, tasks, blocking pools and local tasks: what is carried, what is not, and what is left.
+//! Handing over to threads, tasks, blocking pools and local tasks: what is carried, what is not,
+//! and what is left.
 
 #[path = "../common/futures.rs"]
 mod common;
@@ -71,7 +72,11 @@ fn inside<R>(within: Within<'_>, f: impl FnOnce() -> R) -> R {
 }
 
 /// Runs `job` at the other end, once `bind` is over; gives what it gives.
-fn after<R: Send + 'static>(hop: &Hop, bind: Within<'_>, job: impl FnOnce() -> R + Send + 'static) -> R {
+fn after<R: Send + 'static>(
+    hop: &Hop,
+    bind: Within<'_>,
+    job: impl FnOnce() -> R + Send + 'static,
+) -> R {
     let (go, gone) = mpsc::channel::<()>();
     let (send, receive) = mpsc::channel();
     let job = move || {
@@ -129,14 +134,22 @@ fn every_reach_over_every_way_of_handing_over() {
             let name = hop.name;
             assert_eq!(seen.bound, [hop.hand == Hand::Carries, false, false], "{name}");
             assert_eq!(seen.listed, usize::from(hop.hand == Hand::Carries), "{name}");
-            assert_eq!(seen.may_set, hop.hand != Hand::Bare, "{name}: begins in an open checkpoint");
+            assert_eq!(
+                seen.may_set,
+                hop.hand != Hand::Bare,
+                "{name}: begins in an open checkpoint"
+            );
             if hop.hand == Hand::Carries {
                 assert_eq!(seen.far, Ok(1), "{name}");
                 assert!(not_carried(seen.near), "{name}: {:?}", seen.near);
                 assert!(not_carried(seen.nearest), "{name}: {:?}", seen.nearest);
             } else {
                 let unbound = Err(Reason::Unbound);
-                assert_eq!((seen.far, seen.near, seen.nearest), (unbound, unbound, unbound), "{name}");
+                assert_eq!(
+                    (seen.far, seen.near, seen.nearest),
+                    (unbound, unbound, unbound),
+                    "{name}"
+                );
             }
         });
     }
@@ -145,7 +158,8 @@ fn every_reach_over_every_way_of_handing_over() {
 #[test]
 fn every_reach_over_every_way_of_calling() {
     let line = line!() + 1;
-    let bind = |f: &mut dyn FnMut()| Scope::new().set(&FAR, 1).set(&NEAR, 2).set(&NEAREST, 3).run(f);
+    let bind =
+        |f: &mut dyn FnMut()| Scope::new().set(&FAR, 1).set(&NEAR, 2).set(&NEAREST, 3).run(f);
     for hop in calls() {
         three_ways(|| {
             let mut seen = None;
@@ -153,13 +167,19 @@ fn every_reach_over_every_way_of_calling() {
             let (seen, name) = (seen.expect("was called"), hop.name);
             assert_eq!(seen.bound, [hop.hand == Hand::Carries, false, false], "{name}");
             assert_eq!(seen.listed, usize::from(hop.hand == Hand::Carries), "{name}");
-            assert_eq!(seen.may_set, hop.hand != Hand::Bare, "{name}: begins in an open checkpoint");
+            assert_eq!(
+                seen.may_set,
+                hop.hand != Hand::Bare,
+                "{name}: begins in an open checkpoint"
+            );
             for near in [seen.near, seen.nearest] {
                 match near {
                     Err(Reason::NotCarried(at)) => {
                         assert_eq!((at.line(), hop.hand == Hand::Carries), (line, true), "{name}");
                     }
-                    other => assert!(other.is_err() && hop.hand != Hand::Carries, "{name}: {other:?}"),
+                    other => {
+                        assert!(other.is_err() && hop.hand != Hand::Carries, "{name}: {other:?}")
+                    }
                 }
             }
         });
@@ -211,7 +231,12 @@ fn a_value_that_was_replaced_after_the_call_lives_as_long_as_the_child() {
                 });
             };
             let (count, other) = (old.clone(), new.clone());
-            assert_eq!(after(hop, bind, move || (count.alive(), other.alive())), (1, 0), "{}", hop.name);
+            assert_eq!(
+                after(hop, bind, move || (count.alive(), other.alive())),
+                (1, 0),
+                "{}",
+                hop.name
+            );
             assert_eq!((old.alive(), new.alive()), (0, 0), "{}", hop.name);
         });
     }
@@ -301,7 +326,12 @@ fn a_mask_and_an_empty_context_are_carried_as_they_are() {
                 let seen = after(hop, masked, || reason(FAR.try_get()));
                 assert!(matches!(seen, Err(Reason::Masked(_))), "{}", hop.name);
                 let empty: Within<'_> = &|f| Context::empty().run(f);
-                assert_eq!(after(hop, empty, || reason(FAR.try_get())), Err(Reason::Unbound), "{}", hop.name);
+                assert_eq!(
+                    after(hop, empty, || reason(FAR.try_get())),
+                    Err(Reason::Unbound),
+                    "{}",
+                    hop.name
+                );
             });
         });
     }

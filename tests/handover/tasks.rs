@@ -157,12 +157,19 @@ fn a_thread_that_drives_a_runtime_inside_a_scope_shows_it_only_to_bare_tasks() {
                 runtime.spawn_detached(seen()),
                 N.sync_scope(2, || runtime.spawn_carrying(seen())),
             ];
-            let driving = async { (bare.await.unwrap(), detached.await.unwrap(), mine.await.unwrap()) };
+            let driving =
+                async { (bare.await.unwrap(), detached.await.unwrap(), mine.await.unwrap()) };
             assert_eq!(runtime.block_on(driving), (Some(1), None, Some(2)));
             let bare = runtime.spawn(seen());
-            assert_eq!(runtime.block_on_carrying(async { (bare.await.unwrap(), N.get()) }), (None, 1));
+            assert_eq!(
+                runtime.block_on_carrying(async { (bare.await.unwrap(), N.get()) }),
+                (None, 1)
+            );
             let bare = runtime.spawn(seen());
-            assert_eq!(runtime.block_on_detached(async { (bare.await.unwrap(), N.is_bound()) }), (None, false));
+            assert_eq!(
+                runtime.block_on_detached(async { (bare.await.unwrap(), N.is_bound()) }),
+                (None, false)
+            );
         });
     });
 }
@@ -175,7 +182,10 @@ fn whoever_drives_a_local_set_shows_its_scope_only_to_bare_tasks() {
             let local = LocalSet::new();
             let seen = || async { N.try_get().ok() };
             let bare = local.spawn_local(seen());
-            assert_eq!(local.block_on_carrying(&runtime, async { (bare.await.unwrap(), N.get()) }), (None, 1));
+            assert_eq!(
+                local.block_on_carrying(&runtime, async { (bare.await.unwrap(), N.get()) }),
+                (None, 1)
+            );
             let bare = local.spawn_local(seen());
             let until = local.run_until_carrying(async { (bare.await.unwrap(), N.get()) });
             assert_eq!(runtime.block_on(until), (None, 1));
@@ -341,7 +351,9 @@ fn block_in_place_stays_on_the_stack_of_its_task() {
     static NEAR: Var<u32> = Var::new("near").stays_on_stack();
     let runtime = workers(2);
     let task = runtime.spawn(Scope::new().set(&N, 1).wrap(async {
-        NEAR.sync_scope(2, || ::tokio::task::block_in_place(|| assert_eq!((N.get(), NEAR.get()), (1, 2))));
+        NEAR.sync_scope(2, || {
+            ::tokio::task::block_in_place(|| assert_eq!((N.get(), NEAR.get()), (1, 2)))
+        });
         let _guard = N.enter(3);
         ::tokio::task::block_in_place(|| assert_eq!(N.get(), 3));
     }));

@@ -25,7 +25,8 @@ fn scoped(
 
 fn through_a_channel(within: Within<'_>, seal: fn(Job) -> Envelope<Job>, job: Job) {
     let (jobs, inbox) = mpsc::channel::<Envelope<Job>>();
-    let worker = std::thread::spawn(move || inbox.into_iter().for_each(|job| job.open(|job| job())));
+    let worker =
+        std::thread::spawn(move || inbox.into_iter().for_each(|job| job.open(|job| job())));
     inside(within, || jobs.send(seal(job)).unwrap());
     drop(jobs);
     join(worker);
@@ -47,13 +48,21 @@ pub(crate) const HOPS: &[Hop] = &[
             });
         },
     },
-    Hop { name: "spawn", hand: Hand::Carries, way: |within, job| join(inside(within, || thread::spawn(job))) },
+    Hop {
+        name: "spawn",
+        hand: Hand::Carries,
+        way: |within, job| join(inside(within, || thread::spawn(job))),
+    },
     Hop {
         name: "spawn_detached",
         hand: Hand::Detaches,
         way: |within, job| join(inside(within, || thread::spawn_detached(job))),
     },
-    Hop { name: "scoped", hand: Hand::Carries, way: |within, job| scoped(within, |scope| scope.spawn(job)) },
+    Hop {
+        name: "scoped",
+        hand: Hand::Carries,
+        way: |within, job| scoped(within, |scope| scope.spawn(job)),
+    },
     Hop {
         name: "scoped, detached",
         hand: Hand::Detaches,
@@ -62,27 +71,39 @@ pub(crate) const HOPS: &[Hop] = &[
     Hop {
         name: "Builder::spawn",
         hand: Hand::Carries,
-        way: |within, job| join(inside(within, || thread::Builder::new().name("named").spawn(job).unwrap())),
+        way: |within, job| {
+            join(inside(within, || thread::Builder::new().name("named").spawn(job).unwrap()))
+        },
     },
     Hop {
         name: "Builder::spawn_detached",
         hand: Hand::Detaches,
-        way: |within, job| join(inside(within, || thread::Builder::new().spawn_detached(job).unwrap())),
+        way: |within, job| {
+            join(inside(within, || thread::Builder::new().spawn_detached(job).unwrap()))
+        },
     },
     Hop {
         name: "Builder::spawn_scoped",
         hand: Hand::Carries,
-        way: |within, job| scoped(within, |scope| thread::Builder::new().spawn_scoped(scope, job).unwrap()),
+        way: |within, job| {
+            scoped(within, |scope| thread::Builder::new().spawn_scoped(scope, job).unwrap())
+        },
     },
     Hop {
         name: "Builder::spawn_scoped_detached",
         hand: Hand::Detaches,
-        way: |within, job| scoped(within, |scope| thread::Builder::new().spawn_scoped_detached(scope, job).unwrap()),
+        way: |within, job| {
+            scoped(within, |scope| {
+                thread::Builder::new().spawn_scoped_detached(scope, job).unwrap()
+            })
+        },
     },
     Hop {
         name: "Context::wrap",
         hand: Hand::Carries,
-        way: |within, job| join(inside(within, || std::thread::spawn(Context::current().wrap(job)))),
+        way: |within, job| {
+            join(inside(within, || std::thread::spawn(Context::current().wrap(job))))
+        },
     },
     Hop {
         name: "Context::run",
@@ -92,7 +113,11 @@ pub(crate) const HOPS: &[Hop] = &[
             join(std::thread::spawn(move || context.run(job)));
         },
     },
-    Hop { name: "Envelope", hand: Hand::Carries, way: |within, job| through_a_channel(within, Envelope::new, job) },
+    Hop {
+        name: "Envelope",
+        hand: Hand::Carries,
+        way: |within, job| through_a_channel(within, Envelope::new, job),
+    },
     Hop {
         name: "Envelope, detached",
         hand: Hand::Detaches,
@@ -115,7 +140,8 @@ fn a_plain_thread_starts_empty_and_may_not_set() {
 #[test]
 fn a_builder_names_its_thread_and_sizes_its_stack() {
     let builder = thread::Builder::new().name("worker-7").stack_size(128 * 1024);
-    let name = builder.spawn(|| std::thread::current().name().map(String::from)).unwrap().join().unwrap();
+    let name =
+        builder.spawn(|| std::thread::current().name().map(String::from)).unwrap().join().unwrap();
     assert_eq!(name.as_deref(), Some("worker-7"));
 }
 
@@ -172,14 +198,17 @@ fn the_last_thread_that_holds_a_value_drops_it() {
 fn what_is_left_entered_at_the_end_of_a_thread_ends_with_it() {
     let held = Count::default();
     let (inherited, own) = (held.value(), held.value());
-    HELD.sync_scope(inherited, || thread::spawn(move || std::mem::forget(HELD.enter(own))).join().unwrap());
+    HELD.sync_scope(inherited, || {
+        thread::spawn(move || std::mem::forget(HELD.enter(own))).join().unwrap()
+    });
     assert_eq!(held.alive(), 0);
 }
 
 #[test]
 fn an_envelope_that_nobody_opens_ends_in_its_own_context() {
     let (record, held) = (Record::default(), Count::default());
-    let sealed = Scope::new().set(&N, 1).set(&HELD, held.value()).run(|| Envelope::new(record.witness(&N)));
+    let sealed =
+        Scope::new().set(&N, 1).set(&HELD, held.value()).run(|| Envelope::new(record.witness(&N)));
     assert_eq!(held.alive(), 1);
     N.sync_scope(9, || {
         drop(sealed);
@@ -216,7 +245,10 @@ fn a_message_holds_its_senders_values_until_it_is_opened() {
     let held = Count::default();
     let (messages, inbox) = mpsc::channel();
     for n in 0..5 {
-        Scope::new().set(&N, n).set(&HELD, held.value()).run(|| messages.send(Envelope::new(n * 10)).unwrap());
+        Scope::new()
+            .set(&N, n)
+            .set(&HELD, held.value())
+            .run(|| messages.send(Envelope::new(n * 10)).unwrap());
     }
     assert_eq!(held.alive(), 5);
     for n in 0..3 {
@@ -233,6 +265,7 @@ fn an_iterator_made_here_and_driven_elsewhere_is_wrapped_by_one_call() {
         let mut numbers = (0..3).map(|i| i + N.get());
         Context::current().wrap_mut(move || numbers.next())
     });
-    let seen = std::thread::spawn(move || std::iter::from_fn(next).collect::<Vec<_>>()).join().unwrap();
+    let seen =
+        std::thread::spawn(move || std::iter::from_fn(next).collect::<Vec<_>>()).join().unwrap();
     assert_eq!(seen, [5, 6, 7]);
 }

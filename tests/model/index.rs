@@ -67,7 +67,9 @@ impl Versions<'_> {
                 map.insert(var, None);
                 assert_eq!(context.get(&self.vars[var]), None);
             }
-            Step::Changes { one, other } => changes(self.vars, &self.all[self.at(one)], &self.all[self.at(other)]),
+            Step::Changes { one, other } => {
+                changes(self.vars, &self.all[self.at(one)], &self.all[self.at(other)])
+            }
             Step::Fork { version } => {
                 if self.all.len() < 12 {
                     self.all.push(self.all[self.at(version)].clone());
@@ -98,7 +100,8 @@ fn check(vars: &[Var<u64>], (context, map): &Version) {
     for (n, var) in vars.iter().enumerate() {
         assert_eq!(context.get(var).copied(), map.get(&n).copied().flatten(), "variable {n}");
     }
-    let mut bound: Vec<usize> = map.iter().filter(|(_, value)| value.is_some()).map(|(n, _)| *n).collect();
+    let mut bound: Vec<usize> =
+        map.iter().filter(|(_, value)| value.is_some()).map(|(n, _)| *n).collect();
     bound.sort_unstable();
     assert_eq!(context.len(), bound.len());
     let names = context.iter().map(|binding| binding.name().parse::<usize>().expect("a number"));
@@ -114,12 +117,18 @@ fn changes(vars: &[Var<u64>], (one, a): &Version, (other, b): &Version) {
             assert!(change.before.is_none_or(|before| before.name() == name));
             assert!(change.after.is_none_or(|after| after.name() == name));
             let n: usize = name.parse().expect("a number");
-            (n, change.before.and(one.get(&vars[n])).copied(), change.after.and(other.get(&vars[n])).copied())
+            (
+                n,
+                change.before.and(one.get(&vars[n])).copied(),
+                change.after.and(other.get(&vars[n])).copied(),
+            )
         })
         .collect();
     let value = |map: &HashMap<usize, Option<u64>>, n| map.get(&n).copied().flatten();
-    let mut expected: Vec<_> =
-        (0..vars.len()).map(|n| (n, value(a, n), value(b, n))).filter(|(_, before, after)| before != after).collect();
+    let mut expected: Vec<_> = (0..vars.len())
+        .map(|n| (n, value(a, n), value(b, n)))
+        .filter(|(_, before, after)| before != after)
+        .collect();
     found.sort_unstable();
     expected.sort_unstable();
     assert_eq!(found, expected, "changes");

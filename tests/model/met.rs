@@ -1,4 +1,5 @@
-//! What programs have met: ways of the engine, things that values do, and pairs of features on one stack.
+//! What programs have met: ways of the engine, things that values do, and pairs of features on one
+//! stack.
 
 use super::roots::take_ways;
 use std::collections::BTreeMap;

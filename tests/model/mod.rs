@@ -1,6 +1,10 @@
-//! A program of random operations, run by the library and by an oracle of plain maps, compared after each one.
+//! A program of random operations, run by the library and by an oracle of plain maps, compared
+//! after each one.
 
-#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only debug builds tell of their ways"))]
+#[cfg_attr(
+    not(debug_assertions),
+    allow(dead_code, reason = "only debug builds tell of their ways")
+)]
 pub(crate) mod met;
 pub(crate) mod op;
 mod oracle;
@@ -14,8 +18,8 @@ use oracle::{Chain, Snapshot, Stack, State};
 use stackholm::{Checkpoint, Context, embed};
 use world::World;
 
-/// How many ways there are to run a program: on an empty stack, in a checkpoint, and on a stack that was handed a
-/// context.
+/// How many ways there are to run a program: on an empty stack, in a checkpoint, and on a stack
+/// that was handed a context.
 pub(crate) const WAYS: u8 = 3;
 
 /// Runs a program in one of the [`WAYS`]. Says how many operations were done.

@@ -1,5 +1,5 @@
-//! The operations of a random program. Every number is taken modulo what there is; `inside` says how many of the
-//! operations that follow are done inside.
+//! The operations of a random program. Every number is taken modulo what there is; `inside` says
+//! how many of the operations that follow are done inside.
 
 use arbitrary::Arbitrary;
 

@@ -1,8 +1,8 @@
 //! The oracle: what a stack shows, as plain maps, one for each checkpoint.
 //!
-//! Each value has two tokens. While somebody has its `Must`, it is seen from somewhere, so it must be alive. While
-//! somebody has its `May`, it lies on a chain that a context, a stack or a read keeps, so it may be alive. When
-//! nobody has either, it must have been dropped.
+//! Each value has two tokens. While somebody has its `Must`, it is seen from somewhere, so it must
+//! be alive. While somebody has its `May`, it lies on a chain that a context, a stack or a read
+//! keeps, so it may be alive. When nobody has either, it must have been dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
@@ -17,8 +17,9 @@ pub(crate) struct May {
     pub(crate) _chain: Option<Rc<Chain>>,
 }
 
-/// A point in the life of a stack. A change that is undone may lead back to the point before it or to one that only
-/// looks the same; both are one point here, and a weak context of it may be there while anybody has either.
+/// A point in the life of a stack. A change that is undone may lead back to the point before it or
+/// to one that only looks the same; both are one point here, and a weak context of it may be there
+/// while anybody has either.
 pub(crate) struct Point;
 
 /// What a context that holds this may keep.
@@ -33,7 +34,11 @@ impl Chain {
         Self::at(Rc::new(Point), parent, value)
     }
 
-    fn at(point: Rc<Point>, parent: &Option<Rc<Chain>>, value: Option<Rc<May>>) -> Option<Rc<Chain>> {
+    fn at(
+        point: Rc<Point>,
+        parent: &Option<Rc<Chain>>,
+        value: Option<Rc<May>>,
+    ) -> Option<Rc<Chain>> {
         Some(Rc::new(Chain { _value: value, point, parent: parent.clone() }))
     }
 
@@ -68,11 +73,13 @@ pub(crate) struct Bound {
     pub(crate) line: u32,
     /// `None`: a mask.
     pub(crate) number: Option<u64>,
-    /// What makes two of them one: the value, but each binding of short reach is one for itself; masks are all alike.
+    /// What makes two of them one: the value, but each binding of short reach is one for itself;
+    /// masks are all alike.
     pub(crate) identity: Option<u64>,
 }
 
-/// What a variable leads to, and in which checkpoint of this stack that was made; `None`: it was inherited.
+/// What a variable leads to, and in which checkpoint of this stack that was made; `None`: it was
+/// inherited.
 #[derive(Clone)]
 pub(crate) struct Sight {
     pub(crate) bound: Rc<Bound>,
@@ -111,7 +118,8 @@ impl Snapshot {
 
     /// Which binding of each variable it shows.
     pub(crate) fn shows(&self) -> BTreeMap<usize, Option<u64>> {
-        let bound = self.shown.iter().filter(|(_, sight)| matches!(sight.carried(), Seen::Bound(..)));
+        let bound =
+            self.shown.iter().filter(|(_, sight)| matches!(sight.carried(), Seen::Bound(..)));
         bound.map(|(var, sight)| (*var, sight.bound.identity)).collect()
     }
 }
@@ -170,7 +178,8 @@ pub(crate) enum Leaving {
 pub(crate) struct Stack {
     layers: Vec<Layer>,
     chain: Option<Rc<Chain>>,
-    /// Whether the work only goes on here: a wrapper made this stack of what was visible where it began.
+    /// Whether the work only goes on here: a wrapper made this stack of what was visible where it
+    /// began.
     goes_on: bool,
     /// The stack that it was last swapped in over, by its number.
     over: u64,
@@ -196,7 +205,8 @@ impl Stack {
             short: Vec::new(),
             undo: Vec::new(),
         };
-        // The drop of a value may set something here and reset it, of which no more is seen than a new point.
+        // The drop of a value may set something here and reset it, of which no more is seen than a
+        // new point.
         let chain = context.chain.clone().or_else(|| Chain::on(&None, None));
         Stack { layers: vec![layer], chain, goes_on: false, over: 0 }
     }
@@ -215,7 +225,8 @@ impl Stack {
         self.over = over;
     }
 
-    /// Whether a context was entered here, in whose place nothing is left of what was visible before.
+    /// Whether a context was entered here, in whose place nothing is left of what was visible
+    /// before.
     fn has_entered(&self) -> bool {
         self.layers.iter().skip(1).any(|layer| layer.outside.is_some())
     }
@@ -268,7 +279,8 @@ impl Stack {
         match self.layers.iter().skip(1).rposition(|layer| layer.uid == uid) {
             None => Leaving::NotHere,
             Some(at) => {
-                let leaving = if at + 2 == self.depth() { Leaving::InOrder } else { Leaving::WithInner };
+                let leaving =
+                    if at + 2 == self.depth() { Leaving::InOrder } else { Leaving::WithInner };
                 self.chain = self.layers[at + 1].chain_outside.clone();
                 while self.depth() > at + 1 {
                     self.layers.pop();
@@ -279,7 +291,11 @@ impl Stack {
     }
 
     fn outside_of(&self, uid: u64) -> &Shown {
-        let at = self.layers.iter().rposition(|layer| layer.uid == uid).expect("a binding's checkpoint is there");
+        let at = self
+            .layers
+            .iter()
+            .rposition(|layer| layer.uid == uid)
+            .expect("a binding's checkpoint is there");
         self.layers[at].outside.as_ref().unwrap_or_else(|| &self.layers[at - 1].shown)
     }
 
@@ -358,14 +374,18 @@ impl Stack {
 
     /// All that a read which begins now may keep.
     pub(crate) fn kept(&self) -> Kept {
-        let chains = self.layers.iter().filter_map(|layer| layer.chain_outside.clone()).chain(self.chain.clone());
+        let chains = self
+            .layers
+            .iter()
+            .filter_map(|layer| layer.chain_outside.clone())
+            .chain(self.chain.clone());
         let short = self.layers.iter().flat_map(|layer| layer.short.iter().cloned());
         Kept { _chains: chains.collect(), _short: short.collect() }
     }
 }
 
-/// Where a binding that `at` leads to reaches it as one that stays on its stack: on the stack that it was made on, or where
-/// the work goes on from a stack that sees the very same binding.
+/// Where a binding that `at` leads to reaches it as one that stays on its stack: on the stack that
+/// it was made on, or where the work goes on from a stack that sees the very same binding.
 fn reached<'a>(stacks: &'a Stacks, at: u64, var: usize, sight: &'a Sight) -> Option<&'a Sight> {
     match (sight.bound.reach, sight.layer) {
         (Reach::Stack, Some(_)) => return Some(sight),
@@ -374,7 +394,11 @@ fn reached<'a>(stacks: &'a Stacks, at: u64, var: usize, sight: &'a Sight) -> Opt
     }
     let stack = stacks.get(&at).filter(|stack| stack.goes_on && !stack.has_entered())?;
     let beneath = stacks.get(&stack.over)?.top().shown.get(&var)?;
-    if Rc::ptr_eq(&beneath.bound, &sight.bound) { reached(stacks, stack.over, var, beneath) } else { None }
+    if Rc::ptr_eq(&beneath.bound, &sight.bound) {
+        reached(stacks, stack.over, var, beneath)
+    } else {
+        None
+    }
 }
 
 fn look(stacks: &Stacks, at: u64, var: usize, sight: &Sight) -> Seen {
@@ -386,7 +410,8 @@ fn look(stacks: &Stacks, at: u64, var: usize, sight: &Sight) -> Seen {
     }
 }
 
-/// What is seen of a variable while the stack `at` is current, and whether it is seen through that stack.
+/// What is seen of a variable while the stack `at` is current, and whether it is seen through that
+/// stack.
 pub(crate) fn see(stacks: &Stacks, at: u64, var: usize) -> (Seen, bool) {
     let Some(sight) = stacks[&at].top().shown.get(&var) else { return (Seen::Absent, false) };
     let seen = look(stacks, at, var, sight);

@@ -1,5 +1,5 @@
-//! All that a program keeps is named for the walk over counts that debug builds of the library have. In release builds
-//! there is none.
+//! All that a program keeps is named for the walk over counts that debug builds of the library
+//! have. In release builds there is none.
 
 #[cfg(debug_assertions)]
 pub(crate) use stackholm::proof::{Roots, take_ways};

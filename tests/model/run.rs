@@ -29,8 +29,8 @@ fn pick(number: u8, of: usize) -> usize {
 struct Ferry<T>(T);
 
 #[expect(unsafe_code, reason = "the world goes on on another thread while this one waits for it")]
-// SAFETY: the thread that sends it waits until the other one is done; nothing in it depends on a thread but the
-// guards, and a guard on a foreign thread finds nothing.
+// SAFETY: the thread that sends it waits until the other one is done; nothing in it depends on a
+// thread but the guards, and a guard on a foreign thread finds nothing.
 unsafe impl<T> Send for Ferry<T> {}
 
 impl<T> Ferry<T> {
@@ -114,7 +114,8 @@ impl World {
 
     /// Calls `f`, which may panic on purpose.
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
-        let (current, depth, reads, waiting) = (self.current, self.depth, self.reads.len(), self.waiting.len());
+        let (current, depth, reads, waiting) =
+            (self.current, self.depth, self.reads.len(), self.waiting.len());
         let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
@@ -191,7 +192,9 @@ impl World {
                 }
             }
             Op::Read { var, inside } => self.read(var, inside),
-            Op::Run { block, var, context, inside, panics } => self.run(block, var, context, inside, panics),
+            Op::Run { block, var, context, inside, panics } => {
+                self.run(block, var, context, inside, panics)
+            }
             Op::Capture => {
                 let (context, snapshot) = self.capture();
                 self.keep(context, snapshot);
@@ -283,9 +286,11 @@ impl World {
         if !self.has_room() {
             return;
         }
-        let vars = [var, var.wrapping_add(bindings / 4), var.wrapping_add(bindings / 16)].map(|var| self.var(var));
+        let vars = [var, var.wrapping_add(bindings / 4), var.wrapping_add(bindings / 16)]
+            .map(|var| self.var(var));
         let [(a, one, _), (b, two, _), (c, three, _)] = vars;
-        let ((x, tx), (y, ty), (z, tz)) = (self.value(a, None), self.value(b, None), self.value(c, None));
+        let ((x, tx), (y, ty), (z, tz)) =
+            (self.value(a, None), self.value(b, None), self.value(c, None));
         let uid = self.uid();
         let (line, guard, bound) = match bindings % 4 {
             0 if bindings < 64 => (line!(), Scope::new().enter(), vec![]),
@@ -293,8 +298,16 @@ impl World {
                 let scope = Scope::new().set(&one, x).set(&two, y).set(&three, z).enter();
                 (line!() - 1, scope, vec![(a, Some(tx)), (b, Some(ty)), (c, Some(tz))])
             }
-            1 => (line!(), Scope::new().set(&one, x).set(&two, y).enter(), vec![(a, Some(tx)), (b, Some(ty))]),
-            2 => (line!(), Scope::new().unset(&one).set(&two, y).enter(), vec![(a, None), (b, Some(ty))]),
+            1 => (
+                line!(),
+                Scope::new().set(&one, x).set(&two, y).enter(),
+                vec![(a, Some(tx)), (b, Some(ty))],
+            ),
+            2 => (
+                line!(),
+                Scope::new().unset(&one).set(&two, y).enter(),
+                vec![(a, None), (b, Some(ty))],
+            ),
             _ => {
                 let scope = Scope::new().set(&one, x).unset(&two).set(&three, z).enter();
                 (line!() - 1, scope, vec![(a, Some(tx)), (b, None), (c, Some(tz))])
@@ -357,7 +370,11 @@ impl World {
                 true
             }
             (Err(error), State::Sealed(line)) => {
-                assert_eq!(error.sealed_at().map(|place| place.line()), Some(line), "where it is sealed");
+                assert_eq!(
+                    error.sealed_at().map(|place| place.line()),
+                    Some(line),
+                    "where it is sealed"
+                );
                 true
             }
             _ => panic!("{result:?}, but the checkpoint is {state:?}"),
@@ -380,7 +397,15 @@ impl World {
         }
     }
 
-    fn changed(&mut self, change: Change, at: usize, uid: usize, line: u32, token: &Token, done: bool) {
+    fn changed(
+        &mut self,
+        change: Change,
+        at: usize,
+        uid: usize,
+        line: u32,
+        token: &Token,
+        done: bool,
+    ) {
         match change {
             Change::Set => self.bind(at, line, Some(token)),
             Change::Unset => self.bind(at, line, None),
@@ -440,9 +465,13 @@ impl World {
             };
             let line = line!();
             match block {
-                Block::SyncScope => handle.sync_scope(value(), || inner(world, &|world| bound(world, line + 2))),
+                Block::SyncScope => {
+                    handle.sync_scope(value(), || inner(world, &|world| bound(world, line + 2)))
+                }
                 Block::Scope => {
-                    Scope::new().set(&handle, value()).run(|| inner(world, &|world| bound(world, line + 4)));
+                    Scope::new()
+                        .set(&handle, value())
+                        .run(|| inner(world, &|world| bound(world, line + 4)));
                 }
                 Block::Checkpoint => Checkpoint::run(|| inner(world, &open)),
                 Block::Around => Checkpoint::around(|world: &mut World| inner(world, &open))(world),
@@ -505,7 +534,8 @@ impl World {
             Seen::Bound(number, line) => Some((number, line)),
             _ => None,
         };
-        let vars: std::collections::BTreeSet<usize> = a.shown.keys().chain(b.shown.keys()).copied().collect();
+        let vars: std::collections::BTreeSet<usize> =
+            a.shown.keys().chain(b.shown.keys()).copied().collect();
         let number = |pair: Option<(u64, u32)>| pair.map(|pair| pair.0);
         let mut expected: Vec<_> = vars
             .into_iter()
@@ -516,7 +546,9 @@ impl World {
         let mut changes: Vec<_> = one
             .changes(&other)
             .iter()
-            .map(|change| (change.before.map(|b| b.place().line()), change.after.map(|b| b.place().line())))
+            .map(|change| {
+                (change.before.map(|b| b.place().line()), change.after.map(|b| b.place().line()))
+            })
             .collect();
         expected.sort_unstable();
         changes.sort_unstable();
@@ -587,7 +619,11 @@ impl World {
     }
 
     fn put_task(&mut self, uid: u64, task: Task) {
-        let slot = self.tasks.iter_mut().find(|slot| slot.0 == uid).expect("a task that runs is not dropped");
+        let slot = self
+            .tasks
+            .iter_mut()
+            .find(|slot| slot.0 == uid)
+            .expect("a task that runs is not dropped");
         slot.1 = Some(task);
     }
 
@@ -597,7 +633,9 @@ impl World {
             if on_thread {
                 world.moved.insert(uid);
                 let bare = world.uid();
-                world.stacks.insert(bare, Stack::new(bare, State::NoCheckpoint, &Snapshot::default()));
+                world
+                    .stacks
+                    .insert(bare, Stack::new(bare, State::NoCheckpoint, &Snapshot::default()));
                 world.on_thread(|world| {
                     let outer = std::mem::replace(&mut world.current, bare);
                     world.poll(uid, &mut task);
@@ -619,7 +657,8 @@ impl World {
             if sealed {
                 stack.enter(self.uid(), State::Sealed(line));
             }
-            let at = self.vars.iter().position(|known| known.uid == var).expect("it stays until then");
+            let at =
+                self.vars.iter().position(|known| known.uid == var).expect("it stays until then");
             let sight = self.sight(at, line, Some(&token));
             stack.bind(var, sight, Some(token.may));
         }
@@ -638,7 +677,8 @@ impl World {
     }
 
     fn poll(&mut self, uid: u64, task: &mut Task) {
-        let begins = if self.abroad > 0 { "begins on another thread" } else { "begins where it is polled" };
+        let begins =
+            if self.abroad > 0 { "begins on another thread" } else { "begins where it is polled" };
         let outer = self.swap_in(uid, begins);
         self.wait();
         let before = current_is(uid);
@@ -713,9 +753,14 @@ impl World {
         for var in &self.vars {
             let expected = oracle.see(var.uid);
             let number = stack.get(&var.handle).map(Value::number);
-            let reason = stack.try_get(&var.handle).map(Value::number).map_err(|missing| of_reason(missing.reason()));
+            let reason = stack
+                .try_get(&var.handle)
+                .map(Value::number)
+                .map_err(|missing| of_reason(missing.reason()));
             match expected {
-                Seen::Bound(expected, _) => assert_eq!((number, reason), (Some(expected), Ok(expected))),
+                Seen::Bound(expected, _) => {
+                    assert_eq!((number, reason), (Some(expected), Ok(expected)))
+                }
                 other => assert_eq!((number, reason), (None, Err(other))),
             }
             assert_eq!(stack.is_bound(&var.handle), number.is_some());
@@ -775,7 +820,8 @@ impl World {
         let (at, handle, _) = self.var(var);
         let (value, token) = self.value(at, None);
         let var = self.vars[at].uid;
-        // What only binds begins where it is first polled, or where it is first asked for something.
+        // What only binds begins where it is first polled, or where it is first asked for
+        // something.
         let begins_later = context % 2 == 1;
         let (context, snapshot) = self.context(context);
         let here = self.stack().capture();
@@ -788,7 +834,9 @@ impl World {
             Wrapping::InCurrent => (Box::pin(steps.in_current_context()), on(&here), None),
             Wrapping::Detached => (Box::pin(steps.detached()), on(&Snapshot::default()), None),
             Wrapping::Var => (Box::pin(handle.scope(value, steps)), None, binds(line!(), true)),
-            Wrapping::Scope => (Box::pin(Scope::new().set(handle, value).wrap(steps)), None, binds(line!(), true)),
+            Wrapping::Scope => {
+                (Box::pin(Scope::new().set(handle, value).wrap(steps)), None, binds(line!(), true))
+            }
             Wrapping::Checkpoint => (Box::pin(Checkpoint::wrap(steps)), None, None),
             Wrapping::Prepared => {
                 let (line, prepared) = (line!(), Checkpoint::prepare().set(handle, value));
@@ -857,7 +905,9 @@ impl World {
         self.plan(inside, false);
         match start {
             Start::Plain => self.on_thread(World::planned),
-            Start::Carrying | Start::Detached => self.on_our_thread(matches!(start, Start::Carrying)),
+            Start::Carrying | Start::Detached => {
+                self.on_our_thread(matches!(start, Start::Carrying))
+            }
         }
         self.current = outer;
         self.stacks.remove(&uid);
@@ -913,7 +963,8 @@ impl World {
     fn drop_var(&mut self, var: u8) {
         let (at, handle, _) = self.var(var);
         let uid = self.vars[at].uid;
-        let is_awaited = |waiting: &Waiting| waiting.binds.as_ref().is_some_and(|binds| binds.var == uid);
+        let is_awaited =
+            |waiting: &Waiting| waiting.binds.as_ref().is_some_and(|binds| binds.var == uid);
         if matches!(handle, Handle::Made(_)) && !self.to_begin.values().any(is_awaited) {
             drop(handle.clear_global());
             drop(handle);
@@ -1054,7 +1105,9 @@ impl World {
         let (first, second) = (one.min(other), one.max(other));
         match FEATURES[usize::from(second)] {
             "goes on" => self.meet_inside(true, false, &[first]),
-            "moved" if FEATURES[usize::from(first)] == "goes on" => self.meet_inside(true, true, &[]),
+            "moved" if FEATURES[usize::from(first)] == "goes on" => {
+                self.meet_inside(true, true, &[])
+            }
             "moved" => self.meet_inside(false, true, &[first]),
             "several threads" if FEATURES[usize::from(first)] == "moved" => {
                 self.meet_one(2);
@@ -1076,7 +1129,8 @@ impl World {
         }
     }
 
-    /// On a stack that inherits from this one, or on which the work goes on; here or on another thread.
+    /// On a stack that inherits from this one, or on which the work goes on; here or on another
+    /// thread.
     fn meet_inside(&mut self, goes_on: bool, on_thread: bool, features: &[u8]) {
         let tasks = self.tasks.len();
         if goes_on {
@@ -1113,7 +1167,10 @@ impl World {
 }
 
 /// A value that was refused comes back.
-fn given_back(result: Result<(), stackholm::SetError<Value>>, number: u64) -> Result<bool, NotOpen> {
+fn given_back(
+    result: Result<(), stackholm::SetError<Value>>,
+    number: u64,
+) -> Result<bool, NotOpen> {
     result.map(|()| true).map_err(|error| {
         let open = error.error().clone();
         assert_eq!(error.into_value().number(), number, "the value comes back");

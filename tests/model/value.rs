@@ -21,7 +21,8 @@ thread_local! {
     static LEAVES: RefCell<BTreeMap<u64, (u64, Entered)>> = const { RefCell::new(BTreeMap::new()) };
     /// What they have left since the oracle was told.
     static LEFT: RefCell<Vec<Left>> = const { RefCell::new(Vec::new()) };
-    /// The stack that is current on this thread, and the one that was before, by the numbers of the oracle.
+    /// The stack that is current on this thread, and the one that was before, by the numbers of the
+    /// oracle.
     static CURRENT: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
     /// Whether a stack is ending whose values enter more.
     static BUSY: Cell<bool> = const { Cell::new(false) };
@@ -87,7 +88,11 @@ pub(crate) fn while_busy(f: impl FnOnce()) {
     BUSY.set(true);
     f();
     BUSY.set(false);
-    assert_eq!(LATE_HERE.with(|here| here.load(SeqCst)), 0, "what was entered as the stack ended has ended");
+    assert_eq!(
+        LATE_HERE.with(|here| here.load(SeqCst)),
+        0,
+        "what was entered as the stack ended has ended"
+    );
 }
 
 pub(crate) struct Value {
@@ -135,7 +140,9 @@ impl Value {
                 }
                 let _ = (OTHER.set(self.number), FOREIGN.reset(), OTHER.pop());
             }
-            4 => FOREIGN.sync_scope(self.number, || FOREIGN.with(|number| assert_eq!(*number, self.number))),
+            4 => FOREIGN.sync_scope(self.number, || {
+                FOREIGN.with(|number| assert_eq!(*number, self.number))
+            }),
             _ => {}
         }
     }
@@ -163,7 +170,8 @@ impl Drop for Value {
             assert_ne!(seen, Some(self.number), "a value's drop does not see its own binding");
         }
         self.act();
-        let leaves = LEAVES.try_with(|leaves| leaves.borrow_mut().remove(&self.number)).ok().flatten();
+        let leaves =
+            LEAVES.try_with(|leaves| leaves.borrow_mut().remove(&self.number)).ok().flatten();
         if let Some((uid, guard)) = leaves {
             met::note("a value leaves as it ends");
             let (current, before) = CURRENT.get();
@@ -175,7 +183,9 @@ impl Drop for Value {
             let uncounted = misuses().1;
             drop(guard);
             // What it ended may have looked for others in vain; such a one is noted after it.
-            let inner = LEFT.with_borrow(|left| left[at + 1..].iter().filter(|left| !left.found).count() as u64);
+            let inner = LEFT.with_borrow(|left| {
+                left[at + 1..].iter().filter(|left| !left.found).count() as u64
+            });
             if misuses().1 - uncounted > inner {
                 LEFT.with_borrow_mut(|left| left[at].found = false);
             }

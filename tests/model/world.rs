@@ -1,11 +1,16 @@
-//! The world of one program: the real things beside what the oracle says of them, and their comparison.
+//! The world of one program: the real things beside what the oracle says of them, and their
+//! comparison.
 
 use super::met;
 use super::op::Op;
-use super::oracle::{self, Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack, Stacks};
+use super::oracle::{
+    self, Bound, Kept, Leaving, May, Must, Point, Reach, Seen, Sight, Snapshot, Stack, Stacks,
+};
 use super::roots::Roots;
 use super::value::{DEFAULT, Left, Value, left_by_values};
-use stackholm::{Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse};
+use stackholm::{
+    Context, Entered, InContext, Misuse, Reason, Source, Var, WeakContext, embed, on_misuse,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -68,7 +73,8 @@ impl Deref for Handle {
 }
 
 impl Handle {
-    /// For a wrapper, which borrows its variable until it begins. The variable stays where a leak check finds it.
+    /// For a wrapper, which borrows its variable until it begins. The variable stays where a leak
+    /// check finds it.
     pub(crate) fn for_ever(self) -> &'static Var<Value> {
         static ALL: Mutex<Vec<&'static Arc<Var<Value>>>> = Mutex::new(Vec::new());
         match self {
@@ -231,7 +237,8 @@ impl World {
     pub(crate) fn new(program: &[Op]) -> Self {
         prepare_process();
         let traced = std::env::var_os("STACKHOLM_TRACE").is_some();
-        let mut world = World { program: program.into(), misuses: MISUSES.get(), traced, ..World::default() };
+        let mut world =
+            World { program: program.into(), misuses: MISUSES.get(), traced, ..World::default() };
         for (var, reach) in STATICS {
             let rank = Some(world.rank());
             world.add_var(Handle::Static(var), reach, rank, std::ptr::eq(var, &DEFAULTED));
@@ -249,7 +256,13 @@ impl World {
         self.last_rank
     }
 
-    pub(crate) fn add_var(&mut self, handle: Handle, reach: Reach, rank: Option<u32>, default: bool) {
+    pub(crate) fn add_var(
+        &mut self,
+        handle: Handle,
+        reach: Reach,
+        rank: Option<u32>,
+        default: bool,
+    ) {
         let uid = self.uid() as usize;
         self.vars.push(Variable { handle, uid, reach, rank, default, global: None });
     }
@@ -259,7 +272,11 @@ impl World {
     }
 
     /// A value that nobody has yet.
-    pub(crate) fn value(&mut self, var: usize, holds: Option<(Context, Rc<Snapshot>)>) -> (Value, Token) {
+    pub(crate) fn value(
+        &mut self,
+        var: usize,
+        holds: Option<(Context, Rc<Snapshot>)>,
+    ) -> (Value, Token) {
         let number = self.uid();
         self.last_value = number;
         let drops = Arc::new(AtomicU8::new(0));
@@ -268,7 +285,13 @@ impl World {
         let context = context.map(Arc::new);
         let holds = context.as_ref().map_or_else(std::sync::Weak::new, Arc::downgrade);
         let (must, may) = (Rc::new(Must { _context: snapshot }), Rc::new(May { _chain: chain }));
-        let made = Made { number, drops: drops.clone(), must: Rc::downgrade(&must), may: Rc::downgrade(&may), holds };
+        let made = Made {
+            number,
+            drops: drops.clone(),
+            must: Rc::downgrade(&must),
+            may: Rc::downgrade(&may),
+            holds,
+        };
         self.live.push(made);
         let of = match self.vars[var].handle {
             Handle::Static(var) => Some(var),
@@ -320,8 +343,13 @@ impl World {
                 self.misuses.1 += 1;
                 continue;
             }
-            let stack = stacks.into_iter().find(|uids| self.stacks.get(uids).is_some_and(|stack| stack.has(uid)));
-            let stack = self.stacks.get_mut(&stack.expect("what was found is there")).expect("it was found");
+            let stack = stacks
+                .into_iter()
+                .find(|uids| self.stacks.get(uids).is_some_and(|stack| stack.has(uid)));
+            let stack = self
+                .stacks
+                .get_mut(&stack.expect("what was found is there"))
+                .expect("it was found");
             self.misuses.0 += u64::from(stack.leave(uid) == Leaving::WithInner);
         }
     }
@@ -367,7 +395,10 @@ impl World {
         let mut roots = self.here();
         self.waiting.iter().for_each(|waiting| roots.add(waiting));
         self.contexts.iter().for_each(|(context, _)| roots.context(context));
-        self.live.iter().filter_map(|made| made.holds.upgrade()).for_each(|context| roots.context(&context));
+        self.live
+            .iter()
+            .filter_map(|made| made.holds.upgrade())
+            .for_each(|context| roots.context(&context));
         self.weak.iter().for_each(|weak| roots.weak(&weak.real));
         self.to_begin.values().for_each(|waiting| roots.add(&waiting.has));
         for (uid, task) in &mut self.tasks {
@@ -380,8 +411,8 @@ impl World {
             }
         }
         #[expect(unsafe_code, reason = "it follows what was named")]
-        // SAFETY: all that has counts of what this program made was named, just now or where it began to wait, and each
-        // program has one thread at a time.
+        // SAFETY: all that has counts of what this program made was named, just now or where it
+        // began to wait, and each program has one thread at a time.
         unsafe {
             roots.check();
             let mut features = roots.shapes();
@@ -426,7 +457,11 @@ impl World {
             if must {
                 assert_eq!(drops, 0, "value {} was dropped while it is seen", made.number);
             } else if !may {
-                assert_eq!(drops, 1, "value {} was not dropped when nobody had it any more", made.number);
+                assert_eq!(
+                    drops, 1,
+                    "value {} was not dropped when nobody had it any more",
+                    made.number
+                );
             }
             must || may
         });
@@ -472,7 +507,11 @@ pub(crate) fn check_seen(context: &Context, var: &Var<Value>, expected: Seen) {
     let seen = match context.try_get(var) {
         Ok(value) => {
             assert_eq!(got, Some(value.number()), "both ways of reading {}", var.name());
-            assert!(matches!(expected, Seen::Bound(number, _) if number == value.number()), "{}", var.name());
+            assert!(
+                matches!(expected, Seen::Bound(number, _) if number == value.number()),
+                "{}",
+                var.name()
+            );
             return;
         }
         Err(missing) => of_reason(missing.reason()),
@@ -507,7 +546,8 @@ fn forget_value(seen: Seen) -> Seen {
 fn check_read(var: &Variable, seen: Seen) {
     let name = var.handle.name();
     let read = var.handle.try_with(Value::number).map_err(|missing| of_reason(missing.reason()));
-    let required = var.handle.require_with(Value::number).map_err(|missing| of_reason(missing.reason()));
+    let required =
+        var.handle.require_with(Value::number).map_err(|missing| of_reason(missing.reason()));
     let source = var.handle.source();
     match seen {
         Seen::Bound(number, _) => assert_eq!(required, Ok(number), "required value of {name}"),
@@ -517,7 +557,10 @@ fn check_read(var: &Variable, seen: Seen) {
     match (seen, &var.global) {
         (Seen::Bound(number, line), _) => {
             assert_eq!(read, Ok(number), "value of {name}");
-            assert!(matches!(source, Source::Bound(place) if place.line() == line), "place of {name}: {source:?}");
+            assert!(
+                matches!(source, Source::Bound(place) if place.line() == line),
+                "place of {name}: {source:?}"
+            );
         }
         (_, Some(global)) => {
             assert_eq!(read, Ok(global.number), "global value of {name}");
@@ -529,7 +572,10 @@ fn check_read(var: &Variable, seen: Seen) {
         }
         (_, None) => {
             assert_eq!(read, Err(seen), "reason for {name}");
-            assert!(matches!(source, Source::Missing(reason) if of_reason(reason) == seen), "source of {name}");
+            assert!(
+                matches!(source, Source::Missing(reason) if of_reason(reason) == seen),
+                "source of {name}"
+            );
         }
     }
 }

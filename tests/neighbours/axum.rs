@@ -18,13 +18,16 @@ fn answers_with_wrapped_bodies_are_answers() {
     is_answer::<Response<Handed>>();
     is_answer::<Response<Scoped>>();
     let _body = Body::new(N.scope(1, Full::<Bytes>::default()));
-    let _streamed = Body::from_stream(N.scope(1, ::futures_util::stream::iter([Ok::<_, Infallible>("a")])));
+    let _streamed =
+        Body::from_stream(N.scope(1, ::futures_util::stream::iter([Ok::<_, Infallible>("a")])));
 }
 
 #[test]
 fn a_router_takes_a_service_with_wrapped_futures_and_bodies() {
     let service = ::tower::service_fn(|_: Request| {
-        N.scope(1, async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::default().in_current_context())) })
+        N.scope(1, async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default().in_current_context()))
+        })
     });
     let _router: Router = Router::new().route_service("/", service);
 }

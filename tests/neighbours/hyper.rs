@@ -22,14 +22,19 @@ where
 fn wrapped_bodies_are_bodies_for_servers_and_clients() {
     is_body::<Handed>();
     is_body::<Scoped>();
-    let _client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Scoped>();
+    let _client =
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http::<Scoped>();
 }
 
 #[test]
 fn a_service_may_answer_with_a_wrapped_future_and_a_wrapped_body() {
     fn is_service<S, B>(_: S)
     where
-        S: ::hyper::service::Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
+        S: ::hyper::service::Service<
+                Request<Full<Bytes>>,
+                Response = Response<B>,
+                Error = Infallible,
+            >,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
     {

@@ -1,5 +1,6 @@
-//! What the neighbours ask of what they are given, and that a wrapper has it: one file for each. Most of it is said by
-//! the compiler; where a neighbour is not among the dependencies, its bounds are written out.
+//! What the neighbours ask of what they are given, and that a wrapper has it: one file for each.
+//! Most of it is said by the compiler; where a neighbour is not among the dependencies, its bounds
+//! are written out.
 #![cfg(all(feature = "axum", feature = "futures-io", feature = "hyper", feature = "tower"))]
 
 mod axum;
@@ -26,7 +27,8 @@ macro_rules! each_wrapper {
     ($check:ident of $of:ty) => {
         $check::<stackholm::InContext<$of>>();
         $check::<stackholm::InContext<$of, stackholm::Bind<'static, u32>>>();
-        $check::<stackholm::InContext<$of, stackholm::Scope<((), stackholm::Bind<'static, u32>)>>>();
+        $check::<stackholm::InContext<$of, stackholm::Scope<((), stackholm::Bind<'static, u32>)>>>(
+        );
         $check::<stackholm::InContext<$of, stackholm::Checkpoint>>();
         $check::<stackholm::InContext<$of, stackholm::Prepared<'static>>>();
     };

@@ -7,7 +7,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe, catch_unwind};
 
 static N: Var<u32> = Var::new("n");
 
-fn is_everything<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug + 'static>() {}
+fn is_everything<
+    T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug + 'static,
+>() {
+}
 
 #[test]
 fn a_wrapper_of_a_plain_value_is_all_that_the_value_is() {
@@ -35,7 +38,10 @@ fn a_wrapper_of_what_may_not_move_may_not_move() {
         const UNPIN: bool = true;
     }
     const {
-        assert!(!Is::<InContext<PhantomPinned>>::UNPIN && !Is::<InContext<PhantomPinned, Checkpoint>>::UNPIN);
+        assert!(
+            !Is::<InContext<PhantomPinned>>::UNPIN
+                && !Is::<InContext<PhantomPinned, Checkpoint>>::UNPIN
+        );
         assert!(Is::<InContext<u8, Checkpoint>>::UNPIN);
     }
 }

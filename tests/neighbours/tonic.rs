@@ -32,9 +32,13 @@ fn a_routes_service_may_answer_with_wrapped_futures_and_bodies() {
     impl ::tower::Service<http::Request<::tonic::body::Body>> for Named {
         type Response = http::Response<::tonic::body::Body>;
         type Error = Infallible;
-        type Future = ::futures_util::future::BoxFuture<'static, Result<Self::Response, Infallible>>;
+        type Future =
+            ::futures_util::future::BoxFuture<'static, Result<Self::Response, Infallible>>;
 
-        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        fn poll_ready(
+            &mut self,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Result<(), Infallible>> {
             std::task::Poll::Ready(Ok(()))
         }
 

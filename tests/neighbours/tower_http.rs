@@ -23,7 +23,10 @@ where
     type Error = S::Error;
     type Future = std::future::Ready<Result<Self::Response, S::Error>>;
 
-    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), S::Error>> {
+    fn poll_ready(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), S::Error>> {
         self.0.poll_ready(cx)
     }
 
@@ -35,10 +38,12 @@ where
 #[test]
 fn a_layer_that_answers_itself_goes_around_a_layer_of_ours() {
     let bind = |_: &Request<Full<Bytes>>, base: Context| base;
-    let handler =
-        service_fn(async |_: Request<Full<Bytes>>| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+    });
     let service = AnswersItself(ContextLayer::new(bind).layer(handler));
-    let response = futures_util::FutureExt::now_or_never(service.oneshot(Request::new(Full::default())));
+    let response =
+        futures_util::FutureExt::now_or_never(service.oneshot(Request::new(Full::default())));
     assert!(response.unwrap().unwrap().body().is_end_stream());
 }
 

@@ -4,11 +4,12 @@
 use stackholm::{Entered, Var};
 use std::sync::{Mutex, PoisonError};
 
-/// Ids are handed out in sequence on first use, so variables used one after the other have ids in a row. Tests of
-/// one file take turns here, and have no variables besides.
+/// Ids are handed out in sequence on first use, so variables used one after the other have ids in a
+/// row. Tests of one file take turns here, and have no variables besides.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// `count` variables whose ids are `step` apart: 1 for a row, 32 for one slot of a root, 1024 for one of a child.
+/// `count` variables whose ids are `step` apart: 1 for a row, 32 for one slot of a root, 1024 for
+/// one of a child.
 pub(crate) fn apart(count: usize, step: usize) -> Vec<Var<u64>> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut variables = Vec::with_capacity(count);

@@ -1,4 +1,5 @@
-//! What is polled by whoever holds it: streams, sinks, readers and writers, each driven by a task that sees nothing.
+//! What is polled by whoever holds it: streams, sinks, readers and writers, each driven by a task
+//! that sees nothing.
 
 use super::super::fate::Ordered;
 use super::{Guest, Hop, elsewhere, in_turns};
@@ -48,7 +49,9 @@ pub(super) async fn unordered(visit: Guest) {
 /// Whoever comes first polls it for both.
 pub(super) async fn shared(visit: Guest) {
     // A panic would reach one of them as it is, and the other one as somebody else's.
-    let look = async move { AssertUnwindSafe(async { visit.check(Hop::Shared) }).catch_unwind().await.is_ok() };
+    let look = async move {
+        AssertUnwindSafe(async { visit.check(Hop::Shared) }).catch_unwind().await.is_ok()
+    };
     let one = look.in_current_context().boxed().shared();
     let (one, other) = ::tokio::join!(elsewhere(one.clone()), elsewhere(one));
     if !(one && other) {
@@ -63,7 +66,11 @@ struct Looking {
 }
 
 impl AsyncRead for Looking {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.left > 0 {
             self.left -= 1;
             self.visit.check(Hop::Reader);
@@ -74,7 +81,11 @@ impl AsyncRead for Looking {
 }
 
 impl AsyncWrite for Looking {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.visit.check(Hop::Writer);
         Poll::Ready(Ok(bytes.len()))
     }

@@ -27,7 +27,10 @@ pub(super) async fn detaching_executor(visit: Guest) {
 }
 
 /// Awaits what an executor was given, which gives no handle.
-async fn execute(give: impl FnOnce(BoxFuture<'static, ()>), look: impl Future<Output = ()> + Send + 'static) {
+async fn execute(
+    give: impl FnOnce(BoxFuture<'static, ()>),
+    look: impl Future<Output = ()> + Send + 'static,
+) {
     let (tell, told) = oneshot::channel();
     give(Box::pin(async move {
         // Nobody waits any more if the request was given up.

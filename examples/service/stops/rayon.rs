@@ -11,10 +11,15 @@ use std::sync::mpsc;
 /// A pool beside the global one.
 static POOL: LazyLock<ThreadPool> = LazyLock::new(|| {
     let name = |nth| format!("rayon-{nth}");
-    ThreadPoolBuilder::new().num_threads(2).thread_name(name).build().expect("there are threads to be had")
+    ThreadPoolBuilder::new()
+        .num_threads(2)
+        .thread_name(name)
+        .build()
+        .expect("there are threads to be had")
 });
 
-/// Waits until no worker is at a job any more: a spawned one is not quite over when it has told of its end.
+/// Waits until no worker is at a job any more: a spawned one is not quite over when it has told of
+/// its end.
 pub(crate) fn settle() {
     ::rayon::broadcast(|_| ());
     POOL.broadcast(|_| ());
@@ -62,7 +67,9 @@ pub(super) fn indexed(visit: &Guest) {
     };
     let items = (0..8_u32).into_par_iter().carrying().with_max_len(1).map(look);
     let with_place = items.rev().enumerate().zip(10..18_u32);
-    with_place.map(|((place, item), other)| place as u32 + item + other).collect_into_vec(&mut sums);
+    with_place
+        .map(|((place, item), other)| place as u32 + item + other)
+        .collect_into_vec(&mut sums);
     assert_eq!(sums, [17, 18, 19, 20, 21, 22, 23, 24], "the order is kept");
 }
 

@@ -1,4 +1,5 @@
-//! Threads, scoped and not, messages to threads that serve all requests, and an iterator driven elsewhere.
+//! Threads, scoped and not, messages to threads that serve all requests, and an iterator driven
+//! elsewhere.
 
 use super::super::hands::{Mailbox, Pool};
 use super::{Guest, Hop};

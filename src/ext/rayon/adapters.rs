@@ -1,9 +1,10 @@
 //! Adapters as methods of [`Carrying`], which stays outermost.
 //!
-//! Those without an index are here for what may follow them: what `flat_map` begins further on is split off and stolen
-//! with what is outermost, and with nothing else. What is indexed may be pulled from instead of driven (`zip`, `rev`, `chunks`), and only the outermost adapter sees
-//! the whole piece then. All others are driven, and run within the pieces of what they are built on; those that begin
-//! an iteration within a piece need the context twice.
+//! Those without an index are here for what may follow them: what `flat_map` begins further on is
+//! split off and stolen with what is outermost, and with nothing else. What is indexed may be
+//! pulled from instead of driven (`zip`, `rev`, `chunks`), and only the outermost adapter sees the
+//! whole piece then. All others are driven, and run within the pieces of what they are built on;
+//! those that begin an iteration within a piece need the context twice.
 
 use super::carrying::Carrying;
 use ::rayon::iter::*;
@@ -79,7 +80,8 @@ adapters! { IndexedParallelIterator
 
 /// What begins an iteration of its own within a piece: its pieces are carried to as well.
 impl<I: ParallelIterator> Carrying<I> {
-    /// As [`IndexedParallelIterator::skip`], in the same context: what is skipped is made by an iteration of its own.
+    /// As [`IndexedParallelIterator::skip`], in the same context: what is skipped is made by an
+    /// iteration of its own.
     pub fn skip(self, n: usize) -> Carrying<Skip<Self>>
     where
         I: IndexedParallelIterator,

@@ -3,7 +3,9 @@
 use super::plumbing::{CarryCallback, CarryConsumer};
 use crate::context::Context;
 use ::rayon::iter::plumbing::{Consumer, ProducerCallback, UnindexedConsumer};
-use ::rayon::iter::{IndexedParallelIterator, IntoParallelIterator, IterBridge, ParallelBridge, ParallelIterator};
+use ::rayon::iter::{
+    IndexedParallelIterator, IntoParallelIterator, IterBridge, ParallelBridge, ParallelIterator,
+};
 
 /// Hands contexts to parallel iterators.
 ///
@@ -31,7 +33,8 @@ pub trait ParallelIteratorExt: ParallelIterator {
         Carrying { base: self, context }
     }
 
-    /// Each piece runs in the empty context, whatever is visible here or on the thread that runs it.
+    /// Each piece runs in the empty context, whatever is visible here or on the thread that runs
+    /// it.
     fn carrying_nothing(self) -> Carrying<Self> {
         self.carrying_context(Context::empty())
     }
@@ -39,8 +42,8 @@ pub trait ParallelIteratorExt: ParallelIterator {
 
 impl<I: ParallelIterator> ParallelIteratorExt for I {}
 
-/// As rayon's `par_iter`, `par_iter_mut` and `into_par_iter`: over `&items`, `&mut items` or `items`, each piece in the
-/// context of the caller.
+/// As rayon's `par_iter`, `par_iter_mut` and `into_par_iter`: over `&items`, `&mut items` or
+/// `items`, each piece in the context of the caller.
 ///
 /// # Examples
 /// ```
@@ -76,17 +79,19 @@ pub fn par_bridge_detached<I: Iterator<Item: Send> + Send>(items: I) -> Carrying
 
 /// A parallel iterator that carries a context; made by [`ParallelIteratorExt`] and [`par_iter`].
 ///
-/// All closures of the chain run in it, those before and those after: of adapters, of what starts and joins partial
-/// results, of what consumes. It is entered once for each piece that rayon splits off, not for each item, and each
-/// piece begins in an open checkpoint of its own: what one sets no other one sees. Of several in one chain the last
-/// is the innermost.
+/// All closures of the chain run in it, those before and those after: of adapters, of what starts
+/// and joins partial results, of what consumes. It is entered once for each piece that rayon splits
+/// off, not for each item, and each piece begins in an open checkpoint of its own: what one sets no
+/// other one sees. Of several in one chain the last is the innermost.
 ///
 /// The adapters are methods of its own, so that it stays the last of the chain. Handed as any
-/// [`IndexedParallelIterator`] to code that goes on with the trait's adapters, it makes each item in the context; what
-/// such code does with them after `zip`, `rev`, `chunks` and the like, it does on the worker's own stack.
+/// [`IndexedParallelIterator`] to code that goes on with the trait's adapters, it makes each item
+/// in the context; what such code does with them after `zip`, `rev`, `chunks` and the like, it does
+/// on the worker's own stack.
 ///
-/// How a source splits itself is not part of a piece. What `flat_map` and `flatten` are given begins iterations of its
-/// own: such an adapter belongs after this one, and not after `try_fold` and `try_fold_with`, which leave the chain.
+/// How a source splits itself is not part of a piece. What `flat_map` and `flatten` are given
+/// begins iterations of its own: such an adapter belongs after this one, and not after `try_fold`
+/// and `try_fold_with`, which leave the chain.
 #[derive(Clone, Debug)]
 #[must_use = "iterator adaptors are lazy and do nothing unless consumed"]
 pub struct Carrying<I> {

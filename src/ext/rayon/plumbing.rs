@@ -1,14 +1,17 @@
-//! How a context reaches each piece: the consumer enters it when a piece begins and leaves it when the piece is
-//! complete.
+//! How a context reaches each piece: the consumer enters it when a piece begins and leaves it when
+//! the piece is complete.
 //!
-//! A folder is made, fed and completed on one thread, and what is stolen meanwhile begins and ends within: so a guard
-//! in the folder is dropped in order. It is a guard on the stack of the worker, not a stack of its own, because a
-//! panic drops the folder in the midst of the chain, where the stack of an inner one may be current.
+//! A folder is made, fed and completed on one thread, and what is stolen meanwhile begins and ends
+//! within: so a guard in the folder is dropped in order. It is a guard on the stack of the worker,
+//! not a stack of its own, because a panic drops the folder in the midst of the chain, where the
+//! stack of an inner one may be current.
 
 use crate::context::Context;
 use crate::entered::Entered;
 use crate::future::{ContextExt, InContext};
-use ::rayon::iter::plumbing::{Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer};
+use ::rayon::iter::plumbing::{
+    Consumer, Folder, Producer, ProducerCallback, Reducer, UnindexedConsumer,
+};
 
 pub(super) struct CarryConsumer<'c, C> {
     base: C,

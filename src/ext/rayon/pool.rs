@@ -80,12 +80,18 @@ pub trait ThreadPoolExt: sealed::Pools {
 
     /// As [`ThreadPool::spawn_broadcast`], in the context of the caller.
     #[track_caller]
-    fn spawn_broadcast_carrying<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(&self, job: F) {
+    fn spawn_broadcast_carrying<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(
+        &self,
+        job: F,
+    ) {
         self.pool().spawn_broadcast(on_each(Context::current(), job));
     }
 
     /// As [`ThreadPool::spawn_broadcast`], in the empty context.
-    fn spawn_broadcast_detached<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(&self, job: F) {
+    fn spawn_broadcast_detached<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(
+        &self,
+        job: F,
+    ) {
         self.pool().spawn_broadcast(on_each(Context::empty(), job));
     }
 }

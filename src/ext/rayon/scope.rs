@@ -5,8 +5,8 @@ use crate::envelope::Envelope;
 use crate::stack::Stack;
 use ::rayon::BroadcastContext;
 
-/// As [`rayon::scope`](::rayon::scope): the closure runs in the context of the caller, each job of the scope in the
-/// one of where *it* is spawned.
+/// As [`rayon::scope`](::rayon::scope): the closure runs in the context of the caller, each job of
+/// the scope in the one of where *it* is spawned.
 ///
 /// # Examples
 /// ```
@@ -41,8 +41,8 @@ where
     ::rayon::scope_fifo(move |scope| f.open(|f| f(ScopeFifo(scope))))
 }
 
-/// As [`rayon::in_place_scope`](::rayon::in_place_scope): the closure stays on this thread and on this stack, each job
-/// gets the context of where it is spawned.
+/// As [`rayon::in_place_scope`](::rayon::in_place_scope): the closure stays on this thread and on
+/// this stack, each job gets the context of where it is spawned.
 pub fn in_place_scope<'scope, F, R>(f: F) -> R
 where
     F: FnOnce(Scope<'_, 'scope>) -> R,

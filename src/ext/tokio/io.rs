@@ -7,7 +7,11 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 impl<T: AsyncRead, S> AsyncRead for InContext<T, S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.on_stack(|source| source.poll_read(cx, into))
     }
 }
@@ -23,7 +27,11 @@ impl<T: AsyncBufRead, S> AsyncBufRead for InContext<T, S> {
 }
 
 impl<T: AsyncWrite, S> AsyncWrite for InContext<T, S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.on_stack(|target| target.poll_write(cx, bytes))
     }
 

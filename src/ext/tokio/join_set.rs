@@ -7,8 +7,8 @@ use ::tokio::task::{self, AbortHandle, Id, JoinError, LocalSet};
 use std::fmt;
 use std::task::{Context as TaskContext, Poll};
 
-/// As [`tokio::task::JoinSet`](::tokio::task::JoinSet); what it spawns carries the context of the caller, or
-/// detaches from it. Its other methods are the original's.
+/// As [`tokio::task::JoinSet`](::tokio::task::JoinSet); what it spawns carries the context of the
+/// caller, or detaches from it. Its other methods are the original's.
 ///
 /// # Examples
 /// ```
@@ -67,7 +67,10 @@ impl<T: 'static> JoinSet<T> {
     /// # Panics
     /// If called from outside of a runtime.
     #[track_caller]
-    pub fn spawn_detached(&mut self, future: impl Future<Output = T> + Send + 'static) -> AbortHandle
+    pub fn spawn_detached(
+        &mut self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> AbortHandle
     where
         T: Send,
     {
@@ -76,7 +79,11 @@ impl<T: 'static> JoinSet<T> {
 
     /// Spawns a task on a runtime, in the context of the caller.
     #[track_caller]
-    pub fn spawn_on(&mut self, future: impl Future<Output = T> + Send + 'static, runtime: &Handle) -> AbortHandle
+    pub fn spawn_on(
+        &mut self,
+        future: impl Future<Output = T> + Send + 'static,
+        runtime: &Handle,
+    ) -> AbortHandle
     where
         T: Send,
     {
@@ -110,13 +117,20 @@ impl<T: 'static> JoinSet<T> {
     /// # Panics
     /// If called from outside of a `LocalSet`.
     #[track_caller]
-    pub fn spawn_local_detached(&mut self, future: impl Future<Output = T> + 'static) -> AbortHandle {
+    pub fn spawn_local_detached(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+    ) -> AbortHandle {
         self.0.spawn_local(future.detached())
     }
 
     /// Spawns a task on a [`LocalSet`], in the context of the caller.
     #[track_caller]
-    pub fn spawn_local_on(&mut self, future: impl Future<Output = T> + 'static, set: &LocalSet) -> AbortHandle {
+    pub fn spawn_local_on(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        set: &LocalSet,
+    ) -> AbortHandle {
         self.0.spawn_local_on(future.in_current_context(), set)
     }
 
@@ -156,7 +170,11 @@ impl<T: 'static> JoinSet<T> {
 
     /// Runs `f` on the blocking pool of a runtime, in the context of the caller.
     #[track_caller]
-    pub fn spawn_blocking_on(&mut self, f: impl FnOnce() -> T + Send + 'static, runtime: &Handle) -> AbortHandle
+    pub fn spawn_blocking_on(
+        &mut self,
+        f: impl FnOnce() -> T + Send + 'static,
+        runtime: &Handle,
+    ) -> AbortHandle
     where
         T: Send,
     {
@@ -197,12 +215,18 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// As [`join_next`](Self::join_next), for futures written by hand.
-    pub fn poll_join_next(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<T, JoinError>>> {
+    pub fn poll_join_next(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<T, JoinError>>> {
         self.0.poll_join_next(cx)
     }
 
     /// As [`join_next_with_id`](Self::join_next_with_id), for futures written by hand.
-    pub fn poll_join_next_with_id(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<(Id, T), JoinError>>> {
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<(Id, T), JoinError>>> {
         self.0.poll_join_next_with_id(cx)
     }
 

@@ -31,7 +31,8 @@ where
     task::spawn_local(future.in_current_context())
 }
 
-/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, whoever drives the set.
+/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, whoever
+/// drives the set.
 ///
 /// # Panics
 /// If called from outside of a [`LocalSet`].
@@ -46,8 +47,8 @@ where
 
 /// Spawns on a [`LocalSet`], and drives it, carrying or detached.
 ///
-/// Whoever polls a set polls its tasks: those spawned bare see what is visible to that one, those spawned with
-/// these methods do not.
+/// Whoever polls a set polls its tasks: those spawned bare see what is visible to that one, those
+/// spawned with these methods do not.
 ///
 /// # Examples
 /// ```
@@ -73,7 +74,8 @@ pub trait LocalSetExt {
         F: Future + 'static,
         F::Output: 'static;
 
-    /// As [`LocalSet::run_until`], in the context of the caller; the tasks of the set do not see it.
+    /// As [`LocalSet::run_until`], in the context of the caller; the tasks of the set do not see
+    /// it.
     fn run_until_carrying<F: Future>(&self, future: F) -> impl Future<Output = F::Output>;
 
     /// As [`LocalSet::run_until`], in the empty context.
@@ -134,12 +136,21 @@ impl LocalSetExt for LocalSet {
 }
 
 /// The set is polled on an empty stack, the future in `context`.
-fn run_until<F: Future>(set: &LocalSet, future: F, context: Context) -> impl Future<Output = F::Output> {
+fn run_until<F: Future>(
+    set: &LocalSet,
+    future: F,
+    context: Context,
+) -> impl Future<Output = F::Output> {
     set.run_until(future.in_context(context)).detached()
 }
 
 #[track_caller]
-fn block_on<F: Future>(set: &LocalSet, runtime: &Runtime, future: F, context: Context) -> F::Output {
+fn block_on<F: Future>(
+    set: &LocalSet,
+    runtime: &Runtime,
+    future: F,
+    context: Context,
+) -> F::Output {
     let future = future.in_context(context);
     Stack::new().run(|| set.block_on(runtime, future))
 }

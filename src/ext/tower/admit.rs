@@ -1,4 +1,5 @@
-//! A checkpoint for each request of HTTP, by a function that may await, refuse the request, and write the answer.
+//! A checkpoint for each request of HTTP, by a function that may await, refuse the request, and
+//! write the answer.
 
 use super::base::{Base, Caller};
 use crate::context::Context;
@@ -13,15 +14,16 @@ use std::task::{self, Poll, ready};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// As [`ContextLayer`](super::ContextLayer), where what the request sees has to be found out first: the function may await,
-/// as for a store of sessions, and may answer in the place of the service.
+/// As [`ContextLayer`](super::ContextLayer), where what the request sees has to be found out first:
+/// the function may await, as for a store of sessions, and may answer in the place of the service.
 ///
-/// `admit` is given the request and the base. It gives both back, the base with what the request is to see, or a response,
-/// and then the service is not called. It runs on a stack of its own, which begins with the base; what it sets there is
-/// gone with it.
+/// `admit` is given the request and the base. It gives both back, the base with what the request is
+/// to see, or a response, and then the service is not called. It runs on a stack of its own, which
+/// begins with the base; what it sets there is gone with it.
 ///
-/// [`answer`](Self::answer) sees each response, refusals included, on the stack of its request. Bodies go on in the context
-/// of the request, as with the other layer; that of a refusal in what `admit` saw in the end.
+/// [`answer`](Self::answer) sees each response, refusals included, on the stack of its request.
+/// Bodies go on in the context of the request, as with the other layer; that of a refusal in what
+/// `admit` saw in the end.
 ///
 /// # Examples
 /// ```
@@ -79,8 +81,8 @@ impl<F> AdmitLayer<F> {
 }
 
 impl<F, A, B> AdmitLayer<F, A, B> {
-    /// The same layer, and `write` sees each response before it is given back: it may change it, and read what the
-    /// request saw.
+    /// The same layer, and `write` sees each response before it is given back: it may change it,
+    /// and read what the request saw.
     pub fn answer<R, W: Fn(&mut Response<R>)>(self, write: W) -> AdmitLayer<F, By<W>, B> {
         AdmitLayer { admit: self.admit, answer: By(write), base: self.base }
     }
@@ -176,7 +178,10 @@ impl<S, F, A, B> AdmitService<S, F, A, B> {
 
 impl<S: fmt::Debug, F, A, B: fmt::Debug> fmt::Debug for AdmitService<S, F, A, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdmitService").field("inner", &self.inner).field("layer", &self.layer).finish()
+        f.debug_struct("AdmitService")
+            .field("inner", &self.inner)
+            .field("layer", &self.layer)
+            .finish()
     }
 }
 
@@ -205,7 +210,10 @@ where
         let admitting = stack.run(|| (self.layer.admit)(request, base));
         let answer = self.layer.answer.clone();
         let first = InContext::new(stack, Admitting { admitting, answer: answer.clone() });
-        AdmitFuture { step: Step::Admitting { first, service: Some((inner, answer)) }, of: PhantomData }
+        AdmitFuture {
+            step: Step::Admitting { first, service: Some((inner, answer)) },
+            of: PhantomData,
+        }
     }
 }
 
@@ -286,7 +294,9 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        Poll::Ready(ready!(this.admitting.poll(cx)).map_err(|response| written(response, this.answer)))
+        Poll::Ready(
+            ready!(this.admitting.poll(cx)).map_err(|response| written(response, this.answer)),
+        )
     }
 }
 

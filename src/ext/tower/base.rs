@@ -36,8 +36,8 @@ pub trait Base {
     /// What the next request begins with. Asked once for each.
     fn context(&self) -> Context;
 
-    /// What `poll_ready` runs in, which belongs to no request: nothing, unless the base says otherwise. May be asked any
-    /// number of times for one request.
+    /// What `poll_ready` runs in, which belongs to no request: nothing, unless the base says
+    /// otherwise. May be asked any number of times for one request.
     ///
     /// The bases of this crate give what they give requests.
     fn readiness(&self) -> Context {
@@ -85,10 +85,11 @@ impl<B: Base + ?Sized> Base for Arc<B> {
     }
 }
 
-/// The base of a layer within another: what is visible where the service is called, short reaches excepted.
+/// The base of a layer within another: what is visible where the service is called, short reaches
+/// excepted.
 ///
-/// Right beneath a server that is the stack of the connection's task, or of the task that the executor makes for a
-/// request of HTTP/2; see the executors of feature `hyper`.
+/// Right beneath a server that is the stack of the connection's task, or of the task that the
+/// executor makes for a request of HTTP/2; see the executors of feature `hyper`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller;
 
@@ -103,7 +104,11 @@ impl Base for Caller {
 }
 
 /// The stack of a request: the base, and what `bind` adds to it. `bind` itself runs in the base.
-pub(super) fn stack<Q>(base: &impl Base, bind: &impl Fn(&Q, Context) -> Context, request: &Q) -> Stack {
+pub(super) fn stack<Q>(
+    base: &impl Base,
+    bind: &impl Fn(&Q, Context) -> Context,
+    request: &Q,
+) -> Stack {
     let base = base.context();
     Stack::on(Stack::on(base.clone()).run(|| bind(request, base)))
 }

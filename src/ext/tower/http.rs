@@ -13,8 +13,8 @@ use std::task::{self, Poll, ready};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Gives each request a stack of its own: around the synchronous part of `call`, the future, and each frame of the
-/// response body. What it keeps to is told [there](super).
+/// Gives each request a stack of its own: around the synchronous part of `call`, the future, and
+/// each frame of the response body. What it keeps to is told [there](super).
 ///
 /// # Examples
 /// ```

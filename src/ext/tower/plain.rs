@@ -9,10 +9,11 @@ use std::task::{self, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Gives each request a stack of its own: around the synchronous part of `call`, and around the future.
+/// Gives each request a stack of its own: around the synchronous part of `call`, and around the
+/// future.
 ///
-/// For HTTP see [`ContextLayer`](super::ContextLayer), which takes care of the response body too; what both keep to
-/// is told [there](super).
+/// For HTTP see [`ContextLayer`](super::ContextLayer), which takes care of the response body too;
+/// what both keep to is told [there](super).
 ///
 /// # Examples
 /// ```
@@ -121,6 +122,9 @@ where
 
 impl<S: fmt::Debug, F, B: fmt::Debug> fmt::Debug for PlainService<S, F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlainService").field("inner", &self.inner).field("layer", &self.layer).finish()
+        f.debug_struct("PlainService")
+            .field("inner", &self.inner)
+            .field("layer", &self.layer)
+            .finish()
     }
 }

@@ -52,15 +52,22 @@ fn a_named_task_carries_detaches_or_starts_empty_as_it_was_wrapped() {
     assert_carried(seen(&runtime, |task| task.spawn(look_later().in_current_context()).unwrap()));
     assert_eq!(seen(&runtime, |task| task.spawn(look_later().detached()).unwrap()), DETACHED);
     let on = runtime.handle();
-    assert_carried(seen(&runtime, |task| task.spawn_on(look_later().in_current_context(), on).unwrap()));
+    assert_carried(seen(&runtime, |task| {
+        task.spawn_on(look_later().in_current_context(), on).unwrap()
+    }));
 }
 
 #[test]
 fn a_named_blocking_job_carries_detaches_or_starts_empty_as_it_was_wrapped() {
     let runtime = runtime();
     assert_eq!(seen(&runtime, |job| job.spawn_blocking(look).unwrap()), BARE);
-    assert_carried(seen(&runtime, |job| job.spawn_blocking(Context::current().wrap(look)).unwrap()));
-    assert_eq!(seen(&runtime, |job| job.spawn_blocking(Context::empty().wrap(look)).unwrap()), DETACHED);
+    assert_carried(seen(&runtime, |job| {
+        job.spawn_blocking(Context::current().wrap(look)).unwrap()
+    }));
+    assert_eq!(
+        seen(&runtime, |job| job.spawn_blocking(Context::empty().wrap(look)).unwrap()),
+        DETACHED
+    );
 }
 
 #[test]

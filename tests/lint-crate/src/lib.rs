@@ -1,10 +1,12 @@
 //! One offence on each marked line, and beside it what should stand there, which offends nobody.
 
-use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelBridge};
+use rayon::iter::{
+    IntoParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelBridge,
+};
 use rayon::slice::ParallelSlice;
+use stackholm::Var;
 use stackholm::rayon::ThreadPoolExt;
 use stackholm::tokio::{LocalSetExt, SpawnExt};
-use stackholm::Var;
 
 static N: Var<u32> = Var::new("n");
 
