@@ -242,8 +242,12 @@ fn every_pair_of_features_meets_and_every_way_is_gone() {
     for name in MUST {
         println!("{name}: {} times", model::met::times(name));
     }
-    let never: Vec<&str> =
-        MUST.iter().copied().filter(|name| model::met::times(name) == 0).collect();
+    // Where each block goes back to the allocator at once, no scope is entered again.
+    let can_be_met =
+        |name: &str| cfg!(not(stackholm_malloc)) || !name.to_lowercase().contains("again");
+    let missing: Vec<_> = missing.into_iter().filter(|pair| can_be_met(pair)).collect();
+    let is_never_met = |name: &&str| can_be_met(name) && model::met::times(name) == 0;
+    let never: Vec<&str> = MUST.iter().copied().filter(is_never_met).collect();
     assert!(missing.is_empty() && never.is_empty(), "not met: {missing:?} {never:?}");
 }
 
