@@ -1,7 +1,7 @@
 //! `Entered`: the guard that leaves a checkpoint.
 //!
-//! It knows its checkpoint by number and trusts no pointer, so that dropping it late, twice over or
-//! on another stack finds nothing and does nothing (R5).
+//! It knows its checkpoint by number and trusts no pointer, so that dropping it late or on another
+//! stack finds nothing and corrupts nothing (R5).
 
 use crate::chain::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
@@ -10,9 +10,13 @@ use std::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///
-/// Stays on its thread. Dropped late or on another stack, as in a wrapped future, it does nothing;
-/// forgotten, its checkpoint is left with the next outer one, or when the thread or the task ends.
-/// None of this panics; [`on_misuse`](crate::on_misuse) counts it.
+/// Stays on its thread. Moved into a wrapped future or closure and dropped there, it leaves its
+/// checkpoint when the poll or the call ends and its own stack is current again; until then the
+/// stack of the future is untouched. Dropped while its stack is not one of those that wait beneath
+/// the current one, or after its checkpoint was left, it does nothing. Forgotten, its checkpoint is
+/// left with the next outer one, or when the thread or the task ends. None of this panics;
+/// [`on_misuse`](crate::on_misuse) counts it. (Of more than 1024 guards dropped in one turn of
+/// another stack, the others do nothing.)
 ///
 /// Dropping the innermost guard is O(1). Any other one looks at each checkpoint of the stack until
 /// it finds its own: O(depth of nesting).

@@ -38,6 +38,7 @@ fn misuses() -> (u32, u32) {
 }
 
 static X: Var<Counted> = Var::new("x");
+static Y: Var<Counted> = Var::new("y");
 
 /// The ways to enter a checkpoint that binds `X`.
 const WAYS: [fn(Counted) -> Entered; 5] = [
@@ -290,7 +291,7 @@ fn a_value_sees_the_stack_as_it_is_after_its_binding_has_gone() {
 }
 
 #[test]
-fn a_guard_dropped_while_another_stack_is_current_touches_neither() {
+fn a_guard_dropped_while_another_stack_is_current_does_not_touch_that_and_is_left_after() {
     everywhere(|tally| {
         for way in WAYS {
             misuses();
@@ -303,11 +304,11 @@ fn a_guard_dropped_while_another_stack_is_current_touches_neither() {
                 assert_eq!((number(&X), misuses()), (Some(3), (0, 1)));
                 forget(there);
             });
-            assert_eq!(number(&X), Some(2), "it is closed by the next outer one");
+            assert_eq!(number(&X), Some(1), "it was left as its own was current again");
             other
                 .run(|| assert_eq!(number(&X), Some(3), "what was forgotten there is still there"));
             drop(outer);
-            assert_eq!((number(&X), misuses()), (None, (1, 0)));
+            assert_eq!((number(&X), misuses()), (None, (0, 0)));
         }
     });
 }
@@ -343,7 +344,7 @@ fn stacks_that_trade_places_inside_their_scopes_leave_nothing_of_each_other() {
 }
 
 #[test]
-fn a_guard_dropped_inside_a_polled_future_touches_neither() {
+fn a_guard_dropped_inside_a_polled_future_is_left_after_the_poll() {
     everywhere(|tally| {
         let outer = X.enter(tally.make(1));
         let guard = X.enter(tally.make(2));
@@ -360,9 +361,9 @@ fn a_guard_dropped_inside_a_polled_future_touches_neither() {
             .in_current_context(),
         );
         let poll = future.as_mut().poll(&mut task::Context::from_waker(Waker::noop()));
-        assert_eq!((poll, number(&X)), (Poll::Pending, Some(2)));
+        assert_eq!((poll, number(&X)), (Poll::Pending, Some(1)));
         drop(out.borrow_mut().take());
-        assert_eq!(number(&X), Some(2), "the guard of the future means nothing here");
+        assert_eq!(number(&X), Some(1), "the guard of the future means nothing here");
         drop(future);
         drop(outer);
         assert_eq!(number(&X), None);
@@ -388,7 +389,7 @@ fn guards_of_many_stacks_are_never_taken_for_one_another() {
 }
 
 #[test]
-fn a_guard_dropped_inside_a_wrapped_closure_leaves_nothing_of_where_that_is_called() {
+fn a_guard_dropped_inside_a_wrapped_closure_leaves_its_checkpoint_when_that_returns() {
     everywhere(|tally| {
         for way in WAYS {
             misuses();
@@ -404,14 +405,131 @@ fn a_guard_dropped_inside_a_wrapped_closure_leaves_nothing_of_where_that_is_call
             wrapped();
             assert_eq!(
                 tally.alive(),
-                alive,
-                "what was forgotten in there ended with the call, and its context too"
+                alive - 1,
+                "the guard's value has ended, what was forgotten in there, and its context"
             );
-            assert_eq!(number(&X), Some(2), "it is closed by the next outer one");
+            assert_eq!(number(&X), Some(1), "it was left as the call returned");
             drop(outer);
-            assert_eq!((number(&X), misuses()), (None, (1, 0)));
+            assert_eq!((number(&X), misuses()), (None, (0, 0)));
         }
     });
+}
+
+/// Runs `f` on `number` stacks, one upon the other, and says how many guards found nothing there.
+fn stacks_deep(number: usize, f: &mut dyn FnMut()) {
+    if number == 0 {
+        f();
+    } else {
+        Stack::inherit().run(|| stacks_deep(number - 1, f));
+    }
+}
+
+#[test]
+fn a_guard_dropped_any_number_of_stacks_further_in_is_left_when_its_own_is_current_again() {
+    everywhere(|tally| {
+        for deep in 1..4 {
+            for reads in [false, true] {
+                let alive = tally.alive();
+                misuses();
+                let mut guard = Some(X.enter(tally.make(1)));
+                let outer = Y.enter(tally.make(2));
+                let mut inside = || {
+                    let _here = Y.enter(tally.make(3));
+                    Y.with(|_| drop(guard.take()));
+                    assert_eq!(number(&X), Some(1), "what was handed over stays");
+                };
+                if reads {
+                    Y.with(|_| stacks_deep(deep, &mut inside));
+                } else {
+                    stacks_deep(deep, &mut inside);
+                }
+                assert_eq!((number(&X), number(&Y), tally.alive()), (None, None, alive));
+                assert_eq!(misuses(), (0, 1));
+                drop(outer);
+                assert_eq!(misuses(), (0, 1), "it was left with the one around it");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_guard_of_a_stack_in_the_middle_is_left_when_that_is_current_again() {
+    everywhere(|tally| {
+        misuses();
+        let _mine = X.enter(tally.make(1));
+        let mut middle = Stack::inherit();
+        middle.run(|| {
+            let guard = X.enter(tally.make(2));
+            let mut inner = Stack::new();
+            inner.run(|| drop(guard));
+            assert_eq!(number(&X), Some(1));
+        });
+        assert_eq!((number(&X), misuses()), (Some(1), (0, 1)));
+    });
+}
+
+#[test]
+fn a_guard_of_a_stack_that_is_not_beneath_does_nothing_and_ends_with_its_stack() {
+    everywhere(|tally| {
+        let alive = tally.alive();
+        let (mut one, mut other) = (Stack::new(), Stack::new());
+        misuses();
+        let guard = one.run(|| X.enter(tally.make(1)));
+        other.run(|| drop(guard));
+        one.run(|| assert_eq!(number(&X), Some(1)));
+        assert_eq!((tally.alive(), misuses()), (alive + 1, (0, 1)));
+        drop(one);
+        assert_eq!(tally.alive(), alive);
+    });
+}
+
+/// Its drop panics, after it has ended.
+struct Bangs(#[expect(dead_code, reason = "it ends")] Counted);
+
+impl Drop for Bangs {
+    fn drop(&mut self) {
+        bang();
+    }
+}
+
+#[test]
+fn late_guards_are_all_left_though_the_drop_of_a_value_panics() {
+    static BANGS: Var<Bangs> = Var::new("bangs");
+    everywhere(|tally| {
+        let outer = (X.enter(tally.make(1)), Y.enter(tally.make(2)));
+        let bangs = BANGS.enter(Bangs(tally.make(3)));
+        let wrapped = Context::empty().wrap(move || {
+            drop(bangs);
+            drop(outer.1);
+            drop(outer.0);
+        });
+        catch_bang(wrapped);
+        assert!(!BANGS.is_bound());
+        assert_eq!((number(&X), number(&Y)), (None, None));
+        misuses();
+    });
+}
+
+/// Two local tasks, one after the other; the first one has taken a guard of the thread along.
+#[test]
+fn a_guard_that_a_wrapped_local_task_drops_leaves_nothing_to_the_next_task() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    static USER: Var<&str> = Var::new("user");
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, async {
+        let guard = USER.enter("ada");
+        let first = async move {
+            let _guard = guard;
+            tokio::task::yield_now().await;
+            USER.get()
+        };
+        let first = tokio::task::spawn_local(first.in_current_context());
+        assert_eq!(first.await.unwrap(), "ada", "it was handed over");
+        let second = async { USER.try_get().ok() };
+        let second = tokio::task::spawn_local(second.in_current_context());
+        assert_eq!(second.await.unwrap(), None, "the second one is nobody's");
+    });
+    assert!(!USER.is_bound());
 }
 
 #[test]

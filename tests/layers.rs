@@ -43,8 +43,19 @@ const ORDER: &[&str] = &[
 const MUTUAL: (&str, &str) = ("chain/slot", "chain/frame");
 
 /// Files that are still longer than the rest may be, and must not grow beyond this.
-const LONG: &[(&str, usize)] = &[("chain/trie", 520)];
-const LONGEST: usize = 420;
+const LONG: &[(&str, usize)] = &[
+    ("chain/trie", 383),
+    ("chain/current", 326),
+    ("chain/bundle", 312),
+    ("chain/parting", 308),
+    ("chain/link", 306),
+    ("chain/walk", 289),
+    ("chain/pool", 280),
+    ("chain/spine", 254),
+    ("chain/ends", 254),
+];
+/// In lines of code.
+const LONGEST: usize = 250;
 
 /// One file: its path within `src/`, without the ending, and its text.
 struct Source {
@@ -170,9 +181,9 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
         }
     }
     let most = LONG.iter().find(|(long, _)| long == name).map_or(LONGEST, |(_, most)| *most);
-    let lines = source.text.lines().count();
+    let lines = source.code().filter(|line| !line.trim().is_empty()).count();
     if lines > most {
-        faults.push(format!("{name} has {lines} lines, more than {most}"));
+        faults.push(format!("{name} has {lines} lines of code, more than {most}"));
     }
     faults
 }
@@ -242,7 +253,7 @@ fn each_broken_rule_is_noticed() {
         ("chain/frame", "#[cfg(stackholm_shuttle)]", "chain/frame must not know"),
         ("cell", "unsafe { value.assume_init() }", "cell must not be unsafe"),
         ("lib", "pub fn logic() {}", "lib has logic"),
-        ("stack", &"\n".repeat(421), "stack has 421 lines"),
+        ("stack", &"code\n".repeat(251), "stack has 251 lines of code"),
     ];
     for (name, text, expected) in cases {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };

@@ -114,6 +114,7 @@ const MUST: &[&str] = &[
     "begins where it is polled",
     "begins on another thread",
     "begins where it is dropped",
+    "is left late",
 ];
 
 /// Beginnings of programs that lead there.

@@ -208,10 +208,11 @@ impl Levels {
         };
     }
 
-    fn leave(&mut self, id: u64) {
-        if let Some(at) = self.0.iter().position(|level| level.id == id && id != 0) {
-            self.0.truncate(at);
-        }
+    /// Says whether it was there.
+    fn leave(&mut self, id: u64) -> bool {
+        let at = self.0.iter().position(|level| level.id == id && id != 0);
+        at.into_iter().for_each(|at| self.0.truncate(at));
+        at.is_some()
     }
 
     fn sees(&self, var: usize) -> Option<u64> {
@@ -257,6 +258,8 @@ struct Player {
     round: Arc<Round>,
     /// The stack that is current, and those that are not, further out.
     levels: Vec<Levels>,
+    /// What a guard was dropped for that is on none of the stacks above its own.
+    late: Vec<u64>,
     contexts: Vec<Known>,
     weak: Vec<(WeakContext, Shown)>,
     prepared: Vec<(Prepared<'static>, Vec<(usize, u64)>)>,
@@ -444,7 +447,9 @@ impl Player {
         else {
             return;
         };
-        self.here().leave(id);
+        if !self.here().leave(id) && self.levels.len() > 1 {
+            self.late.push(id);
+        }
         drop(entered);
         if self.dice.below(4) == 0 {
             self.check_reads();
@@ -537,7 +542,7 @@ impl Player {
             (_, Some((context, shown))) => (Stack::on(context), Levels::on(&shown, true)),
             _ => (Stack::new(), Levels::on(&[None; VARS + 2], false)),
         };
-        let steps = self.dice.below(8);
+        let (steps, before) = (self.dice.below(8), self.late.len());
         self.levels.push(levels);
         self.depth += 1;
         stack.run(|| {
@@ -547,6 +552,11 @@ impl Player {
         });
         self.depth -= 1;
         let levels = self.levels.pop().unwrap();
+        for id in self.late.split_off(before) {
+            if !self.here().leave(id) && self.levels.len() > 1 {
+                self.late.push(id);
+            }
+        }
         if self.dice.below(4) == 0 {
             return drop(stack);
         }
@@ -628,6 +638,7 @@ fn play(seed: u64, steps: usize) {
                         dice: Dice::new(seed.wrapping_mul(3).wrapping_add(n)),
                         round,
                         levels: vec![Levels::on(&[None; VARS + 2], false)],
+                        late: Vec::new(),
                         contexts: vec![(base.clone(), shown(&base))],
                         weak: Vec::new(),
                         prepared: Vec::new(),

@@ -8,21 +8,24 @@ use super::enter::Begins;
 use super::frame::Frame;
 use super::keep::Kept;
 use super::key::Key;
+use super::late::LateGuards;
 use super::leave::Leaving;
 use super::link::Link;
 use super::own::Own;
-use super::parting::{Borrows, Parting};
+use super::parting::{Borrows, Parting, Under};
 use super::serial::{Serial, Serials};
 use super::sight::{Seen, Sight};
 use super::spine::{Closed, Spine, Unread};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
+use std::ptr;
 
 pub(crate) struct Current {
     spine: Spine,
     borrows: Borrows,
     serials: Serials,
+    late: LateGuards,
     armed: Cell<bool>,
 }
 
@@ -129,6 +132,7 @@ impl Current {
             spine: Spine::new(),
             borrows: Borrows::new(),
             serials: Serials::new(),
+            late: LateGuards::new(),
             armed: Cell::new(false),
         }
     }
@@ -169,6 +173,56 @@ impl Current {
             }
         }
         false
+    }
+
+    /// Notes a guard that was dropped here, while its checkpoint is on another stack.
+    #[cold]
+    fn remember(&self, serial: Serial) {
+        self.late.push(serial);
+        self.borrows.note_late();
+    }
+
+    /// After a turn: leaves the checkpoints whose guards were dropped in it, but for the first ones,
+    /// which were remembered `before` it. Those that are not on the current stack may be on one
+    /// beneath. Runs foreign code.
+    #[cold]
+    fn leave_late(&self, before: usize) {
+        /// Goes on if the drop of a value panics.
+        struct Rest<'a> {
+            current: &'a Current,
+            before: usize,
+            number: Cell<usize>,
+        }
+        impl Rest<'_> {
+            fn leave(&self) {
+                while self.number.get() > 0 {
+                    self.number.set(self.number.get() - 1);
+                    self.current.leave_late_one(self.before);
+                }
+            }
+        }
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.leave();
+            }
+        }
+        let number = Cell::new(self.late.number().saturating_sub(before));
+        let rest = Rest { current: self, before, number };
+        rest.leave();
+        drop(rest);
+        if !self.spine.is_lent() {
+            self.late.clear();
+        } else if self.late.number() != 0 {
+            self.borrows.note_late();
+        }
+    }
+
+    fn leave_late_one(&self, before: usize) {
+        let Some(serial) = self.late.take_after(before) else { return };
+        let leaving = self.spine.leave(serial, &Parting::under(&self.borrows));
+        if leaving == Leaving::NotHere {
+            self.late.push(serial);
+        }
     }
 
     #[inline]
@@ -293,8 +347,14 @@ fn leave_among_others(serial: Serial) -> Leaving {
     {
         return Leaving::InOrder;
     }
-    with(|current| current.spine.leave(serial, &Parting::under(&current.borrows)))
-        .unwrap_or(Leaving::NotHere)
+    let leave = |current: &Current| {
+        let leaving = current.spine.leave(serial, &Parting::under(&current.borrows));
+        if leaving == Leaving::NotHere && current.spine.is_lent() {
+            current.remember(serial);
+        }
+        leaving
+    };
+    with(leave).unwrap_or(Leaving::NotHere)
 }
 
 #[inline]
@@ -321,17 +381,41 @@ pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl F
     must(|current| {
         let (spine, borrows) = (&current.spine, &current.borrows);
         let under;
-        let back = borrows.mark();
+        let mut on_list = ptr::null();
         if borrows.has_any() | own.spine().is_through() {
             if own.spine().is_waiting() {
                 begin_on(own, begin);
             }
-            under = borrows.under(spine.ends());
-            // SAFETY: it is there until after the list is put back; nothing moves it.
-            unsafe { borrows.push(&under, &back) };
+            under = borrows.under(spine.ends(), current.late.number());
+            on_list = &raw const under;
+            // SAFETY: it is there until after the turn, which puts the list back; nothing moves it.
+            unsafe { borrows.push(&under) };
         }
+        let _turn = Turn { current, under: on_list };
         spine.run_as(own.spine(), f)
     })
+}
+
+/// The time in which another stack is current. Its drop comes after that stack was swapped out: on
+/// return and on panic.
+struct Turn<'a> {
+    current: &'a Current,
+    under: *const Under,
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        let current = self.current;
+        // Mostly there was nothing on the list and nothing has come.
+        if current.borrows.has_any() {
+            // SAFETY: the record is there until the end of the turn.
+            let before = unsafe { current.borrows.put_back(self.under) };
+            if current.late.number() != before {
+                current.leave_late(before);
+            }
+        }
+    }
 }
 
 #[cold]

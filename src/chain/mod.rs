@@ -4,7 +4,7 @@
 //! order from safe code. A file uses what stands before it: `serial`, `slot`, `frame`, `trie`,
 //! `staying`, `policy`, `pool`, `build`, `key`, `flat`, `queue`, `counts`, `base`, `ends`, `diff`,
 //! `parting`, `sight`, `link`, `spine`, `enter`, `bundle`, `share`, `leave`, `change`, `keep`,
-//! `own`, `walk`, `current`. (A slot points to a frame, and a frame begins with slots: those two
+//! `own`, `walk`, `late`, `current`. (A slot points to a frame, and a frame begins with slots: those two
 //! name each other.)
 #![expect(
     unsafe_code,
@@ -24,6 +24,7 @@ mod flat;
 mod frame;
 mod keep;
 mod key;
+mod late;
 mod leave;
 mod link;
 mod own;

@@ -112,6 +112,10 @@ pub(crate) struct Borrows(Cell<*const u8>);
 /// The lowest bit of a pointer to a read.
 const READ: usize = 1;
 
+/// The end of the list where a guard was dropped late, which is to be seen as the current stack is
+/// swapped out. Else the end is null. No record lies there.
+const LATE: *const u8 = ptr::without_provenance(2);
+
 /// Both ends of a stack: its innermost frame, and the word for its floor.
 pub(super) type Ends = (*const Frame, *const Frame);
 
@@ -119,6 +123,8 @@ pub(super) type Ends = (*const Frame, *const Frame);
 pub(super) struct Under {
     ends: Ends,
     outer: Cell<*const u8>,
+    /// How many guards that were dropped late were remembered then.
+    late: usize,
 }
 
 /// The read that a pointer to a record leads to, if it is one.
@@ -204,7 +210,7 @@ impl Borrows {
     #[cold]
     fn take_out(&self, ended: &Borrow) {
         let mut next = self.0.get();
-        while !next.is_null() {
+        while !next.is_null() && next != LATE {
             let read = as_read(next);
             // SAFETY: records are on the list for as long as they are on the machine's stack; what
             // is no read is the other.
@@ -287,25 +293,37 @@ impl Borrows {
     }
 }
 
-/// Puts the list back as it was before another stack was swapped in, but for reads that have ended
-/// since: those are not on it any more. Null if the list was empty and nothing was put on it.
-pub(super) struct Back<'a>(&'a Borrows, Cell<*const Under>);
-
-impl Drop for Back<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        let under = self.1.get();
-        // SAFETY: the record is there until the list is put back (#1 of `push`).
-        self.0.0.set(if under.is_null() { ptr::null() } else { unsafe { (*under).outer.get() } });
-    }
-}
-
 impl Borrows {
-    /// To be called before another stack is swapped in, and kept until it is swapped out. If there
-    /// is anything on the list, a record of the stack beneath is to be put there.
+    /// Puts the list back as it was before another stack was swapped in, but for reads that have
+    /// ended since: those are not on it any more. `under` is null if the list was empty then. Says
+    /// how many guards that were dropped late were remembered then.
+    ///
+    /// # Safety
+    /// 1. `under` is null, or was put on the list by [`push`](Self::push) before that stack was
+    ///    swapped in, and is still there.
     #[inline]
-    pub(super) fn mark(&self) -> Back<'_> {
-        Back(self, Cell::new(ptr::null()))
+    pub(super) unsafe fn put_back(&self, under: *const Under) -> usize {
+        // SAFETY: #1.
+        let (outer, late) = match unsafe { under.as_ref() } {
+            Some(under) => (under.outer.get(), under.late),
+            None => (ptr::null(), 0),
+        };
+        self.0.set(outer);
+        late
+    }
+
+    /// Makes sure that the list is not empty when the current stack is swapped out: a guard was
+    /// dropped late.
+    #[cold]
+    pub(super) fn note_late(&self) {
+        let mut end = &self.0;
+        while let Some(read) = as_read(end.get()) {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            end = unsafe { &(*read).outer };
+        }
+        if end.get().is_null() {
+            end.set(LATE);
+        }
     }
 
     /// Whether there is anything on the list.
@@ -316,19 +334,18 @@ impl Borrows {
 
     /// A record of the stack that another one is swapped in over.
     #[inline]
-    pub(super) fn under(&self, ends: Ends) -> Under {
-        Under { ends, outer: Cell::new(self.0.get()) }
+    pub(super) fn under(&self, ends: Ends, late: usize) -> Under {
+        Under { ends, outer: Cell::new(self.0.get()), late }
     }
 
     /// Puts such a record on the list: from now on what leaves the current stack is nothing to the
     /// reads beneath.
     ///
     /// # Safety
-    /// 1. It stays where it is until the list is put back, by `back`.
+    /// 1. It stays where it is until the list is put back, by [`put_back`](Self::put_back).
     #[inline]
-    pub(super) unsafe fn push(&self, under: &Under, back: &Back<'_>) {
-        back.1.set(under);
-        self.0.set((&raw const *under).cast());
+    pub(super) unsafe fn push(&self, under: *const Under) {
+        self.0.set(under.cast());
     }
 
     /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves
@@ -339,6 +356,9 @@ impl Borrows {
             while let Some(borrow) = as_read(next) {
                 // SAFETY: records are on the list for as long as they are on the machine's stack.
                 next = unsafe { (*borrow).outer.get() };
+            }
+            if next == LATE {
+                return None;
             }
             // SAFETY: as above; what is no read is what a stack was swapped in over, or the end.
             let under = unsafe { next.cast::<Under>().as_ref() }?;

@@ -157,7 +157,7 @@ fn every_reach_over_every_way_of_handing_over() {
 
 #[test]
 fn every_reach_over_every_way_of_calling() {
-    let line = line!() + 1;
+    let line = line!() + 2;
     let bind =
         |f: &mut dyn FnMut()| Scope::new().set(&FAR, 1).set(&NEAR, 2).set(&NEAREST, 3).run(f);
     for hop in calls() {

@@ -29,6 +29,7 @@ pub(crate) fn run(program: &[Op], way: u8) -> u64 {
     let uid = world.uid();
     world.current = uid;
     value::current_is(uid);
+    world.beneath = if way == 1 { vec![] } else { vec![0] };
     let state = if way == 0 { State::NoCheckpoint } else { State::Open };
     let chain = if way == 1 { Chain::on(&None, None) } else { None };
     let mut snapshot = Snapshot { chain, ..Snapshot::default() };

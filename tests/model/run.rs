@@ -116,12 +116,18 @@ impl World {
     fn caught(&mut self, f: impl FnOnce(&mut World)) {
         let (current, depth, reads, waiting) =
             (self.current, self.depth, self.reads.len(), self.waiting.len());
+        let beneath = self.beneath.len();
         let here = currents();
         let result = catch_unwind(AssertUnwindSafe(|| f(self)));
         self.reads.truncate(reads);
         self.waiting.truncate(waiting);
         current_was(here);
-        (self.current, self.depth) = (current, depth);
+        self.depth = depth;
+        if self.beneath.len() > beneath {
+            self.beneath.truncate(beneath + 1);
+            self.swapped_out(current);
+        }
+        self.current = current;
         if let Err(panic) = result {
             if !panic.is::<Planned>() {
                 resume_unwind(panic);
@@ -298,16 +304,14 @@ impl World {
                 let scope = Scope::new().set(&one, x).set(&two, y).set(&three, z).enter();
                 (line!() - 1, scope, vec![(a, Some(tx)), (b, Some(ty)), (c, Some(tz))])
             }
-            1 => (
-                line!(),
-                Scope::new().set(&one, x).set(&two, y).enter(),
-                vec![(a, Some(tx)), (b, Some(ty))],
-            ),
-            2 => (
-                line!(),
-                Scope::new().unset(&one).set(&two, y).enter(),
-                vec![(a, None), (b, Some(ty))],
-            ),
+            1 => {
+                let scope = Scope::new().set(&one, x).set(&two, y).enter();
+                (line!() - 1, scope, vec![(a, Some(tx)), (b, Some(ty))])
+            }
+            2 => {
+                let scope = Scope::new().unset(&one).set(&two, y).enter();
+                (line!() - 1, scope, vec![(a, None), (b, Some(ty))])
+            }
             _ => {
                 let scope = Scope::new().set(&one, x).unset(&two).set(&three, z).enter();
                 (line!() - 1, scope, vec![(a, Some(tx)), (b, None), (c, Some(tz))])
@@ -463,22 +467,21 @@ impl World {
                 token.set(Some(made));
                 value
             };
-            let line = line!();
             match block {
                 Block::SyncScope => {
-                    handle.sync_scope(value(), || inner(world, &|world| bound(world, line + 2)))
+                    let (value, line) = (value(), line!() + 1);
+                    handle.sync_scope(value, || inner(world, &|world| bound(world, line)))
                 }
                 Block::Scope => {
-                    Scope::new()
-                        .set(&handle, value())
-                        .run(|| inner(world, &|world| bound(world, line + 4)));
+                    let (scope, line) = (Scope::new().set(&handle, value()), line!());
+                    scope.run(|| inner(world, &|world| bound(world, line)));
                 }
                 Block::Checkpoint => Checkpoint::run(|| inner(world, &open)),
                 Block::Around => Checkpoint::around(|world: &mut World| inner(world, &open))(world),
                 Block::Context => context.run(|| inner(world, &adopt)),
                 Block::WrapFn => {
                     world.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
-                    let outer = std::mem::replace(&mut world.current, uid);
+                    let outer = world.now_runs(uid);
                     world.wait();
                     let before = current_is(uid);
                     let mut call = || inner(world, &|_| {});
@@ -488,7 +491,7 @@ impl World {
                         context.wrap_mut(&mut call)()
                     }
                     current_was(before);
-                    world.current = outer;
+                    world.swapped_out(outer);
                 }
             }
         });
@@ -671,9 +674,15 @@ impl World {
             met::note(begins);
             self.begin(uid);
         }
-        let outer = std::mem::replace(&mut self.current, uid);
+        let outer = self.now_runs(uid);
         self.stack().runs_over(outer);
         outer
+    }
+
+    /// Another stack is the current one; says which one was.
+    fn now_runs(&mut self, uid: u64) -> u64 {
+        self.beneath.push(self.late.len());
+        std::mem::replace(&mut self.current, uid)
     }
 
     fn poll(&mut self, uid: u64, task: &mut Task) {
@@ -694,7 +703,7 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
-        self.current = outer;
+        self.swapped_out(outer);
     }
 
     /// Calls `f` with the world in a mailbox.
@@ -719,7 +728,7 @@ impl World {
         }
         current_was(before);
         self.waiting.pop();
-        self.current = outer;
+        self.swapped_out(outer);
         self.tasks.retain(|task| task.0 != uid);
         self.stacks.remove(&uid);
     }
@@ -867,7 +876,7 @@ impl World {
         let joined = std::thread::scope(|scope| {
             let job = move || {
                 let (world, f) = ferry.land();
-                world.abroad(f);
+                world.abroad(vec![], f);
             };
             scope.spawn(job).join()
         });
@@ -877,15 +886,18 @@ impl World {
         self.waiting.pop();
     }
 
-    fn abroad(&mut self, f: impl FnOnce(&mut World)) {
+    /// On another thread, on its own stack or on one above it.
+    fn abroad(&mut self, beneath: Vec<usize>, f: impl FnOnce(&mut World)) {
         let home = std::mem::replace(&mut self.misuses, misuses());
+        let late = std::mem::take(&mut self.late);
+        let beneath = std::mem::replace(&mut self.beneath, beneath);
         let before = current_is(self.current);
         self.abroad += 1;
         f(self);
         self.settle();
         self.abroad -= 1;
         current_was(before);
-        self.misuses = home;
+        (self.misuses, self.late, self.beneath) = (home, late, beneath);
         met::collect();
     }
 
@@ -917,7 +929,7 @@ impl World {
         self.wait();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
-            let job = move || ferry.land().abroad(World::planned);
+            let job = move || ferry.land().abroad(vec![0], World::planned);
             if carrying { scope.spawn(job).join() } else { scope.spawn_detached(job).join() }
         });
         if let Err(panic) = joined {
@@ -1010,7 +1022,7 @@ impl World {
             let (uid, scope) = (self.uid(), self.uid());
             let mut stack = embed::Stack::on(context);
             self.stacks.insert(uid, Stack::new(uid, State::Open, &snapshot));
-            let outer = std::mem::replace(&mut self.current, uid);
+            let outer = self.now_runs(uid);
             let before = current_is(uid);
             context = stack.run(|| {
                 let (line, guard) = (line!(), Scope::new().set(&one, x).set(&two, y).enter());
@@ -1025,7 +1037,7 @@ impl World {
             });
             drop(stack);
             current_was(before);
-            self.current = outer;
+            self.swapped_out(outer);
             self.stacks.remove(&uid);
         }
         self.keep(context, snapshot);
@@ -1055,7 +1067,7 @@ impl World {
         let mut stack = embed::Stack::inherit();
         let own = Stack::new(uid, State::Open, &self.stack().capture());
         self.stacks.insert(uid, own);
-        let outer = std::mem::replace(&mut self.current, uid);
+        let outer = self.now_runs(uid);
         let line = line!() + 1;
         stack.set(&handle, value).expect("it is open");
         self.bind(at, line, Some(&token));
@@ -1063,7 +1075,7 @@ impl World {
         let before = current_is(uid);
         while_busy(|| drop(stack));
         current_was(before);
-        self.current = outer;
+        self.swapped_out(outer);
         self.stacks.remove(&uid);
     }
 

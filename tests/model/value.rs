@@ -35,6 +35,8 @@ pub(crate) struct Left {
     pub(crate) stacks: [u64; 2],
     /// Whether it was there.
     pub(crate) found: bool,
+    /// Whether inner ones were left with it.
+    pub(crate) with_inner: bool,
 }
 
 /// The value of that number leaves a guard, if it ends on this thread.
@@ -177,18 +179,21 @@ impl Drop for Value {
             let (current, before) = CURRENT.get();
             // Before what that ends leaves in turn.
             let at = LEFT.with_borrow_mut(|left| {
-                left.push(Left { uid, stacks: [current, before], found: true });
+                left.push(Left { uid, stacks: [current, before], found: true, with_inner: false });
                 left.len() - 1
             });
-            let uncounted = misuses().1;
+            let uncounted = misuses();
             drop(guard);
-            // What it ended may have looked for others in vain; such a one is noted after it.
-            let inner = LEFT.with_borrow(|left| {
-                left[at + 1..].iter().filter(|left| !left.found).count() as u64
+            // What it ended may have left others, or looked for them in vain; such a one is noted
+            // after it.
+            LEFT.with_borrow_mut(|left| {
+                let inner = |is: fn(&Left) -> bool| {
+                    left[at + 1..].iter().filter(|left| is(left)).count() as u64
+                };
+                let with_inner = misuses().0 - uncounted.0 > inner(|left| left.with_inner);
+                let found = misuses().1 - uncounted.1 <= inner(|left| !left.found);
+                (left[at].with_inner, left[at].found) = (with_inner, found);
             });
-            if misuses().1 - uncounted > inner {
-                LEFT.with_borrow_mut(|left| left[at].found = false);
-            }
         }
         if BUSY.try_with(Cell::get).unwrap_or(false) {
             let here = LATE_HERE.with(Arc::clone);

@@ -212,6 +212,11 @@ pub(crate) struct World {
     pub(crate) vars: Vec<Variable>,
     pub(crate) live: Vec<Made>,
     pub(crate) guards: Vec<(u64, Entered)>,
+    /// Guards that were dropped where their checkpoint was not, by its number.
+    pub(crate) late: Vec<u64>,
+    /// For each stack of this thread that waits beneath the current one, how many of them there
+    /// were when it began to wait.
+    pub(crate) beneath: Vec<usize>,
     pub(crate) contexts: Vec<(Context, Rc<Snapshot>)>,
     pub(crate) weak: Vec<WeakSnapshot>,
     pub(crate) tasks: Vec<(u64, Option<Task>)>,
@@ -331,16 +336,46 @@ impl World {
         match self.stack().leave(uid) {
             InOrder => {}
             WithInner => self.misuses.0 += 1,
-            NotHere => self.misuses.1 += 1,
+            NotHere => self.not_here(uid),
         }
         self.settle();
     }
 
+    /// A guard was dropped where its checkpoint is not.
+    fn not_here(&mut self, uid: u64) {
+        self.misuses.1 += 1;
+        if !self.beneath.is_empty() {
+            self.late.push(uid);
+        }
+    }
+
+    /// The current stack is swapped out, and `outer` is current again: what was to be left there is.
+    pub(crate) fn swapped_out(&mut self, outer: u64) {
+        self.current = outer;
+        self.settle_all(true);
+        let before = self.beneath.pop().expect("it waited");
+        for uid in self.late.split_off(before) {
+            if self.stack().has(uid) {
+                met::note("is left late");
+                self.stack().leave(uid);
+            } else if !self.beneath.is_empty() {
+                self.late.push(uid);
+            }
+        }
+        self.settle_all(true);
+    }
+
     /// Tells the oracle what values have left as they ended.
     pub(crate) fn settle(&mut self) {
-        for Left { uid, stacks, found } in left_by_values() {
+        self.settle_all(false);
+    }
+
+    /// Tells the oracle that, and how it went where it does not know in which order they did:
+    /// before a stack was swapped out, or as the next one left what it had to.
+    fn settle_all(&mut self, as_it_went: bool) {
+        for Left { uid, stacks, found, with_inner } in left_by_values() {
             if !found {
-                self.misuses.1 += 1;
+                self.not_here(uid);
                 continue;
             }
             let stack = stacks
@@ -350,7 +385,9 @@ impl World {
                 .stacks
                 .get_mut(&stack.expect("what was found is there"))
                 .expect("it was found");
-            self.misuses.0 += u64::from(stack.leave(uid) == Leaving::WithInner);
+            let leaving = stack.leave(uid);
+            self.misuses.0 +=
+                u64::from(if as_it_went { with_inner } else { leaving == Leaving::WithInner });
         }
     }
 
