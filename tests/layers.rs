@@ -47,7 +47,7 @@ const LONG: &[(&str, usize)] = &[
     ("chain/trie", 383),
     ("chain/current", 326),
     ("chain/bundle", 312),
-    ("chain/parting", 308),
+    ("chain/parting", 309),
     ("chain/link", 306),
     ("chain/walk", 289),
     ("chain/pool", 280),

@@ -12,14 +12,13 @@ use super::late::LateGuards;
 use super::leave::Leaving;
 use super::link::Link;
 use super::own::Own;
-use super::parting::{Borrows, Parting, Under};
+use super::parting::{Borrows, Parting};
 use super::serial::{Serial, Serials};
 use super::sight::{Seen, Sight};
 use super::spine::{Closed, Spine, Unread};
 use crate::sync::{Site, at_thread_end, kept, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
-use std::ptr;
 
 pub(crate) struct Current {
     spine: Spine,
@@ -180,6 +179,16 @@ impl Current {
     fn remember(&self, serial: Serial) {
         self.late.push(serial);
         self.borrows.note_late();
+    }
+
+    /// After a turn: puts the list of reads back, and leaves what guards were dropped for in it.
+    #[cold]
+    #[inline(never)]
+    fn swapped_out(&self) {
+        let before = self.borrows.put_back();
+        if self.late.number() != before {
+            self.leave_late(before);
+        }
     }
 
     /// After a turn: leaves the checkpoints whose guards were dropped in it, but for the first ones,
@@ -381,39 +390,29 @@ pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl F
     must(|current| {
         let (spine, borrows) = (&current.spine, &current.borrows);
         let under;
-        let mut on_list = ptr::null();
         if borrows.has_any() | own.spine().is_through() {
             if own.spine().is_waiting() {
                 begin_on(own, begin);
             }
             under = borrows.under(spine.ends(), current.late.number());
-            on_list = &raw const under;
             // SAFETY: it is there until after the turn, which puts the list back; nothing moves it.
             unsafe { borrows.push(&under) };
         }
-        let _turn = Turn { current, under: on_list };
+        let _turn = Turn(current);
         spine.run_as(own.spine(), f)
     })
 }
 
 /// The time in which another stack is current. Its drop comes after that stack was swapped out: on
 /// return and on panic.
-struct Turn<'a> {
-    current: &'a Current,
-    under: *const Under,
-}
+struct Turn<'a>(&'a Current);
 
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
-        let current = self.current;
         // Mostly there was nothing on the list and nothing has come.
-        if current.borrows.has_any() {
-            // SAFETY: the record is there until the end of the turn.
-            let before = unsafe { current.borrows.put_back(self.under) };
-            if current.late.number() != before {
-                current.leave_late(before);
-            }
+        if self.0.borrows.has_any() {
+            self.0.swapped_out();
         }
     }
 }

@@ -294,33 +294,34 @@ impl Borrows {
 }
 
 impl Borrows {
-    /// Puts the list back as it was before another stack was swapped in, but for reads that have
-    /// ended since: those are not on it any more. `under` is null if the list was empty then. Says
-    /// how many guards that were dropped late were remembered then.
-    ///
-    /// # Safety
-    /// 1. `under` is null, or was put on the list by [`push`](Self::push) before that stack was
-    ///    swapped in, and is still there.
-    #[inline]
-    pub(super) unsafe fn put_back(&self, under: *const Under) -> usize {
-        // SAFETY: #1.
-        let (outer, late) = match unsafe { under.as_ref() } {
-            Some(under) => (under.outer.get(), under.late),
-            None => (ptr::null(), 0),
-        };
-        self.0.set(outer);
-        late
+    /// Puts the list back as it was before the stack was swapped in that is swapped out now, but for
+    /// reads that have ended since: those are not on it any more. Says how many guards that were
+    /// dropped late were remembered then.
+    pub(super) fn put_back(&self) -> usize {
+        // What is out above the record is suspended, on a coroutine: it is of the stack that goes.
+        let end = self.end_of_reads().get();
+        // SAFETY: the record was put on the list before the stack was swapped in, and lies on the
+        // machine's stack until this returns (#1 of `push`). If none was, the list was empty.
+        let under = if end == LATE { None } else { unsafe { end.cast::<Under>().as_ref() } };
+        self.0.set(under.map_or(ptr::null(), |under| under.outer.get()));
+        under.map_or(0, |under| under.late)
+    }
+
+    /// Where the list goes on after the reads of the current stack.
+    fn end_of_reads(&self) -> &Cell<*const u8> {
+        let mut end = &self.0;
+        while let Some(read) = as_read(end.get()) {
+            // SAFETY: records are on the list for as long as they are on the machine's stack.
+            end = unsafe { &(*read).outer };
+        }
+        end
     }
 
     /// Makes sure that the list is not empty when the current stack is swapped out: a guard was
     /// dropped late.
     #[cold]
     pub(super) fn note_late(&self) {
-        let mut end = &self.0;
-        while let Some(read) = as_read(end.get()) {
-            // SAFETY: records are on the list for as long as they are on the machine's stack.
-            end = unsafe { &(*read).outer };
-        }
+        let end = self.end_of_reads();
         if end.get().is_null() {
             end.set(LATE);
         }
