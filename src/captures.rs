@@ -3,7 +3,7 @@
 //! The witness is a binding: whatever is captured where it is visible keeps it alive, and is noted
 //! in it. Contexts are noted by weak handles, so that being noted keeps no value.
 
-use crate::chain::{Link, WeakLink};
+use crate::engine::{Link, WeakLink};
 use crate::error::Place;
 use crate::sync::{Arc, Mutex, PoisonError, Tally};
 use crate::var::Var;

@@ -1,6 +1,6 @@
 //! Blocks of bindings: `Checkpoint` (open) and `Scope` (sealed).
 
-use crate::chain::{Begins, Binder, Held, Plan, Shape, Spine, current, hold_value};
+use crate::engine::{Begins, Binder, Held, Plan, Shape, Spine, current, hold_value};
 use crate::entered::Entered;
 use crate::error::Place;
 use crate::future::InContext;
@@ -284,7 +284,7 @@ pub trait Bindings: sealed::Bindings {}
 impl<B: sealed::Bindings> Bindings for B {}
 
 mod sealed {
-    use crate::chain::{Binder, Plan, Shape};
+    use crate::engine::{Binder, Plan, Shape};
 
     #[expect(private_interfaces, reason = "nobody outside can name this trait")]
     pub trait Bindings {

@@ -1,7 +1,7 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
 use crate::captures;
-use crate::chain::{Entry, Link, Seen, WeakLink, current};
+use crate::engine::{Entry, Link, Seen, WeakLink, current};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::kept::Kept;

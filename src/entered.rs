@@ -3,7 +3,7 @@
 //! It knows its checkpoint by number and trusts no pointer, so that dropping it late or on another
 //! stack finds nothing and corrupts nothing (R5).
 
-use crate::chain::{Leaving, Serial, current};
+use crate::engine::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
 use std::fmt;
 use std::marker::PhantomData;

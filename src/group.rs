@@ -1,7 +1,7 @@
 //! Several variables at once, whatever they hold: contexts that show them alone, or all but them.
 
-use crate::chain::Link;
 use crate::context::{Binding, Context};
+use crate::engine::Link;
 use crate::var::Var;
 
 /// A variable, whatever it holds. Every [`Var`] is one, and nothing else.

@@ -1,6 +1,6 @@
 //! `Kept`: one value that goes on when its binding has ended, and nothing else of its context.
 
-use crate::chain::{self, Seen, current};
+use crate::engine::{self, Seen, current};
 use crate::error::Missing;
 use crate::sync::Arc;
 use crate::var::Var;
@@ -28,13 +28,13 @@ use std::ops::Deref;
 pub struct Kept<'v, T: 'static>(Held<'v, T>);
 
 enum Held<'v, T: 'static> {
-    Bound(chain::Kept<T>),
+    Bound(engine::Kept<T>),
     Global(Arc<T>),
     Default(&'v T),
 }
 
 impl<T> Kept<'_, T> {
-    pub(crate) fn bound(kept: chain::Kept<T>) -> Self {
+    pub(crate) fn bound(kept: engine::Kept<T>) -> Self {
         Kept(Held::Bound(kept))
     }
 }

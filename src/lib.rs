@@ -273,11 +273,11 @@
 mod asked;
 mod captures;
 mod cell;
-mod chain;
 mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
+mod engine;
 mod entered;
 mod envelope;
 mod error;

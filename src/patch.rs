@@ -1,8 +1,8 @@
 //! Taking over what somebody else bound, whatever it was: differences of contexts, bound here once
 //! more.
 
-use crate::chain::{Closed, current};
 use crate::context::{Change, Context};
+use crate::engine::{Closed, current};
 use crate::error::{NotOpen, Place};
 use std::panic::Location;
 

@@ -2,15 +2,15 @@
 //! for others.
 
 #[cfg(debug_assertions)]
-pub use crate::chain::Roots;
+pub use crate::engine::Roots;
 #[allow(unused_imports, unreachable_pub, reason = "empty outside models")]
 pub use crate::sync::proof::*;
 
 #[cfg(debug_assertions)]
 mod roots {
-    use crate::chain::{Roots, current};
     use crate::checkpoint::Prepared;
     use crate::context::{Context, WeakContext};
+    use crate::engine::Roots;
     use crate::future::InContext;
     use crate::stack::Stack;
     use std::pin::Pin;
@@ -19,7 +19,7 @@ mod roots {
     impl Roots {
         /// The stack that is current here, with the reads that are out from it.
         pub fn current(&mut self) {
-            current::name(self);
+            self.name_current();
         }
 
         /// A stack that is not current.

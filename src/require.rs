@@ -1,7 +1,7 @@
 //! `Var::require`: a binding that must be there, or an error that says what happened to it. The
 //! panic of `Var::get` and `Var::with` says the same.
 
-use crate::chain::{Seen, current};
+use crate::engine::{Seen, current};
 use crate::error::{Missing, Reason};
 use crate::var::Var;
 

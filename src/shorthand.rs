@@ -1,6 +1,6 @@
 //! What can be said by `try_with` and `set` too, in fewer words.
 
-use crate::chain::current;
+use crate::engine::current;
 use crate::error::NotOpen;
 use crate::var::Var;
 

@@ -1,7 +1,7 @@
 //! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
 
-use crate::chain::{Begins, Own, Seen, Serial, Spine, current};
 use crate::context::Context;
+use crate::engine::{Begins, Own, Seen, Serial, Spine, current};
 use crate::error::{Missing, NotOpen, SetError};
 use crate::sync::{Way, reached};
 use crate::var::Var;

@@ -1,6 +1,6 @@
 //! The only door to atomics, cells that are watched, allocation and thread-locals.
 //!
-//! Everything below `chain/` takes its primitives from here, so that under `--cfg stackholm_loom`
+//! Everything below `engine/` takes its primitives from here, so that under `--cfg stackholm_loom`
 //! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go
 //! through larger programs by chance. Where those have no counterpart there is a stand-in that says
 //! what it does not model:

@@ -26,9 +26,9 @@
 //! ```
 
 use crate::captures::{WITNESS, Witness};
-use crate::chain::current;
 use crate::checkpoint::{Checkpoint, Scope};
 use crate::context::Context;
+use crate::engine::current;
 use crate::error::{Missing, Place};
 use crate::sync::Arc;
 use crate::var::Var;
@@ -230,7 +230,7 @@ fn in_words(place: Place) -> String {
 }
 
 /// What is said of contexts that are alive.
-fn told(alive: &[(crate::chain::Link, Vec<Place>)], before: &Context) -> String {
+fn told(alive: &[(crate::engine::Link, Vec<Place>)], before: &Context) -> String {
     let mut told = match alive.len() {
         0 | 1 => String::from("a context that was captured here is alive, and its values with it"),
         n => format!("{n} contexts that were captured here are alive, and their values with them"),

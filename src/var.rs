@@ -4,8 +4,8 @@
 //! `checkpoint`.
 
 use crate::asked::Asked;
-use crate::chain::{Closed, Key, Name, Own, Reach, Seen, Spine};
-use crate::chain::{Unread, current};
+use crate::engine::{Closed, Key, Name, Own, Reach, Seen, Spine};
+use crate::engine::{Unread, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sync::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;

@@ -12,7 +12,7 @@ use std::path::Path;
 const ORDER: &[&str] = &[
     "sync",
     "error",
-    "chain",
+    "engine",
     "misuse",
     "asked",
     "var",
@@ -38,21 +38,24 @@ const ORDER: &[&str] = &[
     "compile_fail_tests",
 ];
 
+/// The folders of the engine, lowest first: a file uses those before its own.
+const ENGINE: &[&str] = &["memory", "index", "build", "reclaim", "snapshot", "stack", "walk"];
+
 /// A slot points to a frame, and a frame begins with the node that has slots: the two types name
 /// each other.
-const MUTUAL: (&str, &str) = ("chain/slot", "chain/frame");
+const MUTUAL: [&str; 2] = ["engine/memory/slot", "engine/memory/frame"];
 
 /// Files that are still longer than the rest may be, and must not grow beyond this.
 const LONG: &[(&str, usize)] = &[
-    ("chain/trie", 383),
-    ("chain/current", 326),
-    ("chain/bundle", 312),
-    ("chain/parting", 309),
-    ("chain/link", 306),
-    ("chain/walk", 289),
-    ("chain/pool", 280),
-    ("chain/spine", 254),
-    ("chain/ends", 254),
+    ("engine/index/trie", 399),
+    ("engine/stack/current", 326),
+    ("engine/stack/batch", 312),
+    ("engine/reclaim/read_guard", 313),
+    ("engine/snapshot/strong", 306),
+    ("engine/walk", 290),
+    ("engine/memory/free_list", 285),
+    ("engine/stack/raw", 254),
+    ("engine/reclaim/release", 254),
 ];
 /// In lines of code.
 const LONGEST: usize = 250;
@@ -73,16 +76,26 @@ impl Source {
         self.name.split('/').next().unwrap_or_default()
     }
 
-    /// What it uses, by paths that begin with `crate` or, inside a folder, with `super`.
-    fn uses(&self) -> Vec<String> {
-        let mut uses = Vec::new();
-        for line in self.code() {
-            uses.extend(names_after(line, "crate::").map(String::from));
-            if self.folder() == "chain" {
-                uses.extend(names_after(line, "super::").map(|name| format!("chain/{name}")));
-            }
-        }
-        uses
+    /// The folder of the engine that it is in, or its own name if it lies in none.
+    fn room(&self) -> Option<&str> {
+        self.name.strip_prefix("engine/")?.split('/').next()
+    }
+
+    /// The files of `src/` and the folders that it uses, by paths that begin with `crate`.
+    fn uses(&self) -> impl Iterator<Item = &str> {
+        self.code().flat_map(|line| names_after(line, "crate::"))
+    }
+
+    /// The folders of the engine that it uses.
+    fn rooms_used(&self) -> impl Iterator<Item = &str> {
+        self.code().flat_map(|line| names_after(line, "crate::engine::"))
+    }
+
+    /// The files of its own folder that it uses.
+    fn siblings(&self) -> impl Iterator<Item = String> {
+        let folder = self.name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let names = self.code().flat_map(|line| names_after(line, "super::"));
+        names.map(move |name| format!("{folder}/{name}"))
     }
 }
 
@@ -102,42 +115,48 @@ fn has_word(line: &str, word: &str) -> bool {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
 }
 
-/// The order of the files of `chain/`, as its own first page tells it: the names between
-/// backquotes, up to the stop.
-fn order_of_chain(page: &str) -> Vec<String> {
-    let head: String = page.lines().take_while(|line| line.starts_with("//!")).collect();
-    let list = head
-        .split("what stands before it:")
-        .nth(1)
-        .and_then(|rest| rest.split('.').next())
-        .unwrap_or_default();
-    list.split('`').skip(1).step_by(2).map(|name| format!("chain/{name}")).collect()
-}
-
 fn position(order: &[impl AsRef<str>], name: &str) -> Option<usize> {
     order.iter().position(|known| known.as_ref() == name)
 }
 
-fn upward_uses(source: &Source, chain: &[String]) -> Vec<String> {
-    let own_rank = position(ORDER, source.folder());
-    let own_place = position(chain, &source.name);
-    let is_upward = |used: &str| match used.strip_prefix("chain/") {
-        Some(_) if (source.name.as_str(), used) == MUTUAL || source.name == used => false,
-        // In a file with modules of its own `super` may be the file itself; its names are not those
-        // of files.
-        Some(_) => position(chain, used).is_some_and(|place| Some(place) > own_place),
-        None => {
-            used != source.folder()
-                && position(ORDER, used).is_none_or(|rank| Some(rank) > own_rank)
-        }
+fn upward_uses(source: &Source) -> Vec<String> {
+    let is_later = |order: &[&str], used: &str, own: &str| {
+        used != own && position(order, used).is_none_or(|rank| Some(rank) > position(order, own))
     };
-    let upward = source.uses().into_iter().filter(|used| is_upward(used));
+    let files = source.uses().filter(|used| is_later(ORDER, used, source.folder()));
+    let rooms = source
+        .room()
+        .into_iter()
+        .flat_map(|room| source.rooms_used().filter(move |used| is_later(ENGINE, used, room)));
+    let upward = files.map(String::from).chain(rooms.map(|room| format!("engine/{room}")));
     upward
         .map(|used| format!("{} uses {used}, which does not stand before it", source.name))
         .collect()
 }
 
-fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
+/// The files of one folder of the engine that use each other in a circle.
+fn circles(sources: &[Source]) -> Vec<String> {
+    let engine: Vec<_> = sources.iter().filter(|source| source.room().is_some()).collect();
+    let uses = |from: &str| -> Vec<String> {
+        let source = engine.iter().find(|source| source.name == from);
+        let is_plain = |used: &String| !(MUTUAL.contains(&from) && MUTUAL.contains(&&**used));
+        source.into_iter().flat_map(|source| source.siblings()).filter(is_plain).collect()
+    };
+    let is_in_circle = |source: &&&Source| {
+        let (mut seen, mut next) = (Vec::new(), uses(&source.name));
+        while let Some(name) = next.pop().filter(|_| !seen.contains(&source.name)) {
+            if !seen.contains(&name) {
+                next.extend(uses(&name));
+                seen.push(name);
+            }
+        }
+        seen.contains(&source.name)
+    };
+    let found = engine.iter().filter(is_in_circle);
+    found.map(|source| format!("{} uses itself through other files", source.name)).collect()
+}
+
+fn faults_of(source: &Source) -> Vec<String> {
     let name = &source.name;
     let mut faults = Vec::new();
     if name == "lib" || name.ends_with("/mod") {
@@ -148,10 +167,10 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
         if position(ORDER, source.folder()).is_none() {
             faults.push(format!("{name} has no place in the order"));
         }
-        if source.folder() == "chain" && position(chain, name).is_none() {
-            faults.push(format!("{name} has no place in the order that chain/mod.rs tells"));
+        if source.room().is_some_and(|room| position(ENGINE, room).is_none()) {
+            faults.push(format!("{name} has no place in the order of the engine"));
         }
-        faults.extend(upward_uses(source, chain));
+        faults.extend(upward_uses(source));
     }
     let mut forbid = |found: bool, what: &str, line: &str| {
         if found {
@@ -176,7 +195,7 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
                 line,
             );
         }
-        if !["sync", "chain"].contains(&source.folder()) {
+        if !["sync", "engine"].contains(&source.folder()) {
             forbid(has_word(line, "unsafe"), "must not be unsafe", line);
         }
     }
@@ -189,10 +208,7 @@ fn faults_of(source: &Source, chain: &[String]) -> Vec<String> {
 }
 
 fn faults(sources: &[Source]) -> Vec<String> {
-    let page =
-        sources.iter().find(|source| source.name == "chain/mod").map_or("", |source| &source.text);
-    let chain = order_of_chain(page);
-    sources.iter().flat_map(|source| faults_of(source, &chain)).collect()
+    sources.iter().flat_map(faults_of).chain(circles(sources)).collect()
 }
 
 fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) {
@@ -221,13 +237,9 @@ fn a_file_uses_only_what_stands_before_it_and_keeps_to_the_rules_of_the_house() 
 fn the_lists_name_no_file_that_is_gone() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let exists = |name: &str| src.join(name).is_dir() || src.join(format!("{name}.rs")).is_file();
-    let page = fs::read_to_string(src.join("chain/mod.rs")).expect("the first page of the engine");
-    let chain = order_of_chain(&page);
-    let named = ORDER
-        .iter()
-        .copied()
-        .chain(LONG.iter().map(|(name, _)| *name))
-        .chain(chain.iter().map(String::as_str));
+    let rooms = ENGINE.iter().map(|room| format!("engine/{room}"));
+    let names = ORDER.iter().chain(LONG.iter().map(|(name, _)| name)).chain(&MUTUAL);
+    let named = names.map(|name| String::from(*name)).chain(rooms);
     let gone: Vec<_> = named.filter(|name| !exists(name)).collect();
     assert!(gone.is_empty(), "{gone:?}");
 }
@@ -235,29 +247,29 @@ fn the_lists_name_no_file_that_is_gone() {
 /// Each rule is broken once, to show that it would be noticed.
 #[test]
 fn each_broken_rule_is_noticed() {
-    let page = "//! A file uses what stands before it: `slot`,\n//! `frame`, `spine`. More.";
     let cases = [
         ("stack", "use crate::checkpoint::Scope;", "stack uses checkpoint"),
         ("context", "    let x = crate::thread::spawn(f);", "context uses thread"),
         ("var", "use crate::newcomer::Thing;", "var uses newcomer"),
-        ("chain/link", "", "chain/link has no place"),
-        ("chain/frame", "use super::spine::Spine;", "chain/frame uses chain/spine"),
-        ("chain/spine", "use crate::var::Var;", "chain/spine uses var"),
+        ("engine/attic/frame", "", "engine/attic/frame has no place"),
+        ("engine/index/trie", "use crate::engine::stack::raw::Raw;", "engine/index/trie uses"),
+        ("engine/stack/raw", "use crate::var::Var;", "engine/stack/raw uses var"),
+        ("engine/stack/raw", "fn f() { super::raw::g() }", "engine/stack/raw uses itself"),
         ("newcomer", "", "newcomer has no place"),
-        ("var", "use crate::{error, chain};", "var must name each file"),
+        ("var", "use crate::{error, engine};", "var must name each file"),
         ("future", "use std::sync::Arc;", "future goes round the one door"),
-        ("chain/spine", "use core::sync::atomic::AtomicUsize;", "chain/spine goes round"),
-        ("chain/spine", "use loom::cell::UnsafeCell;", "chain/spine goes round"),
-        ("chain/spine", "shuttle::thread::yield_now();", "chain/spine goes round"),
-        ("chain/frame", "#[cfg(not(stackholm_loom))]", "chain/frame must not know"),
-        ("chain/frame", "#[cfg(stackholm_shuttle)]", "chain/frame must not know"),
+        ("engine/stack/raw", "use core::sync::atomic::AtomicUsize;", "engine/stack/raw goes round"),
+        ("engine/stack/raw", "use loom::cell::UnsafeCell;", "engine/stack/raw goes round"),
+        ("engine/stack/raw", "shuttle::thread::yield_now();", "engine/stack/raw goes round"),
+        ("engine/memory/frame", "#[cfg(not(stackholm_loom))]", "engine/memory/frame must not know"),
+        ("engine/memory/frame", "#[cfg(stackholm_shuttle)]", "engine/memory/frame must not know"),
         ("cell", "unsafe { value.assume_init() }", "cell must not be unsafe"),
         ("lib", "pub fn logic() {}", "lib has logic"),
         ("stack", &"code\n".repeat(251), "stack has 251 lines of code"),
     ];
     for (name, text, expected) in cases {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
-        let found = faults(&[source("chain/mod", page), source(name, text)]);
+        let found = faults(&[source(name, text)]);
         assert!(
             found.len() == 1 && found[0].starts_with(expected),
             "{name}: {text:.40} gives {found:?}"
@@ -265,8 +277,8 @@ fn each_broken_rule_is_noticed() {
     }
     let fine = [
         ("stack", "use crate::context::Context; // not crate::checkpoint"),
-        ("chain/slot", "use super::frame::Frame;"),
-        ("chain/frame", "use super::slot::Slot;\nunsafe fn f() {}"),
+        ("engine/memory/slot", "use super::frame::Frame;"),
+        ("engine/stack/raw", "use crate::engine::index::trie;\nunsafe fn f() {}"),
         ("sync", "use std::sync::Arc;\n#[cfg(stackholm_loom)]\nunsafe fn f() {}"),
         ("cell", "#![expect(unsafe_code)] // unsafe"),
         ("ext/tokio", "use crate::future::InContext;"),
@@ -277,6 +289,6 @@ fn each_broken_rule_is_noticed() {
     ];
     for (name, text) in fine {
         let source = |name: &str, text: &str| Source { name: name.into(), text: text.into() };
-        assert_eq!(faults(&[source("chain/mod", page), source(name, text)]), [""; 0]);
+        assert_eq!(faults(&[source(name, text)]), [""; 0]);
     }
 }

@@ -11,8 +11,8 @@
 //! configuration in `docs/clippy.toml` finds those that were forgotten. Values of short reach never
 //! travel.
 
-use crate::chain::{Serial, current};
 use crate::context::Context;
+use crate::engine::{Serial, current};
 use crate::sync::{Arc, Mutex};
 use ::tokio::runtime::Builder;
 use ::tokio::task::Id;

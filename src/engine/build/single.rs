@@ -1,0 +1,183 @@
+//! The short way to a frame: one binding on top of an index that is one node and stays so.
+//!
+//! Makes what [`Draft::build`](super::general::Draft::build) makes, for the case that nearly all are:
+//! up to 32 variables that do not meet in one slot, a small value of ordinary alignment, and a name
+//! that is static.
+
+use super::general;
+use super::policy::outgrown;
+use crate::engine::index::trie::slots_bytes;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::key::Head;
+use crate::engine::memory::serial::Serial;
+use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
+use std::panic::Location;
+use std::ptr;
+
+/// Makes a frame for a binding, if this is the case for it; its value is still to be written with
+/// [`Frame::init`]. All that is taken from `from` gets the tag. `fresh` gives a new block of a
+/// class; the allocator that it asks is foreign code.
+///
+/// # Safety
+/// 1. `from` is alive with everything its index leads to, or null, and stays so as long as the new
+///    frame, also while `fresh` runs.
+#[inline(always)]
+pub(in crate::engine) unsafe fn build(
+    head: &Head,
+    (from, tag): (*const Frame, usize),
+    (bits, origin, run): (u8, Origin, u16),
+    place: &'static Location<'static>,
+    fresh: impl FnOnce(usize) -> *mut u8,
+) -> Option<*mut Frame> {
+    let Name::Static(name) = head.name else { return None };
+    let id = head.id();
+    let bit = bit(id, 0);
+    let (below, segment) = if from.is_null() {
+        (Node::EMPTY, 0)
+    } else {
+        // SAFETY: #1.
+        let from = unsafe { &*from };
+        if !from.is(FLAT) || outgrown(from.segment, from.root.entries) {
+            return None;
+        }
+        (from.root, from.segment)
+    };
+    let taken = below.bitmap & bit != 0;
+    let slots = below.entries as usize + usize::from(!taken);
+    let before = slots_bytes(slots + usize::from(taken));
+    let class = free_list::class(before, head.kind)?;
+    let bits = bits | head.reach | FLAT;
+    let hides = if taken { HIDES } else { 0 };
+    // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
+    unsafe {
+        let kept = free_list::take_for(id, from, class);
+        let block = if kept.is_null() { fresh(class) } else { kept };
+        let frame = block.add(before).cast::<Frame>();
+        frame.write(Frame {
+            root: Node { bitmap: below.bitmap | bit, entries: slots as u32 },
+            segment: segment + 1,
+            run,
+            bits,
+            ..Frame::new(id, from, head.kind, name, place, origin, before as u32 | hides)
+        });
+        let at = rank(below.bitmap, bit);
+        // The bit says that there is a slot, flatness that it leads to a frame.
+        if taken && (*get(from.cast(), at).as_frame()).id != id {
+            general::free(frame);
+            return None;
+        }
+        copy(from, frame, 0, 0, at);
+        copy(from, frame, at + usize::from(taken), at + 1, slots - at - 1);
+        if tag != 0 {
+            mark(frame, 0, at, tag);
+            mark(frame, at + 1, slots - at - 1, tag);
+        }
+        let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
+        put(frame.cast(), at, Slot::frame(frame, special));
+        Some(frame)
+    }
+}
+
+/// A scope that ended on this thread, entered once more, if it was one of the same variable on the
+/// same frame: its index is as it must be. With its serial number, which is as good as new: its
+/// guard was the last to know it, and is gone. Its value is still to be written with
+/// [`Frame::init`].
+///
+/// # Safety
+/// 1. `from` is alive or null, and stays so as long as the frame.
+#[inline(always)]
+pub(in crate::engine) unsafe fn again(
+    head: &Head,
+    from: *const Frame,
+    place: &'static Location<'static>,
+) -> Option<(*mut Frame, Serial)> {
+    // SAFETY: #1; what ended last is kept as it was.
+    unsafe {
+        let (frame, serial) = free_list::take_again(head.peek(), from, number_below(from))?;
+        debug_assert_eq!((*frame).bits & (STACK | CHECKPOINT), head.reach, "one id has one reach");
+        (*frame).body.writes();
+        (&raw mut (*frame).place).write(place);
+        Some((frame, serial))
+    }
+}
+
+/// What tells a frame from all that ever lay, or will lie, in its place.
+///
+/// # Safety
+/// 1. `frame` is alive or null.
+#[inline(always)]
+pub(in crate::engine) unsafe fn number_below(frame: *const Frame) -> Serial {
+    if frame.is_null() {
+        return Serial::NO_FRAME;
+    }
+    // SAFETY: #1; a frame that begins a checkpoint has a serial number.
+    unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { Serial::UNKNOWN } }
+}
+
+/// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or
+/// needs no end.
+///
+/// # Safety
+/// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state
+///    and counts are as if new. 2. `below` is the number of its parent, or [`Serial::UNKNOWN`].
+#[inline]
+pub(in crate::engine) unsafe fn free(frame: *const Frame, serial: Serial, below: Serial) {
+    // SAFETY: #1; a binding takes its index from its parent.
+    unsafe {
+        let this = &*frame;
+        let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
+        let class = if is_scope && below != Serial::UNKNOWN {
+            free_list::class(this.lead(), this.kind)
+        } else {
+            None
+        };
+        match class {
+            Some(class) => free_list::remember(frame.cast_mut(), class, serial, below),
+            None => general::free(frame),
+        }
+    }
+}
+
+/// Gives `number` slots of a frame a tag, from position `from` on.
+///
+/// # Safety
+/// 1. They are slots of the frame, have been written, and nobody else knows it.
+pub(in crate::engine) unsafe fn mark(frame: *mut Frame, from: usize, number: usize, tag: usize) {
+    // SAFETY: #1; slots of one node lie side by side, the first one last.
+    unsafe {
+        let slots = frame.cast::<Slot>().sub(from + number);
+        for i in 0..number {
+            let slot = slots.add(i);
+            slot.write(slot.read().with(tag));
+        }
+    }
+}
+
+/// Copies `number` slots, from position `from` on, to those from `to` on.
+///
+/// # Safety
+/// 1. They are slots of the old frame and of the new one.
+#[inline]
+pub(in crate::engine) unsafe fn copy(
+    old: *const Frame,
+    new: *mut Frame,
+    from: usize,
+    to: usize,
+    number: usize,
+) {
+    /// From here on a call pays.
+    const FEW: usize = 12;
+    // SAFETY: #1; slots of one node lie side by side, the first one last.
+    unsafe {
+        let source = old.cast::<Slot>().wrapping_sub(from + number);
+        let target = new.cast::<Slot>().wrapping_sub(to + number);
+        if number > FEW {
+            ptr::copy_nonoverlapping(source, target, number);
+        } else {
+            for i in 0..number {
+                target.add(i).write(source.add(i).read());
+            }
+        }
+    }
+}

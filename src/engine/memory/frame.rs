@@ -1,0 +1,413 @@
+//! A frame: one binding, or one other event of a stack, in one allocation.
+//!
+//! ```text
+//! block: [ child nodes of the index … | root slots, first one last ] Frame { root, counts, … } [ value ]
+//! ```
+//! The frames of a scope of several bindings lie in one block, the outer ones before the index of
+//! the innermost, which alone has one (see `bundle`).
+//!
+//! Everything but the two cells and the counts is immutable once the frame has been built. The
+//! cells belong to the stack that owns the frame; another thread looks at them only after the last
+//! count reached it.
+
+use super::serial::Serial;
+use super::slot::Node;
+use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
+use std::fmt;
+use std::panic::Location;
+
+/// How the value of a frame is laid out, dropped and, if its variable allows it, shown.
+pub(crate) struct Kind {
+    pub(in crate::engine) size: usize,
+    pub(in crate::engine) align: usize,
+    /// Where the value lies, from the frame.
+    pub(in crate::engine) offset: usize,
+    /// Bytes of a frame with its value; out of all bounds if the value needs an alignment of its
+    /// own.
+    pub(in crate::engine) extent: usize,
+    drop: Option<unsafe fn(*mut u8)>,
+    show: Option<Show>,
+}
+
+type Show = unsafe fn(*const u8, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+impl Kind {
+    pub(crate) const fn of<T>() -> &'static Kind {
+        const {
+            &Kind {
+                size: size_of::<T>(),
+                align: align_of::<T>(),
+                offset: size_of::<Frame>().next_multiple_of(align_of::<T>()),
+                extent: if align_of::<T>() > align_of::<Frame>() {
+                    usize::MAX / 2
+                } else {
+                    size_of::<Frame>() + size_of::<T>()
+                },
+                drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
+                show: None,
+            }
+        }
+    }
+
+    /// Whether values of this kind need no drop.
+    #[inline]
+    pub(in crate::engine) fn is_plain(&self) -> bool {
+        self.drop.is_none()
+    }
+
+    pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
+        const { &Kind { show: Some(show_value::<T>), ..*Kind::of::<T>() } }
+    }
+}
+
+/// # Safety
+/// 1. `value` is a `T`, aligned, and never used again.
+unsafe fn drop_value<T>(value: *mut u8) {
+    // SAFETY: #1.
+    unsafe { value.cast::<T>().drop_in_place() }
+}
+
+/// # Safety
+/// 1. `value` is a live `T`, aligned, that may be read from this thread.
+unsafe fn show_value<T: fmt::Debug>(value: *const u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // SAFETY: #1.
+    fmt::Debug::fmt(unsafe { &*value.cast::<T>() }, f)
+}
+
+/// What a frame says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(in crate::engine) enum Role {
+    /// A checkpoint begins; no variable is bound by it.
+    Mark,
+    /// One variable has the value that lies behind the frame.
+    Binding,
+    /// One variable reads as if never bound.
+    Mask,
+    /// One variable has the value of another frame, which this one counts.
+    Alias,
+    /// A context takes the place of everything that was visible; the frame counts it.
+    Adopt,
+    /// One variable shows what was bound further out, or nothing.
+    Reveal,
+    /// Takes the place of the other frames of its checkpoint and counts the values of all that is
+    /// visible.
+    Digest,
+}
+
+/// This frame begins a checkpoint.
+pub(in crate::engine) const MARKER: u8 = 1;
+/// The checkpoint of this frame may not be changed from inside.
+pub(in crate::engine) const SEALED: u8 = 2;
+/// This frame does not count its parent: it counts what it shows in another way.
+pub(in crate::engine) const CUT: u8 = 4;
+/// The name is a counted string.
+pub(in crate::engine) const OWNED_NAME: u8 = 8;
+/// The binding is seen on its own stack only.
+pub(in crate::engine) const STACK: u8 = 16;
+/// The binding is seen in its own checkpoint only.
+pub(in crate::engine) const CHECKPOINT: u8 = 32;
+/// The index leads to no node of another frame; once shared, the frame counts every value that it
+/// shows.
+pub(in crate::engine) const WHOLE: u8 = 64;
+/// The root of the index leads to frames alone, to no further node: `entries` is the number of its
+/// slots.
+pub(in crate::engine) const FLAT: u8 = 128;
+
+/// In `before`: the frame lies in the block of another one, of which it counts the memory.
+pub(in crate::engine) const INNER: u32 = 1 << 31;
+/// In `before`: other frames lie in the block of this one.
+pub(in crate::engine) const CROWN: u32 = 1 << 30;
+/// In `before` of a crown: none of the frames in its block is of short reach.
+pub(in crate::engine) const FAR: u32 = 1 << 29;
+/// In `before`: the frame, or one in its block, hides what was visible. One more slot lies below
+/// those of its index, for its base.
+pub(in crate::engine) const HIDES: u32 = 1 << 28;
+/// In `before`: the bytes.
+const LEAD: u32 = HIDES - 1;
+
+/// Others may hold this frame with its parents: `strong` counts.
+pub(in crate::engine) const SHARED: u8 = 1;
+/// Others may hold the value of this frame: `values` counts.
+pub(in crate::engine) const HELD: u8 = 2;
+/// This frame counts the values that it shows.
+pub(in crate::engine) const HOLDING: u8 = 4;
+/// The frame has been left by its stack, and its value, being of short reach, ends with that.
+pub(in crate::engine) const LEFT: u8 = 8;
+/// When the value has ended one `values` count is given back; the others stay.
+pub(in crate::engine) const ONLY: u8 = 16;
+/// The `strong` count of the frame is gone already, and that of its parent is taken care of.
+pub(in crate::engine) const DEAD: u8 = 32;
+/// All counts of the value are gone.
+pub(in crate::engine) const ENDED: u8 = 64;
+/// So are those of all other values in the same block, which end with this one.
+pub(in crate::engine) const ALL: u8 = 128;
+
+/// One word that is needed for one thing at a time.
+#[derive(Clone, Copy)]
+pub(in crate::engine) union Origin {
+    /// Of a frame that begins a checkpoint: its serial number.
+    pub(in crate::engine) serial: Serial,
+    /// Of the others on a stack: the frame that begins their checkpoint; null below the first one.
+    pub(in crate::engine) marker: *const Frame,
+    /// Of a frame that is being released: the next one.
+    pub(in crate::engine) next: *const Frame,
+}
+
+/// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been
+/// shared and are have it as their base, and one for the stack if this frame is shared and the
+/// frame above it on the stack does not count it.
+/// I5 — `values` counts the frames that keep this value without its parents, and one for all of
+/// `strong`.
+/// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in
+/// the same block.
+/// I7 — the base of a shared frame is shared (see `base`).
+/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one,
+/// but for what `weak` counts in the same block.
+#[repr(C, align(8))]
+pub(in crate::engine) struct Frame {
+    pub(in crate::engine) root: Node,
+    pub(in crate::engine) strong: AtomicU32,
+    pub(in crate::engine) values: AtomicU32,
+    pub(in crate::engine) weak: AtomicU32,
+    /// Bytes of the block before the frame; of one that lies in the block of another: [`INNER`] and
+    /// the bytes to that.
+    pub(in crate::engine) before: u32,
+    /// Frames since the last one with a whole index.
+    pub(in crate::engine) segment: u16,
+    /// Frames since the one that begins this checkpoint.
+    pub(in crate::engine) run: u16,
+    pub(in crate::engine) role: Role,
+    pub(in crate::engine) bits: u8,
+    pub(in crate::engine) state: WatchedCell<u8>,
+    /// The value was dropped before its frame.
+    pub(in crate::engine) gone: WatchedCell<bool>,
+    pub(in crate::engine) parent: *const Frame,
+    pub(in crate::engine) kind: &'static Kind,
+    pub(in crate::engine) name: *const str,
+    pub(in crate::engine) place: &'static Location<'static>,
+    pub(in crate::engine) origin: WatchedCell<Origin>,
+    /// Next to the value: a read on another core fetches one cache line for both.
+    pub(in crate::engine) id: usize,
+    /// Written when the value is written or dropped, read when it is read.
+    pub(in crate::engine) watch: Watch,
+    /// Read when what is immutable of the frame is read.
+    pub(in crate::engine) body: Watch,
+}
+
+/// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`,
+/// and what `Sync` types do about a panic in their middle is theirs.
+impl std::panic::RefUnwindSafe for Frame {}
+
+const _: () = assert!(
+    WATCHED || size_of::<usize>() != 8 || size_of::<Frame>() == 88,
+    "a binding of a u64 among eight takes 160 bytes"
+);
+
+/// The name of a variable.
+pub(crate) enum Name {
+    Static(&'static str),
+    Shared(crate::sync::Arc<str>),
+}
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Name::Static(name) => name,
+            Name::Shared(name) => name,
+        }
+    }
+
+    pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, u8) {
+        match self {
+            Name::Static(name) => (*name, 0),
+            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), OWNED_NAME),
+        }
+    }
+}
+
+impl Frame {
+    /// A frame that nobody shares: a binding, with an empty index.
+    #[inline]
+    pub(in crate::engine) fn new(
+        id: usize,
+        parent: *const Frame,
+        kind: &'static Kind,
+        name: *const str,
+        place: &'static Location<'static>,
+        origin: Origin,
+        before: u32,
+    ) -> Frame {
+        Frame {
+            root: Node::EMPTY,
+            strong: AtomicU32::new(1),
+            values: AtomicU32::new(1),
+            weak: AtomicU32::new(1),
+            before,
+            segment: 1,
+            run: 0,
+            role: Role::Binding,
+            bits: 0,
+            state: WatchedCell::new(0),
+            gone: WatchedCell::new(false),
+            parent,
+            kind,
+            name,
+            place,
+            origin: WatchedCell::new(origin),
+            id,
+            watch: Watch::new(),
+            body: Watch::new(),
+        }
+    }
+
+    /// Where the value of a frame lies.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and its value is a `T`.
+    #[inline]
+    pub(in crate::engine) unsafe fn value<T>(frame: *const Frame) -> *const T {
+        const { assert!(size_of::<Frame>() <= isize::MAX as usize / 2) };
+        let offset = const { size_of::<Frame>().next_multiple_of(align_of::<T>()) };
+        // SAFETY: by #1 the block goes on with a `T` at that offset.
+        unsafe { frame.cast::<u8>().add(offset).cast() }
+    }
+
+    /// Writes the value of a frame that was just built.
+    ///
+    /// # Safety
+    /// 1. `frame` was built with the kind of `T`, and nobody else knows it yet.
+    #[inline]
+    pub(in crate::engine) unsafe fn init<T>(frame: *mut Frame, value: T) {
+        // SAFETY: #1.
+        unsafe {
+            (*frame).watch.writes();
+            Frame::value::<T>(frame).cast_mut().write(value);
+        }
+    }
+
+    /// Ends the value. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, and this is the only use of the value, now and later.
+    #[inline]
+    pub(in crate::engine) unsafe fn drop_value(frame: *const Frame) {
+        // SAFETY: #1.
+        let this = unsafe { &*frame };
+        if let Some(drop) = this.kind.drop {
+            this.watch.writes();
+            // SAFETY: the kind is that of the value; #1.
+            unsafe { drop(frame.cast::<u8>().add(this.kind.offset).cast_mut()) };
+        }
+    }
+
+    /// The frame in whose block this one lies, if it has none of its own.
+    ///
+    /// # Safety
+    /// 1. The block of `frame` is there.
+    #[inline]
+    pub(in crate::engine) unsafe fn crown(frame: *const Frame) -> Option<*const Frame> {
+        // SAFETY: #1; the crown lies so many bytes further on in the same block.
+        unsafe {
+            let before = (*frame).before;
+            (before & INNER != 0).then(|| frame.cast::<u8>().add((before & LEAD) as usize).cast())
+        }
+    }
+
+    /// The bytes of its block before it; of a frame that lies in the block of another, those to
+    /// that.
+    #[inline]
+    pub(in crate::engine) fn lead(&self) -> usize {
+        (self.before & LEAD) as usize
+    }
+
+    /// Such a number of bytes as it is noted in a frame.
+    pub(in crate::engine) fn lead_of(bytes: usize) -> u32 {
+        match u32::try_from(bytes) {
+            Ok(before) if before <= LEAD => before,
+            // A panic would unwind in the middle of a change.
+            _ => std::process::abort(),
+        }
+    }
+
+    /// Whether it has a slot for its base.
+    #[inline]
+    pub(in crate::engine) fn hides(&self) -> bool {
+        self.before & HIDES != 0
+    }
+
+    /// Whether it is a crown, and all frames in its block reach everywhere.
+    #[inline]
+    pub(in crate::engine) fn is_far(&self) -> bool {
+        self.before & (CROWN | FAR) == CROWN | FAR
+    }
+
+    pub(in crate::engine) fn name(&self) -> &str {
+        // SAFETY: the name is static or counted by this frame.
+        unsafe { &*self.name }
+    }
+
+    pub(in crate::engine) fn is(&self, bits: u8) -> bool {
+        self.bits & bits != 0
+    }
+
+    pub(in crate::engine) fn set_state(&self, more: u8) {
+        self.state.set(self.state.get() | more);
+    }
+
+    /// The frame that begins the checkpoint of this one; null below the first.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and on a stack, or was until a digest took its place.
+    #[inline]
+    pub(in crate::engine) unsafe fn marker(frame: *const Frame) -> *const Frame {
+        // SAFETY: #1; the bit says which of the two the origin is.
+        unsafe {
+            let this = &*frame;
+            if this.bits & MARKER != 0 { frame } else { this.origin.get().marker }
+        }
+    }
+
+    /// The frame that has the value: itself, or the one it is an alias of.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive and a binding or an alias.
+    pub(in crate::engine) unsafe fn source(frame: *const Frame) -> *const Frame {
+        // SAFETY: an alias keeps the frame that it stands for.
+        unsafe {
+            match (*frame).role {
+                Role::Alias => *Frame::value::<*const Frame>(frame),
+                _ => frame,
+            }
+        }
+    }
+
+    /// Shows the value, if its variable was declared to allow it. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, a binding or an alias of one, and its value has not ended.
+    pub(in crate::engine) unsafe fn show(frame: *const Frame) -> Option<Shown> {
+        // SAFETY: #1.
+        let (source, kind) = unsafe {
+            let source = Frame::source(frame);
+            (source, (*source).kind)
+        };
+        kind.show.map(|show| Shown { show, value: source.cast::<u8>().wrapping_add(kind.offset) })
+    }
+}
+
+/// A value that may be shown.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Shown {
+    show: Show,
+    value: *const u8,
+}
+
+impl Shown {
+    /// # Safety
+    /// 1. The value that this was made of has not ended.
+    pub(in crate::engine) unsafe fn fmt(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: #1; the function belongs to the type of the value.
+        unsafe { (self.show)(self.value, f) }
+    }
+}

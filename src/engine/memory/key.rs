@@ -1,0 +1,128 @@
+//! What makes a variable one variable: an id that no other one ever has, and the type that goes
+//! with it.
+//!
+//! The engine reads a value as a `T` because the frame has the id of a `Key<T>`. That is sound
+//! because an id is handed out once per process and key, so all frames that carry it were made
+//! through that one key.
+
+use super::frame::{CHECKPOINT, Kind, Name, STACK};
+use crate::sync::{
+    LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order,
+};
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// How far the bindings of a variable go, if not everywhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    Stack,
+    Checkpoint,
+}
+
+pub(crate) struct Key<T> {
+    head: Head,
+    last: LastPlace,
+    of: PhantomData<T>,
+}
+
+/// What of a key does not depend on its type.
+pub(in crate::engine) struct Head {
+    id: StaticAtomicUsize,
+    pub(in crate::engine) name: Name,
+    pub(in crate::engine) kind: &'static Kind,
+    /// The bits of a frame that say how far it reaches.
+    pub(in crate::engine) reach: u8,
+}
+
+/// Handed out ids; the first one is 1, so that 0 means "never bound".
+static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
+
+impl<T> Key<T> {
+    pub(crate) const fn new(name: Name) -> Self {
+        let head = Head { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: 0 };
+        Key { head, last: LastPlace::new(), of: PhantomData }
+    }
+
+    /// Declares the reach. What was bound before was bound by another variable: the id is a fresh
+    /// one.
+    pub(crate) const fn set_reach(&mut self, reach: Reach) {
+        self.head.id = StaticAtomicUsize::new(0);
+        self.head.reach = match reach {
+            Reach::Stack => STACK,
+            Reach::Checkpoint => CHECKPOINT,
+        };
+    }
+
+    /// Allows values to be shown. What was bound before was bound by another variable, as for the
+    /// reach.
+    pub(crate) const fn set_shown(&mut self)
+    where
+        T: fmt::Debug,
+    {
+        self.head.id = StaticAtomicUsize::new(0);
+        self.head.kind = Kind::shown::<T>();
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.head.name
+    }
+
+    pub(in crate::engine) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Notes that a binding is made at that place, in debug builds.
+    #[inline]
+    pub(in crate::engine) fn bound_at(&self, place: &'static Location<'static>) {
+        self.last.set(place);
+    }
+
+    /// Where the last binding was made, and whether by this thread; nothing in release builds.
+    pub(crate) fn last_bound(&self) -> Option<(&'static Location<'static>, bool)> {
+        self.last.get()
+    }
+
+    /// Whether the variable was ever bound or masked.
+    pub(crate) fn was_used(&self) -> bool {
+        self.peek() != 0
+    }
+
+    /// The id, or 0 if the variable was never bound.
+    #[inline]
+    pub(in crate::engine) fn peek(&self) -> usize {
+        self.head.peek()
+    }
+}
+
+impl Head {
+    #[inline]
+    pub(in crate::engine) fn peek(&self) -> usize {
+        // Relaxed: the number says everything; whoever sees a frame with it got the frame by an
+        // edge of its own.
+        self.id.load(order(Site::PeekId, Relaxed))
+    }
+
+    /// The id, handed out on first use.
+    #[inline]
+    pub(in crate::engine) fn id(&self) -> usize {
+        match self.peek() {
+            0 => self.first_use(),
+            id => id,
+        }
+    }
+
+    #[cold]
+    fn first_use(&self) -> usize {
+        ask_processor();
+        let next = LAST
+            .fetch_update(order(Site::NextId, Relaxed), Relaxed, |last| last.checked_add(1))
+            .unwrap_or_else(|_| panic!("every id that a variable can have was handed out"))
+            + 1;
+        // Relaxed on both sides: of two threads one wins, and both go on with the winner's number.
+        match self.id.compare_exchange(0, next, order(Site::FirstUse, Relaxed), Relaxed) {
+            Err(winner) if kept(Site::FirstUseAgrees) => winner,
+            _ => next,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What lies in memory: frames, the slots that lead to them, the ids of variables, serial numbers, and
+//! the blocks that a thread keeps for the next frames.
+
+pub(in crate::engine) mod frame;
+pub(in crate::engine) mod free_list;
+pub(in crate::engine) mod key;
+pub(in crate::engine) mod serial;
+pub(in crate::engine) mod slot;

@@ -1,0 +1,43 @@
+//! The engine: frames, their index, their counts, and the stack that is current on a thread.
+//!
+//! The unsafe core of the crate, with a safe face. `docs/engine.md` explains it. A folder uses those
+//! before its own:
+//!
+//! | folder | what it knows |
+//! |---|---|
+//! | `memory` | what lies in memory: frames, slots, ids, serial numbers, blocks kept for the next frames |
+//! | `index` | the persistent index of what is visible at a frame |
+//! | `build` | how a frame is laid out and written; it is told its parent and knows no stack |
+//! | `reclaim` | who keeps a frame, and how it ends |
+//! | `snapshot` | handles that travel, strong and weak; what a look-up gives |
+//! | `stack` | what a thread does: enter, set, capture, leave; the stack that is current |
+//! | `walk` | debug builds: compares all counts with what is kept |
+#![expect(
+    unsafe_code,
+    reason = "this is the one folder of the crate that needs it, see the invariants in `frame`"
+)]
+
+mod build;
+mod index;
+mod memory;
+mod reclaim;
+mod snapshot;
+mod stack;
+#[cfg(debug_assertions)]
+mod walk;
+
+pub(crate) use memory::frame::Name;
+pub(crate) use memory::key::{Key, Reach};
+pub(crate) use memory::serial::Serial;
+pub(crate) use reclaim::release::Held;
+pub(crate) use snapshot::resolved::Seen;
+pub(crate) use snapshot::strong::{Entry, Link, WeakLink, hold_value};
+pub(crate) use stack::batch::{Binder, Plan, Shape};
+pub(crate) use stack::current;
+pub(crate) use stack::enter::Begins;
+pub(crate) use stack::keep::Kept;
+pub(crate) use stack::leave::Leaving;
+pub(crate) use stack::owned::Own;
+pub(crate) use stack::raw::{Closed, Spine, Unread};
+#[cfg(debug_assertions)]
+pub use walk::Roots;

@@ -1,0 +1,7 @@
+//! Who keeps a frame, and how it ends.
+
+pub(in crate::engine) mod base;
+pub(in crate::engine) mod read_guard;
+pub(in crate::engine) mod refcount;
+pub(in crate::engine) mod release;
+pub(in crate::engine) mod release_list;

@@ -1,0 +1,203 @@
+//! Who keeps a frame.
+//!
+//! `strong` keeps a frame with its parents, `values` its value alone, `weak` its memory (I4 to I6
+//! of `Frame`). Taking a count is relaxed: whoever takes one has one already, or got the frame by
+//! an edge of its own. Giving one back is a release, and the last one acquires before it looks at
+//! or ends anything: so all uses of a value happen before its end.
+
+use crate::engine::index::trie;
+use crate::engine::memory::frame::{Frame, HELD, HOLDING, SHARED};
+use crate::engine::memory::slot::Slot;
+use crate::sync::{AtomicU32, Ordering::*, Site, kept, order};
+
+/// More counts than a program can hold; beyond it the process ends, as with `Arc`.
+const MANY: u32 = u32::MAX / 2;
+
+#[inline]
+pub(in crate::engine) fn take(count: &AtomicU32) {
+    // Relaxed: the caller has the frame already; nothing is published by taking one more.
+    one_more_than(count.fetch_add(1, order(Site::TakeCount, Relaxed)));
+}
+
+/// Makes two counts of the one that a frame was made with: the stack has one, and who learns of the
+/// frame now the other.
+#[inline]
+pub(in crate::engine) fn share_with_stack(strong: &AtomicU32) {
+    // Relaxed: nobody else knows the frame; who gets it does so by an edge that comes after.
+    strong.store(2, order(Site::FirstCapture, Relaxed));
+}
+
+/// Gives a count back; says whether it was the last.
+#[inline]
+#[must_use]
+pub(in crate::engine) fn give(count: &AtomicU32) -> bool {
+    give_all(count, 1)
+}
+
+/// Gives so many counts back; says whether they were the last.
+#[inline]
+#[must_use]
+fn give_all(count: &AtomicU32, number: u32) -> bool {
+    // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before
+    // the end.
+    if count.fetch_sub(number, order(Site::GiveCount, Release)) != number && kept(Site::LastEnds) {
+        return false;
+    }
+    // Acquire: pairs with the Release above in all who gave theirs before.
+    count.load(order(Site::LastCount, Acquire));
+    true
+}
+
+/// Gives so many counts back, without a write if there are no others; says whether they were the
+/// last. Not for `strong`: there a weak context may take one more at any time.
+#[inline]
+#[must_use]
+pub(in crate::engine) fn give_sole(count: &AtomicU32, number: u32) -> bool {
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
+    count.load(order(Site::SoleCount, Acquire)) == number || give_all(count, number)
+}
+
+/// Gives back the only `strong` count there is, if it is the only one.
+#[inline]
+#[must_use]
+pub(in crate::engine) fn give_if_sole(strong: &AtomicU32) -> bool {
+    // Acquire: pairs with the Release of the contexts that went before, whose reads happen before
+    // the end.
+    strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok()
+        || !kept(Site::LeaveLooks)
+}
+
+/// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may
+/// free the frame as soon as the count is given, so only the count is borrowed: it lies in a cell,
+/// which may go while it is.
+#[inline]
+#[must_use]
+pub(in crate::engine) fn give_to_others(strong: &AtomicU32) -> bool {
+    let is_last = |n| n == 1 && kept(Site::LeftToLooks);
+    // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the
+    // end.
+    strong
+        .fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1))
+        .is_ok()
+}
+
+/// Whether nobody else keeps a frame whose last `strong` count was given back just now.
+#[inline]
+pub(in crate::engine) fn is_sole(frame: &Frame) -> bool {
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
+    let is_sole = frame.values.load(order(Site::SoleValue, Acquire)) == 1
+        && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1;
+    is_sole || !kept(Site::SoleLooks)
+}
+
+/// Whether nobody keeps a frame but the one above it, which is dead, and nobody its value apart
+/// from that.
+#[inline]
+pub(in crate::engine) fn is_only_kept_from_above(frame: &Frame) -> bool {
+    // Acquire: pairs with the Release of a stack that had left the frame above alone, and then gave
+    // this one back.
+    let is_only = frame.strong.load(order(Site::AboveStrong, Acquire)) == 1;
+    (is_only || !kept(Site::TogetherLooks)) && is_only_value(frame)
+}
+
+/// Whether nobody keeps the value of a dead frame apart from it.
+#[inline]
+pub(in crate::engine) fn is_only_value(frame: &Frame) -> bool {
+    // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
+    // can take another.
+    frame.values.load(order(Site::OnlyValue, Acquire)) == 1 || !kept(Site::TogetherLooks)
+}
+
+/// Takes a `strong` count for a weak context, unless the last one is gone.
+pub(in crate::engine) fn take_if_alive(strong: &AtomicU32) -> bool {
+    // Relaxed: the frame's fields were visible to whoever made the weak context; the count says
+    // only "not gone".
+    let one_more = |n| (n != 0 || !kept(Site::UpgradeLooks)).then(|| one_more_than(n));
+    strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
+}
+
+/// One count more, if a program can hold so many; else the process ends.
+#[inline]
+fn one_more_than(n: u32) -> u32 {
+    if n > MANY {
+        std::process::abort();
+    }
+    n + 1
+}
+
+/// Counts the value that `slot` leads to.
+///
+/// # Safety
+/// 1. `slot` leads to a live frame.   2. If it is not inherited, this thread owns the stack that the frame is on.
+pub(in crate::engine) unsafe fn hold(slot: Slot) {
+    // SAFETY: #1.
+    let frame = unsafe { &*slot.as_frame() };
+    // What was inherited is shared or held, its counts are in use, and its cells are not ours to
+    // look at.
+    if slot.is_inherited() && kept(Site::HoldLooks) || frame.state.get() & (SHARED | HELD) != 0 {
+        take(&frame.values);
+    } else {
+        frame.set_state(HELD);
+        // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that
+        // comes after.
+        frame.values.store(2, order(Site::FirstHold, Relaxed));
+    }
+}
+
+/// Counts every value that `frame` shows, but its own.
+///
+/// # Safety
+/// 1. `frame` is alive, not yet shared and has a whole index.
+/// 2. As [`hold`], for all it shows; `inherited` says that all of it is.
+pub(in crate::engine) unsafe fn hold_all(frame: *const Frame, inherited: usize) {
+    // SAFETY: #1 and #2.
+    unsafe {
+        trie::each(frame.cast(), inherited, &mut |slot| {
+            if slot.as_frame() != frame {
+                hold(slot);
+            }
+        });
+        (*frame).set_state(HOLDING);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the test named in a process of its own; says whether that process was aborted.
+    fn is_aborted(test: &str, count: impl FnOnce()) -> bool {
+        const CHILD: &str = "STACKHOLM_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            count();
+            std::process::exit(0);
+        }
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap();
+        !child.status.success() && child.status.code().is_none_or(|code| code < 0)
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
+    fn a_weak_context_cannot_take_more_counts_than_there_are() {
+        let name = "chain::counts::tests::a_weak_context_cannot_take_more_counts_than_there_are";
+        assert!(is_aborted(name, || assert!(!take_if_alive(&AtomicU32::new(MANY + 1)))));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "starts a process")]
+    fn nobody_takes_more_counts_than_there_are() {
+        let name = "chain::counts::tests::nobody_takes_more_counts_than_there_are";
+        assert!(is_aborted(name, || take(&AtomicU32::new(MANY + 1))));
+    }
+
+    #[test]
+    fn counts_up_to_the_bound_are_taken() {
+        let count = AtomicU32::new(MANY);
+        assert!(take_if_alive(&count));
+        assert_eq!(count.into_inner(), MANY + 1);
+        assert!(!take_if_alive(&AtomicU32::new(0)));
+    }
+}

@@ -1,0 +1,367 @@
+//! How a frame ends.
+//!
+//! Ending runs foreign code, so everything that ends is first put on a list, with no foreign code
+//! in between, and then the list is worked off in a loop. Values that own contexts bring further
+//! lists; a few levels nest on the machine's stack, what lies deeper is worked off by the deepest
+//! of them. A value whose drop panics does not keep the rest of its list: the guard goes on with it
+//! while the panic travels.
+
+use super::base::{base, counted_besides};
+use super::refcount::{give, give_sole, is_only_kept_from_above, is_only_value, take};
+use super::release_list::{self, Ending};
+use crate::engine::build::general;
+use crate::engine::index::trie;
+use crate::engine::memory::frame::{
+    ALL, CROWN, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE,
+};
+use crate::sync::{MODELLED, Site, Way, kept, reached};
+use std::cell::Cell;
+use std::ptr;
+
+/// How many lists may be worked off inside each other before they queue.
+const NESTED: u32 = if MODELLED { 1 } else { 16 };
+
+impl Ending {
+    /// Ends them all. Runs foreign code.
+    pub(in crate::engine) fn finish(&self) {
+        if self.is_empty() {
+            return;
+        }
+        let Some(level) = release_list::nest(NESTED) else {
+            return release_list::queue(self);
+        };
+        struct Rest<'a>(&'a dyn Fn());
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                if kept(Site::RestIsDone) {
+                    (self.0)();
+                }
+            }
+        }
+        let work = || {
+            while let Some(frame) = self.next(level.is_deepest()) {
+                // SAFETY: frames on a list wait to be ended, each is on one list, and each is taken
+                // once.
+                unsafe { self.end(frame) };
+            }
+        };
+        let rest = Rest(&work);
+        work();
+        std::mem::forget(rest);
+    }
+
+    fn next(&self, deepest: bool) -> Option<*const Frame> {
+        if self.is_empty() && deepest && kept(Site::QueueIsDone) {
+            release_list::queued(self);
+        }
+        self.pop()
+    }
+
+    /// # Safety
+    /// 1. `frame` was taken from a list.
+    unsafe fn end(&self, frame: *const Frame) {
+        // SAFETY: #1; the state says which counts are still there to give back.
+        unsafe {
+            let state = (*frame).state.get();
+            if state & ALL != 0 {
+                return end_block(frame);
+            }
+            if state & ENDED != 0 || state & (SHARED | HELD) == 0 {
+                return end_value(frame, state & ENDED != 0);
+            }
+            if state & LEFT != 0 {
+                (*frame).state.set(state & !LEFT);
+                // On a panic the counts are given back all the same: the frame is first on the list
+                // again.
+                self.push_front(frame);
+                return Frame::drop_value(frame);
+            }
+            if state & ONLY != 0 {
+                (*frame).state.set(state & !ONLY);
+                return self.give_value(frame);
+            }
+            if state & SHARED == 0 {
+                return self.give_value(frame);
+            }
+            if state & DEAD != 0 || give(&(*frame).strong) {
+                self.end_chain(frame, state & DEAD != 0);
+            }
+        }
+    }
+
+    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its
+    /// base.
+    ///
+    /// # Safety
+    /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from
+    ///    it.
+    /// 2. `alone`: the count of the parent has been passed on.
+    pub(in crate::engine) unsafe fn end_chain(&self, mut frame: *const Frame, mut alone: bool) {
+        // SAFETY: by #1 the frame is ours; its index and parent are kept until here.
+        unsafe {
+            loop {
+                let this = &*frame;
+                let outermost = if alone { None } else { ends_as_one(frame) };
+                let base =
+                    if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
+                // A shared frame with a whole index always counts what it shows. The bit is
+                // immutable; `state` is not, and its stack may be writing it as the last context
+                // goes on another thread.
+                let holds = if kept(Site::EndAsksShape) {
+                    this.is(WHOLE)
+                } else {
+                    this.state.get() & HOLDING != 0
+                };
+                if holds && kept(Site::EndGivesValues) {
+                    trie::each(frame.cast(), 0, &mut |slot| {
+                        if slot.as_frame() != frame {
+                            self.give_value(slot.as_frame());
+                        }
+                    });
+                }
+                if !this.is(WHOLE) && this.hides() && kept(Site::HiderGives) {
+                    counted_besides(frame, &mut |shown| self.give_value(shown));
+                }
+                if outermost.is_some() {
+                    reached(Way::BlockEndsAsOne);
+                    self.push_block(frame);
+                } else {
+                    self.give_value(frame);
+                }
+                if base.is_null() || !kept(Site::EndGivesParent) || !give(&(*base).strong) {
+                    return;
+                }
+                (frame, alone) = (base, false);
+            }
+        }
+    }
+
+    /// Gives back what a stack has of a frame that stays visible, or ends. Unlike a frame that is
+    /// pushed on the list, one that stays keeps its origin.
+    ///
+    /// # Safety
+    /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the
+    ///    stack any more.
+    pub(in crate::engine) unsafe fn give_from_stack(&self, frame: *const Frame) {
+        // SAFETY: #1.
+        unsafe {
+            match (*frame).state.get() & (SHARED | HELD) {
+                0 => self.push(frame),
+                HELD => self.give_value(frame),
+                _ if give(&(*frame).strong) => self.end_chain(frame, false),
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts a block on the list, whose frames end together.
+    ///
+    /// # Safety
+    /// 1. `crown` is that of a bundle of which nobody has a `strong` or `values` count, and on no
+    ///    list.
+    pub(in crate::engine) unsafe fn push_block(&self, crown: *const Frame) {
+        // SAFETY: #1.
+        unsafe {
+            (*crown).set_state(ALL);
+            self.push(crown);
+        }
+    }
+
+    /// Gives one `values` count back; if it was the last, the value ends with this list.
+    ///
+    /// # Safety
+    /// 1. The count is the caller's.
+    pub(in crate::engine) unsafe fn give_value(&self, frame: *const Frame) {
+        // SAFETY: #1; with the last count the frame is ours.
+        unsafe {
+            if give_sole(&(*frame).values, 1) {
+                (*frame).set_state(ENDED);
+                self.push(frame);
+            }
+        }
+    }
+}
+
+/// Ends a value that nobody counts any more, and its memory unless weak contexts keep that. Runs
+/// foreign code.
+///
+/// # Safety
+/// 1. Nobody has a `strong` or `values` count of `frame`.   2. `counted`: its `weak` counts are in use.
+pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
+    struct Memory(*const Frame, bool);
+    impl Drop for Memory {
+        #[inline]
+        fn drop(&mut self) {
+            // SAFETY: #1 of `end_value`; the last weak count means that nobody knows the frame.
+            unsafe {
+                if !self.1 && (*self.0).before & CROWN == 0 || give_sole(&(*self.0).weak, 1) {
+                    free(self.0);
+                }
+            }
+        }
+    }
+    let memory = Memory(frame, counted);
+    // SAFETY: #1.
+    unsafe {
+        if !(*frame).gone.get() {
+            Frame::drop_value(frame);
+        }
+    }
+    drop(memory);
+}
+
+/// The outermost frame in the block of `frame`, if it is the crown of a bundle and all of them end
+/// with it.
+///
+/// # Safety
+/// 1. The last `strong` count of `frame` was given back just now, and that of its parent is still
+///    its own.
+#[inline]
+unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
+    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
+    // checkpoint.
+    unsafe {
+        if (*frame).before & CROWN == 0 || !is_only_value(&*frame) {
+            return None;
+        }
+        let mut each = frame;
+        loop {
+            let this = &*each;
+            if this.state.get() & !HELD != SHARED || this.gone.get() {
+                return None;
+            }
+            if this.is(MARKER) {
+                return Some(each);
+            }
+            each = this.parent;
+            if !is_only_kept_from_above(&*each) {
+                return None;
+            }
+        }
+    }
+}
+
+/// Ends the values of a whole bundle, from the crown outwards, and then its memory unless weak
+/// contexts keep that. Runs foreign code.
+///
+/// # Safety
+/// 1. `crown` is that of a bundle that is on no stack, and nobody has a `strong` or `values` count
+///    of its frames.
+#[inline(never)]
+pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
+    struct Rest {
+        /// Whose value is next; null if there is none.
+        next: Cell<*const Frame>,
+        crown: *const Frame,
+        ended: Cell<u32>,
+    }
+    impl Rest {
+        fn end(&self) {
+            // SAFETY: #1 of `end_block`; each is taken once.
+            unsafe {
+                while !self.next.get().is_null() {
+                    let frame = self.next.get();
+                    self.next.set(if (*frame).is(MARKER) { ptr::null() } else { (*frame).parent });
+                    self.ended.set(self.ended.get() + 1);
+                    Frame::drop_value(frame);
+                    if frame != self.crown {
+                        ptr::drop_in_place(frame.cast_mut());
+                    }
+                }
+            }
+        }
+    }
+    impl Drop for Rest {
+        /// Goes on if the drop of a value panics.
+        fn drop(&mut self) {
+            self.end();
+            let all = if kept(Site::InnerGivesBlock) { self.ended.get() } else { 1 };
+            // SAFETY: #1 of `end_block`; each of them counted the block, and the last count means
+            // that nobody knows it.
+            unsafe {
+                if give_sole(&(*self.crown).weak, all) {
+                    general::free(self.crown);
+                }
+            }
+        }
+    }
+    Rest { next: Cell::new(crown), crown, ended: Cell::new(0) }.end();
+}
+
+/// Gives a `strong` count back. Runs foreign code.
+///
+/// # Safety
+/// 1. The count is the caller's.
+#[inline]
+pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
+    // SAFETY: #1.
+    if give(unsafe { &(*frame).strong }) {
+        let ending = Ending::new();
+        // SAFETY: it was the last one.
+        unsafe { ending.end_chain(frame, false) };
+        ending.finish();
+    }
+}
+
+/// Gives a `weak` count back.
+///
+/// # Safety
+/// 1. The count is the caller's.
+pub(in crate::engine) unsafe fn give_weak(frame: *const Frame) {
+    // SAFETY: #1; with the last one nobody knows the frame, and its value has ended before (I6).
+    unsafe {
+        if give(&(*frame).weak) {
+            free(frame);
+        }
+    }
+}
+
+/// Gives the memory of a frame back: its block, or its count of the block that it lies in.
+///
+/// # Safety
+/// 1. Nobody uses the frame any more.
+#[inline]
+unsafe fn free(frame: *const Frame) {
+    // SAFETY: #1; frames in the block of another have a static name, and the block is there while
+    // they count it (I6).
+    unsafe {
+        match Frame::crown(frame) {
+            None => general::free(frame),
+            Some(crown) => {
+                ptr::drop_in_place(frame.cast_mut());
+                if kept(Site::InnerGivesBlock) {
+                    give_weak(crown);
+                }
+            }
+        }
+    }
+}
+
+/// A counted value without its parents.
+#[repr(transparent)]
+pub(crate) struct Held(pub(in crate::engine) *const Frame);
+
+// SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is
+// immutable.
+unsafe impl Send for Held {}
+// SAFETY: as above.
+unsafe impl Sync for Held {}
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        if kept(Site::HeldTakes) {
+            // SAFETY: we have a count, so the frame is alive.
+            take(unsafe { &(*self.0).values });
+        }
+        Held(self.0)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let ending = Ending::new();
+        // SAFETY: the count is ours.
+        unsafe { ending.give_value(self.0) };
+        ending.finish();
+    }
+}

@@ -1,0 +1,52 @@
+//! What is seen of a variable from one point, of a stack or of a context.
+
+use crate::engine::memory::frame::Frame;
+use std::panic::Location;
+
+/// What a variable is bound to, seen from one point.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen {
+    Bound(&'static Location<'static>),
+    Masked(&'static Location<'static>),
+    /// It is bound, but does not reach here.
+    NotCarried(&'static Location<'static>),
+    Absent,
+}
+
+/// A binding or an alias that is seen.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Sight(pub(in crate::engine) *const Frame);
+
+impl Sight {
+    /// # Safety
+    /// 1. What the sight was seen from is still there.
+    #[inline]
+    pub(in crate::engine) unsafe fn seen(self) -> Seen {
+        // SAFETY: #1.
+        Seen::Bound(unsafe { (*self.0).place })
+    }
+
+    /// # Safety
+    /// 1. What the sight was seen from is still there.   2. It was found by the id of a key of `T`.
+    #[inline]
+    pub(in crate::engine) unsafe fn value<T>(self) -> *const T {
+        // SAFETY: #1; by #2 the value is a `T`.
+        unsafe {
+            let source = Frame::source(self.0);
+            Sight(source).plain_value()
+        }
+    }
+
+    /// As [`Sight::value`], of a frame that is no alias.
+    ///
+    /// # Safety
+    /// As [`Sight::value`].
+    #[inline]
+    pub(in crate::engine) unsafe fn plain_value<T>(self) -> *const T {
+        // SAFETY: as in `value`.
+        unsafe {
+            (*self.0).watch.reads();
+            Frame::value(self.0)
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! A counted handle on a chain: what a `Context` is made of.
+//!
+//! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are
+//! not carried. Everything reached through a link is immutable but for the counts, so links go to
+//! other threads freely.
+
+use super::resolved::{Seen, Sight};
+use crate::engine::build::general::*;
+use crate::engine::index::diff;
+use crate::engine::index::staying;
+use crate::engine::index::trie::{self, Edit};
+use crate::engine::memory::frame::*;
+use crate::engine::memory::key::Key;
+use crate::engine::memory::slot::{INHERITED, Node, Slot};
+use crate::engine::reclaim::base::{Base, FAR_OUT, base, settle, take_base};
+use crate::engine::reclaim::refcount::{hold_all, take, take_if_alive};
+use crate::engine::reclaim::release::{Held, give_strong, give_weak};
+use crate::sync::{Site, Way, kept, reached};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+
+/// Invariant: L1 — the frame is shared, and one of its `strong` counts is this link's.
+#[repr(transparent)]
+pub(crate) struct Link(NonNull<Frame>);
+
+// SAFETY: what is reached through a link is immutable or atomic, and values are `Send + Sync`.
+unsafe impl Send for Link {}
+// SAFETY: as above.
+unsafe impl Sync for Link {}
+
+impl Clone for Link {
+    #[inline]
+    fn clone(&self) -> Self {
+        if kept(Site::CloneTakes) {
+            take(&self.frame().strong);
+        }
+        Link(self.0)
+    }
+}
+
+impl Drop for Link {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the count is ours (L1).
+        unsafe { give_strong(self.as_raw()) }
+    }
+}
+
+impl Link {
+    pub(in crate::engine) fn as_raw(&self) -> *const Frame {
+        self.0.as_ptr()
+    }
+
+    pub(in crate::engine) fn into_raw(self) -> *const Frame {
+        ManuallyDrop::new(self).as_raw()
+    }
+
+    /// # Safety
+    /// 1. `frame` is null, or shared, and one of its `strong` counts is the caller's to give.
+    pub(in crate::engine) unsafe fn from_raw(frame: *const Frame) -> Option<Self> {
+        NonNull::new(frame.cast_mut()).map(Link)
+    }
+
+    fn frame(&self) -> &Frame {
+        // SAFETY: L1 keeps it alive.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn root(&self) -> *const Node {
+        self.as_raw().cast()
+    }
+
+    fn find(&self, id: usize) -> Option<Slot> {
+        self.frame().body.reads();
+        // SAFETY: L1 keeps the frame and what its index leads to.
+        unsafe { trie::find(self.root(), id) }
+    }
+
+    pub(crate) fn ptr_eq(&self, other: &Link) -> bool {
+        self.0 == other.0
+    }
+
+    /// Whether it leads to a binding that stays on its stack. O(1) as long as there is none in the
+    /// process, else it looks through all.
+    pub(in crate::engine) fn may_have_staying(&self) -> bool {
+        // SAFETY: L1 keeps the frame and what its index leads to.
+        staying::is_staying_used() && unsafe { staying::leads_to_staying(self.as_raw()) }
+    }
+
+    /// What a variable is bound to in this context.
+    pub(crate) fn see<T>(&self, key: &Key<T>) -> Seen {
+        // SAFETY: the link keeps what is seen (L1).
+        self.look(key).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+    }
+
+    fn look<T>(&self, key: &Key<T>) -> Result<Sight, Seen> {
+        self.find(key.peek()).map_or(Err(Seen::Absent), look_at)
+    }
+
+    /// The value that a variable is bound to in this context.
+    pub(crate) fn get<T>(&self, key: &Key<T>) -> Option<&T> {
+        // SAFETY: the frame has the id of a key of `T`; the link keeps the value (L1).
+        self.look(key).ok().map(|sight| unsafe { &*sight.value() })
+    }
+
+    /// The binding of a variable in this context.
+    pub(crate) fn entry<T>(&self, key: &Key<T>) -> Option<Entry<'_>> {
+        self.look(key).ok().map(|sight| Entry { sight, link: PhantomData })
+    }
+
+    /// A chain that shows what `from` does, and a variable bound to `value`.
+    pub(crate) fn with<T>(
+        from: Option<Link>,
+        key: &Key<T>,
+        value: T,
+        place: &'static Location<'static>,
+    ) -> Link {
+        key.bound_at(place);
+        let draft = Draft {
+            role: Role::Binding,
+            bits: key.head().reach,
+            id: key.head().id(),
+            kind: key.head().kind,
+            edit: Edit::Put,
+            ..draft(&from, key.name(), place)
+        };
+        // SAFETY: `from` is counted by the new frame, or what it shows is; the kind is that of `T`.
+        unsafe {
+            let frame = draft.build();
+            Frame::init(frame, value);
+            Link::publish(frame, from)
+        }
+    }
+
+    /// A chain that shows what `from` does, but a variable as if never bound.
+    pub(crate) fn without<T>(
+        from: Option<Link>,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+    ) -> Link {
+        let draft = Draft {
+            role: Role::Mask,
+            id: key.head().id(),
+            edit: Edit::Put,
+            lets_go: true,
+            ..draft(&from, key.name(), place)
+        };
+        // SAFETY: as in `with`; a mask has no value.
+        unsafe { Link::publish(draft.build(), from) }
+    }
+
+    /// A chain of one frame, which shows what this one does and keeps nothing else.
+    pub(crate) fn trimmed(&self) -> Link {
+        if self.frame().is(WHOLE) {
+            return self.clone();
+        }
+        let from = Some(self.clone());
+        let draft = Draft {
+            role: Role::Digest,
+            parent: ptr::null(),
+            ..draft(&from, &NAMELESS, Location::caller())
+        };
+        // SAFETY: as in `with`; what takes the place of all that is visible has no value.
+        unsafe { Link::publish(draft.build(), from) }
+    }
+
+    /// # Safety
+    /// 1. `frame` was built from `from` and nobody else knows it.
+    pub(in crate::engine) unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
+        // SAFETY: #1; all it shows was inherited.
+        unsafe {
+            let mut from = from;
+            if (*frame).is(WHOLE) && kept(Site::WholeHolds) {
+                hold_all(frame, INHERITED);
+            } else if (*frame).hides() {
+                // A mask is there to let something go, however far out that was bound.
+                let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
+                settle(frame, (*frame).parent, INHERITED, most);
+                match base(frame) {
+                    Base::Parent(_) => _ = from.take().map(Link::into_raw),
+                    Base::Apart(base) => take_base(base.as_frame()),
+                }
+            } else {
+                // The frame counts its parent with the count of the link.
+                _ = from.take().map(Link::into_raw);
+            }
+            (*frame).set_state(SHARED);
+            let link = Link(NonNull::new_unchecked(frame));
+            drop(from);
+            link
+        }
+    }
+
+    /// All bindings that this context shows, in the order in which their variables were first used.
+    pub(crate) fn entries(&self) -> Vec<Entry<'_>> {
+        let mut found = Vec::with_capacity(self.frame().root.entries as usize);
+        // SAFETY: L1 keeps the frame and what its index leads to.
+        unsafe {
+            trie::each(self.root(), INHERITED, &mut |slot| {
+                if let Ok(sight) = look_at(slot) {
+                    found.push(Entry { sight, link: PhantomData });
+                }
+            });
+        }
+        found.sort_unstable_by_key(|entry| entry.frame().id);
+        found
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let mut len = 0;
+        // SAFETY: as in `entries`.
+        unsafe {
+            trie::each(self.root(), INHERITED, &mut |slot| {
+                len += usize::from(look_at(slot).is_ok());
+            });
+        }
+        len
+    }
+
+    /// Calls `f` with the entries that differ, before and after, in time proportional to the nodes
+    /// that do.
+    pub(crate) fn differences<'a>(
+        before: Option<&'a Link>,
+        after: Option<&'a Link>,
+        f: &mut dyn FnMut(Option<Entry<'a>>, Option<Entry<'a>>),
+    ) {
+        let entry = |slot: Slot| look_at(slot).ok().map(|sight| Entry { sight, link: PhantomData });
+        let root = |link: Option<&Link>| link.map_or(ptr::null(), |link| link.root());
+        // SAFETY: both links keep what their indices lead to (L1).
+        unsafe {
+            diff::differences(root(before), root(after), &mut |a, b| {
+                f(a.and_then(entry), b.and_then(entry))
+            });
+        }
+    }
+
+    /// Whether both show the same bindings: whether there is no difference.
+    pub(crate) fn same(a: Option<&Link>, b: Option<&Link>) -> bool {
+        let mut same = true;
+        Link::differences(a, b, &mut |before, after| same &= before.is_none() && after.is_none());
+        same
+    }
+
+    /// Whether `outer` is kept by this link, being further out on the same chain.
+    pub(crate) fn keeps(&self, outer: &Link) -> bool {
+        let mut frame = self.as_raw();
+        while !frame.is_null() {
+            // SAFETY: L1 keeps the frame, which keeps its base (I4).
+            frame = unsafe { base(frame) }.as_frame();
+            if frame == outer.as_raw() {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakLink {
+        if kept(Site::DowngradeTakes) {
+            take(&self.frame().weak);
+        }
+        WeakLink(self.0)
+    }
+}
+
+/// What a slot of a context shows: everything there was inherited.
+fn look_at(slot: Slot) -> Result<Sight, Seen> {
+    // SAFETY: slots that were found lead to live frames.
+    let frame = unsafe { &*slot.as_frame() };
+    match frame.role {
+        Role::Mask => Err(Seen::Masked(frame.place)),
+        _ if frame.is(STACK | CHECKPOINT) => Err(Seen::NotCarried(frame.place)),
+        _ => Ok(Sight(slot.as_frame())),
+    }
+}
+
+/// The name of a frame that binds no variable.
+pub(in crate::engine) static NAMELESS: Name = Name::Static("");
+
+pub(in crate::engine) fn draft<'a>(
+    from: &Option<Link>,
+    name: &'a Name,
+    place: &'static Location<'static>,
+) -> Draft<'a> {
+    let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
+    Draft {
+        role: Role::Mask,
+        bits: 0,
+        id: 0,
+        name,
+        kind: Kind::of::<()>(),
+        place,
+        parent: from,
+        origin: Origin { marker: ptr::null() },
+        run: 0,
+        from,
+        tag: 0,
+        edit: Edit::Keep,
+        to: None,
+        lets_go: false,
+    }
+}
+
+/// One binding that a context shows.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    sight: Sight,
+    link: PhantomData<&'a Link>,
+}
+
+// SAFETY: as a reference to a link.
+unsafe impl Send for Entry<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Entry<'_> {}
+
+impl<'a> Entry<'a> {
+    /// A pointer that reaches the value, as one made of a reference to the frame would not.
+    pub(in crate::engine) fn as_raw(&self) -> *const Frame {
+        self.sight.0
+    }
+
+    pub(in crate::engine) fn frame(&self) -> &'a Frame {
+        // SAFETY: the link is borrowed for 'a and keeps the frame.
+        unsafe { &*self.sight.0 }
+    }
+
+    pub(crate) fn name(&self) -> &'a str {
+        self.frame().name()
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.frame().place
+    }
+
+    pub(crate) fn is_of<T>(&self, key: &Key<T>) -> bool {
+        self.frame().id == key.peek()
+    }
+
+    /// Whether both are one and the same binding.
+    pub(crate) fn same(&self, other: &Entry<'_>) -> bool {
+        // SAFETY: both frames are kept by their links.
+        unsafe { ptr::eq(Frame::source(self.sight.0), Frame::source(other.sight.0)) }
+    }
+
+    /// The value, if its variable was declared to be shown.
+    pub(crate) fn shown(&self) -> Option<impl fmt::Debug + use<'a>> {
+        struct Value<'a>(Shown, PhantomData<&'a Link>);
+        impl fmt::Debug for Value<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                // SAFETY: the link is borrowed and keeps the value.
+                unsafe { self.0.fmt(f) }
+            }
+        }
+        // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link
+        // is.
+        unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a Link>))
+    }
+}
+
+/// Invariant: L2 — one of the frame's `weak` counts is this handle's.
+pub(crate) struct WeakLink(NonNull<Frame>);
+
+// SAFETY: as `Link`; a weak one reaches nothing but the counts.
+unsafe impl Send for WeakLink {}
+// SAFETY: as above.
+unsafe impl Sync for WeakLink {}
+
+impl WeakLink {
+    #[cfg(debug_assertions)]
+    pub(in crate::engine) fn as_raw(&self) -> *const Frame {
+        self.0.as_ptr()
+    }
+
+    pub(crate) fn upgrade(&self) -> Option<Link> {
+        // SAFETY: L2 keeps the memory.
+        let rises = take_if_alive(unsafe { &self.0.as_ref().strong });
+        reached(if rises { Way::Rises } else { Way::StaysDown });
+        rises.then(|| Link(self.0))
+    }
+}
+
+impl Clone for WeakLink {
+    fn clone(&self) -> Self {
+        // SAFETY: L2 keeps the memory.
+        take(unsafe { &self.0.as_ref().weak });
+        WeakLink(self.0)
+    }
+}
+
+impl Drop for WeakLink {
+    fn drop(&mut self) {
+        // SAFETY: the count is ours (L2).
+        unsafe { give_weak(self.0.as_ptr()) }
+    }
+}
+
+/// A value that is counted on its own, for a checkpoint that is prepared before it is entered.
+pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Held {
+    let draft = Draft {
+        role: Role::Binding,
+        bits: 0,
+        id: key.head().id(),
+        kind: key.head().kind,
+        ..draft(&None, key.name(), place)
+    };
+    // SAFETY: the kind is that of `T`; the one count of the value is the handle's.
+    unsafe {
+        let frame = draft.build();
+        Frame::init(frame, value);
+        (*frame).set_state(HELD);
+        Held(frame)
+    }
+}

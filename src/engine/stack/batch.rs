@@ -1,0 +1,401 @@
+//! The frames of a scope of several bindings: side by side in one block, with one index for all of
+//! them.
+//!
+//! ```text
+//! block: [ Frame, value | Frame, value | … | slots of the index ] Frame { root, counts, … } [ value ]
+//! ```
+//! They come onto a stack together and leave it together, and no context is ever at one of the
+//! outer ones: so only the innermost, the crown, needs an index. The others count its memory (I6),
+//! and the last of them all frees the block.
+
+use super::enter::Begins;
+use super::raw::Spine;
+use crate::engine::build::policy::outgrown;
+use crate::engine::build::single::{copy, mark};
+use crate::engine::index::trie::{self, slots_bytes};
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::key::{Head, Key};
+use crate::engine::memory::serial::Serial;
+use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
+use crate::engine::reclaim::base::counts_parent;
+use crate::engine::reclaim::read_guard::Parting;
+use crate::engine::reclaim::refcount::take;
+use crate::engine::reclaim::release::{end_block, give_strong};
+use crate::sync::{AtomicU32, Site, Way, kept, reached};
+use std::panic::Location;
+
+/// What a scope binds, as far as its type says.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    number: u32,
+    /// Bytes of the frames but the last one, and of all.
+    outer: usize,
+    all: usize,
+    fits: bool,
+}
+
+impl Shape {
+    pub(crate) const NOTHING: Shape = Shape { number: 0, outer: 0, all: 0, fits: true };
+
+    /// And one more binding.
+    pub(crate) const fn and<T>(self) -> Shape {
+        Shape {
+            number: self.number + 1,
+            outer: self.all,
+            all: self.all + room::<T>(),
+            fits: self.fits
+                && align_of::<T>() <= align_of::<Frame>()
+                && self.all < FAR as usize / 2,
+        }
+    }
+
+    /// And one more mask.
+    pub(crate) const fn and_mask(self) -> Shape {
+        Shape { fits: false, ..self }
+    }
+}
+
+/// The bytes of a frame with such a value, among others.
+const fn room<T>() -> usize {
+    (size_of::<Frame>() + size_of::<T>()).next_multiple_of(align_of::<Frame>())
+}
+
+/// What a scope is going to bind, and whether one node of an index has room for it.
+pub(crate) struct Plan {
+    from: *const Frame,
+    /// What is visible, and what is going to be.
+    old: u32,
+    new: u32,
+    fits: bool,
+    last: &'static Kind,
+}
+
+/// Frames that are being made.
+struct Bundle {
+    /// Where the next one is to lie.
+    next: *mut Frame,
+    crown: *mut Frame,
+    /// Bytes of the block before the crown.
+    before: u32,
+    number: u32,
+    left: u32,
+    bitmap: u32,
+    segment: u16,
+    /// [`FAR`], unless one of them is not.
+    far: u32,
+    /// What the next one has to know of its checkpoint.
+    bits: u8,
+    origin: Origin,
+    run: u16,
+}
+
+/// Makes the bindings and masks of one scope, one after the other.
+pub(crate) struct Binder<'a> {
+    spine: &'a Spine,
+    begins: Begins,
+    bundle: Option<Bundle>,
+}
+
+impl Plan {
+    /// One more binding.
+    #[inline]
+    pub(crate) fn binds<T>(&mut self, key: &Key<T>) {
+        let head = key.head();
+        let id = head.id();
+        let bit = bit(id, 0);
+        self.fits &= self.new & bit == 0 && matches!(head.name, Name::Static(_));
+        if self.old & bit != 0 {
+            self.fits &= self.leads_to(bit, id);
+        }
+        self.new |= bit;
+        self.last = head.kind;
+    }
+
+    /// Whether the slot of that bit is that of `id`, not of another variable.
+    #[cold]
+    fn leads_to(&self, bit: u32, id: usize) -> bool {
+        // SAFETY: the bit is one of the index of `from`, the top of a stack, which leads to frames
+        // alone.
+        unsafe { (*get(self.from.cast(), rank(self.old, bit)).as_frame()).id == id }
+    }
+}
+
+impl Spine {
+    /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at
+    /// once, as planned.
+    #[inline]
+    pub(crate) fn binder(
+        &self,
+        begins: Begins,
+        shape: Shape,
+        plan: impl FnOnce(&mut Plan),
+    ) -> Binder<'_> {
+        let bundle =
+            if shape.number < 2 || !shape.fits { None } else { self.bundle(begins, shape, plan) };
+        let begins = if bundle.is_some() { Begins::Nothing } else { begins };
+        Binder { spine: self, begins, bundle }
+    }
+
+    #[inline]
+    fn bundle(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Option<Bundle> {
+        let from = self.top.get();
+        let mut old = 0;
+        if !from.is_null() {
+            // SAFETY: the top is alive (S1).
+            let from = unsafe { &*from };
+            let is_long = outgrown(from.segment, from.root.entries);
+            if !from.is(FLAT) || is_long {
+                if is_long {
+                    reached(Way::BundleOutgrown);
+                }
+                return None;
+            }
+            old = from.root.bitmap;
+        }
+        let mut planned = Plan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
+        plan(&mut planned);
+        planned.fits.then(|| self.begin_bundle(begins, shape, &planned))
+    }
+
+    #[inline(never)]
+    fn begin_bundle(&self, begins: Begins, shape: Shape, plan: &Plan) -> Bundle {
+        let (&Plan { from, old, new, last, .. }, Shape { number, outer, .. }) = (plan, shape);
+        let bitmap = old | new;
+        let hides = if old & new == 0 { 0 } else { HIDES };
+        let before = outer + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != 0));
+        let block = self.aside(|| free_list::allocate(before, last));
+        // SAFETY: the block has the crown after that many bytes, with room for its slots below.
+        // What was visible stays below the new frames (S1).
+        unsafe {
+            let crown = block.add(before).cast::<Frame>();
+            let segment = if from.is_null() { 0 } else { (*from).segment };
+            take_over(from, old, crown, new, self.crossing());
+            let (bits, origin, run) = self.place_in(begins);
+            let (next, before, left) = (block.cast(), Frame::lead_of(before) | hides, number);
+            Bundle {
+                next,
+                crown,
+                before,
+                number,
+                left,
+                bitmap,
+                segment,
+                far: FAR,
+                bits,
+                origin,
+                run,
+            }
+        }
+    }
+
+    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and
+    /// contexts keep all of them or nobody else any. Says whether that was so. No read may be out.
+    /// Runs foreign code.
+    pub(in crate::engine) fn leave_bundle(&self, serial: Serial) -> bool {
+        // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or
+        // with a count.
+        unsafe {
+            let Some(marker) =
+                self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial)
+            else {
+                return false;
+            };
+            let crown = self.top.get();
+            if self.step_below(marker) { give_strong(crown) } else { end_block(crown) }
+        }
+        true
+    }
+
+    /// As [`leave_bundle`](Self::leave_bundle), whatever its number; puts on the list what ends
+    /// with that.
+    pub(in crate::engine) fn pop_bundle(&self, parting: &Parting<'_>) -> bool {
+        let Some(marker) = self.bundle_on_top().filter(|_| parting.is_unwatched()) else {
+            return false;
+        };
+        let (crown, ending) = (self.top.get(), parting.ending());
+        // SAFETY: the crown is ours, alone or with a count, and not reached from the stack any
+        // more.
+        unsafe {
+            if self.step_below(marker) {
+                ending.give_from_stack(crown)
+            } else {
+                ending.push_block(crown)
+            }
+        }
+        true
+    }
+
+    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep
+    /// all of it, or nobody else any.
+    fn bundle_on_top(&self) -> Option<*const Frame> {
+        let top = self.top.get();
+        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its
+        // checkpoint.
+        unsafe {
+            if self.is_bare() || (*top).before & CROWN == 0 {
+                return None;
+            }
+            let marker = Frame::marker(top);
+            if (*top).state.get() & SHARED != 0 {
+                // Frames are shared with all below them.
+                return (*top).is_far().then_some(marker);
+            }
+            let mut frame = top;
+            while (*frame).state.get() == 0 {
+                if frame == marker {
+                    return Some(marker);
+                }
+                frame = (*frame).parent;
+            }
+            None
+        }
+    }
+
+    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared:
+    /// then each of its frames counts the next one, so the stack had one count of them all, that of
+    /// the crown, and now has one of what is below.
+    ///
+    /// # Safety
+    /// 1. `marker` is what `bundle_on_top` gave.
+    unsafe fn step_below(&self, marker: *const Frame) -> bool {
+        // SAFETY: #1; what is below a shared frame is shared (I7).
+        unsafe {
+            let is_shared = (*marker).state.get() & SHARED != 0;
+            let below = (*marker).parent;
+            if is_shared && counts_parent(marker) && kept(Site::LeaveTakesBelow) {
+                take(&(*below).strong);
+            }
+            self.top.set(below);
+            if is_shared {
+                reached(Way::BundleShared);
+            }
+            is_shared
+        }
+    }
+}
+
+/// Copies the slots of `from` to where they belong in an index that has room for those of `new` as
+/// well, which may take the place of old ones. They get the tag.
+///
+/// # Safety
+/// 1. `from` is null or alive, and its index is one node with that bitmap.   2. Below `to` there is room for the slots.
+unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag: usize) {
+    // SAFETY: #1 and #2.
+    unsafe {
+        if new & new.wrapping_neg() > old {
+            // All new ones come after the old ones, as with variables that are used in the order of
+            // their first use.
+            let many = if from.is_null() { 0 } else { (*from).root.entries as usize };
+            copy(from, to, 0, 0, many);
+            if tag != 0 {
+                mark(to, 0, many, tag);
+            }
+            return;
+        }
+        let (mut all, mut i, mut j) = (old | new, 0, 0);
+        while all != 0 {
+            let bit = all & all.wrapping_neg();
+            if old & bit != 0 {
+                if new & bit == 0 {
+                    put(to.cast(), j, get(from.cast(), i).with(tag));
+                }
+                i += 1;
+            }
+            (all, j) = (all ^ bit, j + 1);
+        }
+    }
+}
+
+impl Binder<'_> {
+    /// Binds a variable.
+    #[inline]
+    pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
+        match &mut self.bundle {
+            None => self.spine.bind(
+                key,
+                value,
+                std::mem::replace(&mut self.begins, Begins::Nothing),
+                place,
+            ),
+            Some(bundle) => {
+                key.bound_at(place);
+                let frame = bundle.frame(self.spine, key.head(), place, room::<T>());
+                // SAFETY: the frame was made with the kind of `T`, of our top, which stays below.
+                unsafe { Frame::init(frame, value) };
+                self.spine.top.set(frame);
+            }
+        }
+    }
+
+    /// Masks a variable.
+    pub(crate) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
+        self.spine.mask(key, std::mem::replace(&mut self.begins, Begins::Nothing), place);
+    }
+
+    /// Begins the scope all the same, if nothing was bound.
+    pub(crate) fn finish(self, place: &'static Location<'static>) {
+        if self.begins != Begins::Nothing {
+            self.spine.mark(self.begins, place);
+        }
+    }
+}
+
+impl Bundle {
+    /// The next frame, without its value.
+    #[inline(never)]
+    fn frame(
+        &mut self,
+        spine: &Spine,
+        head: &Head,
+        place: &'static Location<'static>,
+        room: usize,
+    ) -> *mut Frame {
+        let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
+        let id = head.peek();
+        let parent = spine.top.get();
+        let (bits, origin, run) = (self.bits | head.reach | FLAT, self.origin, self.run);
+        let is_near = head.reach != 0;
+        if is_near {
+            self.far = 0;
+        }
+        self.left -= 1;
+        let is_crown = self.left == 0;
+        let frame = if is_crown { self.crown } else { self.next };
+        let before = if is_crown {
+            CROWN | self.far | self.before
+        } else {
+            INNER | (self.crown.addr() - self.next.addr()) as u32
+        };
+        // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
+        unsafe {
+            frame.write(Frame {
+                run,
+                bits,
+                ..Frame::new(id, parent, head.kind, name, place, origin, before)
+            });
+            if is_crown {
+                let this = &mut *frame;
+                this.root = Node { bitmap: self.bitmap, entries: self.bitmap.count_ones() };
+                this.weak = AtomicU32::new(self.number);
+                this.segment = self.segment.saturating_add(self.number as u16);
+            }
+            self.next = self.next.byte_add(room);
+            self.run = run.saturating_add(1);
+            if bits & MARKER != 0 {
+                self.bits &= SEALED;
+                self.origin = Origin { marker: frame };
+            }
+            let special = if is_near { SPECIAL } else { 0 };
+            put(
+                self.crown.cast(),
+                quick_rank(self.bitmap, bit(id, 0)),
+                Slot::frame(frame, special),
+            );
+            if is_crown {
+                trie::check(frame.cast(), 0, 0, None);
+            }
+            frame
+        }
+    }
+}

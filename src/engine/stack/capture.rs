@@ -1,0 +1,97 @@
+//! Snapshots: marking what was private as shared, once for each frame.
+
+use super::raw::Spine;
+use crate::engine::index::staying::{note_staying, staying_is_used};
+use crate::engine::memory::frame::*;
+use crate::engine::reclaim::base::{Base, FAR_OUT, base, settle, take_base};
+use crate::engine::reclaim::refcount::{hold_all, share_with_stack, take};
+use crate::engine::snapshot::strong::Link;
+use crate::sync::{Site, Way, kept, reached};
+
+impl Spine {
+    /// One counted pointer to all that is visible here. From now on these frames are shared.
+    #[inline]
+    pub(crate) fn capture(&self) -> Option<Link> {
+        // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark
+        // them.
+        unsafe {
+            let top = self.top.get();
+            if top.is_null() {
+                return None;
+            }
+            let this = &*top;
+            if self.is_bare() || this.state.get() & SHARED != 0 {
+                if kept(Site::CaptureTakes) {
+                    take(&this.strong);
+                }
+                Link::from_raw(top)
+            } else {
+                self.share_first()
+            }
+        }
+    }
+
+    /// Marks what is visible here, of which the innermost frame was this stack's alone, for its
+    /// first context.
+    #[inline(never)]
+    fn share_first(&self) -> Option<Link> {
+        let top = self.top.get();
+        // SAFETY: S1; the value of a frame that adopts a context is that.
+        unsafe {
+            if (*top).role == Role::Adopt {
+                (*top).watch.reads();
+                return (*Frame::value::<Option<Link>>(top)).clone();
+            }
+            self.share();
+            share_with_stack(&(*top).strong);
+            Link::from_raw(top)
+        }
+    }
+
+    /// Marks the frames from the top outwards, each base after the frame that counts it, down to
+    /// the first one that is shared already.
+    fn share(&self) {
+        let mut frame = self.top.get();
+        while frame != self.floor() {
+            // SAFETY: frames above the floor are on this stack (S1); this one is only now shared,
+            // and what it shows is on this stack or was inherited.
+            unsafe {
+                if (*frame).state.get() & SHARED != 0 {
+                    return;
+                }
+                (*frame).set_state(SHARED);
+                if (*frame).is(STACK) {
+                    staying_is_used();
+                }
+                if (*frame).is(WHOLE)
+                    && (*frame).state.get() & HOLDING == 0
+                    && kept(Site::WholeHolds)
+                {
+                    reached(Way::WholeShared);
+                    hold_all(frame, 0);
+                }
+                if (*frame).hides() {
+                    settle(frame, self.floor(), 0, FAR_OUT);
+                }
+                match base(frame) {
+                    // The count of a parent that is shared already passes from the stack to this
+                    // frame (I4).
+                    Base::Parent(parent) => frame = parent,
+                    Base::Apart(next) => {
+                        note_staying(frame);
+                        let base = next.as_frame();
+                        if base.is_null()
+                            || next.is_inherited()
+                            || (*base).state.get() & SHARED != 0
+                        {
+                            return take_base(base);
+                        }
+                        // The frame above it on the stack does not count it, so the stack does.
+                        share_with_stack(&(*base).strong);
+                        frame = base;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
+
+use super::enter::Begins;
+use super::raw::Spine;
+use crate::engine::build::general::*;
+use crate::engine::build::policy::outgrown;
+use crate::engine::index::staying::note_staying;
+use crate::engine::index::trie::{self, Edit};
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::key::Key;
+use crate::engine::memory::slot::Slot;
+use crate::engine::reclaim::base::counts_parent;
+use crate::engine::reclaim::read_guard::{Parting, end_unless_seen};
+use crate::engine::reclaim::refcount::{hold, hold_all, take};
+use crate::engine::reclaim::release::Held;
+use crate::engine::reclaim::release_list::Ending;
+use crate::engine::snapshot::resolved::{Seen, Sight};
+use crate::engine::snapshot::strong::NAMELESS;
+use crate::sync::{Site, Way, kept, reached};
+use std::panic::Location;
+use std::ptr;
+
+impl Spine {
+    /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change
+    /// replaces ends, or is left to the contexts that show it, and the frames of a checkpoint that
+    /// has changed too often give way to a digest.
+    pub(in crate::engine) fn clear_way(&self, id: usize, kind: &Kind, parting: &Parting<'_>) {
+        if self.is_bare() {
+            return;
+        }
+        // SAFETY: S1.
+        let top = unsafe { &*self.top.get() };
+        if top.id == id && !top.is(MARKER) {
+            return self.pop(parting);
+        }
+        let replaced = if kind.is_plain() { None } else { self.replaced(id) };
+        let is_due = match replaced {
+            // SAFETY: it was found on this stack.
+            Some(frame) if parting.can_end_value() && unsafe { (*frame).state.get() } == 0 => {
+                // SAFETY: nobody else knows the frame, no read is out, and the stack will not show
+                // it any more.
+                unsafe { parting.end_value(frame) };
+                reached(Way::EndsWhenSetAnew);
+                false
+            }
+            // Contexts may show it, and the stack has a count of it with which it keeps the frame:
+            // a digest has none.
+            Some(_) => u32::from(top.run) > 1 + top.root.entries / 8,
+            None => false,
+        };
+        if (is_due || outgrown(top.run, top.root.entries)) && parting.is_unwatched() {
+            if is_due {
+                reached(Way::DigestWhenSetAnew);
+            }
+            self.digest(replaced.map(|_| id), parting.ending());
+        }
+    }
+
+    /// The binding of the innermost checkpoint that a change of `id` replaces, if its value needs a
+    /// drop. Once it is replaced the stack does not show it again: what comes to light later was
+    /// bound further out.
+    fn replaced(&self, id: usize) -> Option<*const Frame> {
+        // SAFETY: S1; what was not inherited is on this stack, or was until a digest took its
+        // place.
+        unsafe {
+            let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
+            let frame = slot.as_frame();
+            let is_here = Frame::marker(frame) == self.marker() && !(*frame).is(MARKER);
+            (is_here && !(*frame).kind.is_plain() && !(*frame).gone.get()).then_some(frame)
+        }
+    }
+
+    /// Binds a variable in the innermost checkpoint, which is open.
+    pub(crate) fn set<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
+        self.clear_way(key.head().id(), key.head().kind, parting);
+        self.bind(key, value, Begins::Nothing, place);
+    }
+
+    /// Masks a variable in the innermost checkpoint, which is open.
+    pub(crate) fn unset<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
+        self.clear_way(key.head().id(), key.head().kind, parting);
+        self.mask(key, Begins::Nothing, place);
+    }
+
+    /// Where `id` leads just outside the checkpoint that `marker` begins.
+    ///
+    /// # Safety
+    /// 1. `marker` begins a checkpoint of this stack, or is null for the one that the stack itself
+    ///    is.
+    unsafe fn find_outside(&self, marker: *const Frame, id: usize) -> Option<Slot> {
+        // SAFETY: #1; the parent of a marker is on this stack or its floor.
+        unsafe {
+            let outside = if marker.is_null() {
+                self.floor()
+            } else if (*marker).role == Role::Adopt {
+                let own = trie::find(marker.cast(), id);
+                return own;
+            } else {
+                (*marker).parent
+            };
+            self.find_at(outside, id)
+        }
+    }
+
+    /// Where the binding further out than the one at `slot` is.
+    fn next_out(&self, slot: Slot, id: usize) -> Option<Slot> {
+        if slot.is_inherited() {
+            return None;
+        }
+        // SAFETY: what was not inherited is on this stack, and so is the frame that begins its
+        // checkpoint.
+        unsafe { self.find_outside(Frame::marker(slot.as_frame()), id) }
+    }
+
+    /// Lets a variable show what is bound further out than its nearest binding; says whether there
+    /// was one.
+    pub(crate) fn reveal_next<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) -> bool {
+        let id = key.peek();
+        // SAFETY: S1.
+        let Some(nearest) = (unsafe { self.find_at(self.top.get(), id) }) else { return false };
+        let next = self.next_out(nearest, id);
+        self.clear_way(id, key.head().kind, parting);
+        self.reveal(key, next, place);
+        true
+    }
+
+    /// Lets a variable show what it did when the innermost checkpoint began.
+    pub(crate) fn reveal_outside<T>(
+        &self,
+        key: &Key<T>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
+        let id = key.peek();
+        if id == 0 {
+            // Never used, so nowhere bound; frames of no variable have this id too.
+            return;
+        }
+        self.clear_way(id, key.head().kind, parting);
+        // SAFETY: S1; the marker is that of this stack's innermost checkpoint.
+        let outside = unsafe { self.find_outside(self.marker(), id) };
+        self.reveal(key, outside, place);
+    }
+
+    /// Lets a variable lead to a place further out, or nowhere, unless it does already.
+    ///
+    /// The new frame counts the value there: a chain that was shortened in between counts only what
+    /// it shows.
+    fn reveal<T>(&self, key: &Key<T>, to: Option<Slot>, place: &'static Location<'static>) {
+        // SAFETY: S1.
+        let now = unsafe { self.find_at(self.top.get(), key.peek()) };
+        if now.map(Slot::as_frame) == to.map(Slot::as_frame) {
+            return;
+        }
+        let draft = Draft {
+            role: Role::Reveal,
+            id: key.head().id(),
+            kind: if to.is_some() { Kind::of::<Held>() } else { Kind::of::<()>() },
+            edit: if to.is_some() { Edit::Put } else { Edit::Remove },
+            to,
+            ..self.draft(Begins::Nothing, key.name(), place)
+        };
+        // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by
+        // the caller. What is not inherited is on this stack; the value behind the frame is a
+        // `Held` if there is a place.
+        unsafe {
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+            if let Some(slot) = to {
+                hold(slot);
+                Frame::init(frame, Held(slot.as_frame()));
+            }
+            self.top.set(frame);
+        }
+    }
+
+    /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made
+    /// them, and the first one that it inherited. Allocates, and the allocator is foreign code:
+    /// what is visible here must be kept meanwhile, as during a read.
+    pub(crate) fn history(&self, id: usize) -> Vec<Seen> {
+        // SAFETY: S1.
+        let nearest = unsafe { self.find_at(self.top.get(), id) };
+        // SAFETY: what is seen is on this stack.
+        let seen = |sight: Sight| unsafe { sight.seen() };
+        std::iter::successors(nearest, |slot| self.next_out(*slot, id))
+            .map(|slot| self.look_at(slot).map_or_else(|seen| seen, seen))
+            .collect()
+    }
+
+    /// Puts one frame in the place of all others of the innermost checkpoint. It does not show the
+    /// variable that is about to be bound anew, if there is one.
+    fn digest(&self, without: Option<usize>, ending: &Ending) {
+        let (top, marker) = (self.top.get(), self.marker());
+        let below = if marker.is_null() { self.floor() } else { marker };
+        let draft = Draft {
+            role: Role::Digest,
+            parent: below,
+            run: 1,
+            id: without.unwrap_or(0),
+            edit: if without.is_some() { Edit::Remove } else { Edit::Keep },
+            ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
+        };
+        // SAFETY: the index is taken from the top; what it shows is counted before anything is let
+        // go. A count that keeps frames is given back when all of them have been passed: from then
+        // on another thread may end them.
+        unsafe {
+            let digest =
+                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+            // It binds no variable.
+            (*digest).id = 0;
+            if kept(Site::DigestHolds) {
+                hold_all(digest, 0);
+            }
+            (*digest).set_state(SHARED);
+            note_staying(digest);
+            self.top.set(digest);
+            let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
+            while frame != below {
+                let shared = (*frame).state.get() & SHARED != 0;
+                // A shared frame that the one above it counts is not the stack's to give back (I4).
+                if !(shared && counted) {
+                    if !passed.is_null() {
+                        ending.give_from_stack(passed);
+                    }
+                    passed = frame;
+                }
+                counted = shared && counts_parent(frame);
+                end_unless_seen(frame, digest, ending);
+                frame = (*frame).parent;
+            }
+            if counted && !below.is_null() && kept(Site::DigestTakesBelow) {
+                // The lowest of them counts it; from now on the stack does.
+                take(&(*below).strong);
+            }
+            ending.give_from_stack(passed);
+        }
+    }
+}

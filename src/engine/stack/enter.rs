@@ -1,0 +1,245 @@
+//! Frames that come onto a stack.
+
+use super::raw::Spine;
+use crate::engine::build::general::*;
+use crate::engine::build::single;
+use crate::engine::index::trie::Edit;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::key::{Head, Key};
+use crate::engine::memory::serial::Serial;
+use crate::engine::memory::slot::INHERITED;
+use crate::engine::reclaim::release::Held;
+use crate::engine::snapshot::strong::{Link, NAMELESS};
+use std::panic::Location;
+use std::ptr;
+
+/// What begins with a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// A checkpoint that may be changed from inside.
+    Open(Serial),
+    /// A checkpoint that may not.
+    Sealed(Serial),
+    /// Nothing: the frame belongs to the checkpoint that is there.
+    Nothing,
+}
+
+impl Spine {
+    /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
+    #[inline]
+    pub(in crate::engine) fn place_in(&self, begins: Begins) -> (u8, Origin, u16) {
+        match begins {
+            Begins::Open(serial) => (MARKER, Origin { serial }, 0),
+            Begins::Sealed(serial) => (MARKER | SEALED, Origin { serial }, 0),
+            Begins::Nothing if self.is_bare() => (0, Origin { marker: ptr::null() }, 1),
+            Begins::Nothing => {
+                // SAFETY: S1.
+                let top = unsafe { &*self.top.get() };
+                (top.bits & SEALED, Origin { marker: self.marker() }, top.run.saturating_add(1))
+            }
+        }
+    }
+
+    /// The numbers of a new frame on top.
+    pub(in crate::engine) fn draft<'a>(
+        &self,
+        begins: Begins,
+        name: &'a Name,
+        place: &'static Location<'static>,
+    ) -> Draft<'a> {
+        let (bits, origin, run) = self.place_in(begins);
+        Draft {
+            role: Role::Mark,
+            bits,
+            id: 0,
+            name,
+            kind: Kind::of::<()>(),
+            place,
+            parent: self.top.get(),
+            origin,
+            run,
+            from: self.top.get(),
+            tag: self.crossing(),
+            edit: Edit::Keep,
+            to: None,
+            lets_go: false,
+        }
+    }
+
+    /// Binds a variable with a frame on top.
+    #[inline]
+    pub(crate) fn bind<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) {
+        key.bound_at(place);
+        // SAFETY: the frame is made with the kind of `T`, of our top, which stays below.
+        unsafe {
+            let frame = self.frame_for(key.head(), begins, place);
+            Frame::init(frame, value);
+            self.top.set(frame);
+        }
+    }
+
+    /// Begins a sealed checkpoint with one binding. Gives its number: what `serial` says, unless it
+    /// has one already.
+    #[inline]
+    pub(crate) fn scope<T>(
+        &self,
+        key: &Key<T>,
+        value: T,
+        serial: impl FnOnce() -> Serial,
+        place: &'static Location<'static>,
+    ) -> Serial {
+        key.bound_at(place);
+        // SAFETY: as in `bind`.
+        unsafe {
+            let again = self.scope_again(key.head(), place);
+            let (frame, serial) = again.unwrap_or_else(|| {
+                let serial = serial();
+                (self.frame_for(key.head(), Begins::Sealed(serial), place), serial)
+            });
+            Frame::init(frame, value);
+            self.top.set(frame);
+            serial
+        }
+    }
+
+    /// The frame of a scope that ended here and is entered again, if there is one, without its
+    /// value.
+    #[inline]
+    fn scope_again(
+        &self,
+        head: &Head,
+        place: &'static Location<'static>,
+    ) -> Option<(*mut Frame, Serial)> {
+        let top = self.top.get();
+        // What is taken from the floor is tagged, and the index of what ended above it as a frame
+        // of a stack is not.
+        if self.is_bare() && !top.is_null() {
+            return None;
+        }
+        // SAFETY: the top is alive (S1) and stays below the frame.
+        unsafe { single::again(head, top, place) }
+    }
+
+    /// A frame for a binding on top, without its value: it is to get that, and to go on top, before
+    /// anything else happens to this stack.
+    #[inline(never)]
+    fn frame_for(
+        &self,
+        head: &Head,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) -> *mut Frame {
+        let from = (self.top.get(), self.crossing());
+        // SAFETY: the top is alive (S1) and stays below the new frame.
+        let frame = unsafe {
+            single::build(head, from, self.place_in(begins), place, |class| {
+                self.aside(|| free_list::allocate_class(class))
+            })
+        };
+        if let Some(frame) = frame {
+            return frame;
+        }
+        self.frame_for_any(head, begins, place)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn frame_for_any(
+        &self,
+        head: &Head,
+        begins: Begins,
+        place: &'static Location<'static>,
+    ) -> *mut Frame {
+        let draft = self.draft(begins, &head.name, place);
+        let bits = draft.bits | head.reach;
+        let draft = Draft {
+            role: Role::Binding,
+            bits,
+            id: head.id(),
+            kind: head.kind,
+            edit: Edit::Put,
+            ..draft
+        };
+        // SAFETY: as in `frame_for`.
+        unsafe { draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind))) }
+    }
+
+    /// Binds a variable to a value that is counted elsewhere.
+    pub(crate) fn bind_held<T>(
+        &self,
+        key: &Key<T>,
+        value: &Held,
+        place: &'static Location<'static>,
+    ) {
+        key.bound_at(place);
+        let draft = Draft {
+            role: Role::Alias,
+            id: key.head().id(),
+            kind: Kind::of::<Held>(),
+            edit: Edit::Put,
+            ..self.draft(Begins::Nothing, key.name(), place)
+        };
+        let draft = Draft { bits: draft.bits | key.head().reach, ..draft };
+        // SAFETY: as in `bind`; the value behind an alias is a `Held`.
+        unsafe {
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+            Frame::init(frame, value.clone());
+            self.top.set(frame);
+        }
+    }
+
+    /// Masks a variable.
+    pub(crate) fn mask<T>(&self, key: &Key<T>, begins: Begins, place: &'static Location<'static>) {
+        let draft = Draft {
+            role: Role::Mask,
+            id: key.head().id(),
+            edit: Edit::Put,
+            ..self.draft(begins, key.name(), place)
+        };
+        // SAFETY: as in `bind`; a mask has no value.
+        self.top.set(unsafe {
+            draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
+        });
+    }
+
+    /// Begins a checkpoint that binds nothing.
+    pub(crate) fn mark(&self, begins: Begins, place: &'static Location<'static>) {
+        // SAFETY: as in `bind`; a mark has no value.
+        self.top.set(unsafe {
+            self.draft(begins, &NAMELESS, place)
+                .build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
+        });
+    }
+
+    /// Begins an open checkpoint in which `context` takes the place of all that was visible.
+    pub(crate) fn adopt(
+        &self,
+        context: Option<Link>,
+        serial: Serial,
+        place: &'static Location<'static>,
+    ) {
+        let from = context.as_ref().map_or(ptr::null(), Link::as_raw);
+        let draft = Draft {
+            role: Role::Adopt,
+            kind: Kind::of::<Option<Link>>(),
+            from,
+            tag: INHERITED,
+            ..self.draft(Begins::Open(serial), &NAMELESS, place)
+        };
+        // SAFETY: the link, which is the value of the frame, keeps what the index is taken from.
+        unsafe {
+            let frame =
+                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+            Frame::init(frame, context);
+            self.top.set(frame);
+        }
+    }
+}

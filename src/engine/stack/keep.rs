@@ -1,0 +1,168 @@
+//! Values that go on apart from where they were bound: kept by a handle, or bound once more.
+//!
+//! Each takes one count of the value (I5 of `Frame`) and none of the frame's parents, so it keeps
+//! nothing else alive. Values of short reach end with their checkpoint, whoever counts them, and so
+//! are never kept: what a link shows has full reach, and [`Spine::keep`] looks.
+
+use super::enter::Begins;
+use super::raw::Spine;
+use crate::engine::build::general::*;
+use crate::engine::index::trie::Edit;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::key::Key;
+use crate::engine::reclaim::read_guard::Parting;
+use crate::engine::reclaim::refcount::{hold, take};
+use crate::engine::reclaim::release::Held;
+use crate::engine::snapshot::resolved::{Seen, Sight};
+use crate::engine::snapshot::strong::{Entry, Link, draft};
+use crate::sync::Arc;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// A counted value of a known type. Invariant: K1 — the frame was found by the id of a key of `T`,
+/// has the value itself and reaches everywhere.
+pub(crate) struct Kept<T>(Held, PhantomData<T>);
+
+impl<T> Kept<T> {
+    #[inline]
+    pub(crate) fn get(&self) -> &T {
+        // SAFETY: the count keeps the value while `self` is borrowed, and by K1 it is a `T`.
+        unsafe { &*Sight((self.0).0).plain_value() }
+    }
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Kept(self.0.clone(), PhantomData)
+    }
+}
+
+impl Spine {
+    /// Keeps the value that a variable is bound to here, unless it is of short reach.
+    pub(crate) fn keep<T>(&self, key: &Key<T>) -> Result<Kept<T>, Seen> {
+        // SAFETY: S1; what is seen is on this stack or was inherited. The value of an alias is
+        // counted by it, so one more count may be taken; `hold` is told whether the frame is this
+        // stack's to look at.
+        unsafe {
+            let slot = self.find_at(self.top.get(), key.peek()).ok_or(Seen::Absent)?;
+            let frame = self.look_at(slot)?.0;
+            if (*frame).is(STACK | CHECKPOINT) {
+                return Err(Seen::NotCarried((*frame).place));
+            }
+            match (*frame).role {
+                Role::Alias => Ok(Kept(Held::once_more(frame), PhantomData)),
+                _ => {
+                    hold(slot);
+                    Ok(Kept(Held(frame), PhantomData))
+                }
+            }
+        }
+    }
+
+    /// Binds in the innermost checkpoint, which is open, what `entry` shows: the same value, made
+    /// at the same place.
+    pub(crate) fn bind_again(&self, entry: &Entry<'_>, parting: &Parting<'_>) {
+        let frame = entry.frame();
+        self.clear_way(frame.id, Kind::of::<Held>(), parting);
+        let name = name_of(frame);
+        let draft = Draft {
+            role: Role::Alias,
+            id: frame.id,
+            kind: Kind::of::<Held>(),
+            edit: Edit::Put,
+            ..self.draft(Begins::Nothing, &name, frame.place)
+        };
+        // SAFETY: as in `bind_held`; the id of the alias is that of the frame with the value, and
+        // the entry has full reach, so the new frame has too. The link behind the entry keeps the
+        // value meanwhile.
+        unsafe {
+            let again =
+                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+            Frame::init(again, Held::once_more(entry.as_raw()));
+            self.top.set(again);
+        }
+    }
+
+    /// Masks in the innermost checkpoint, which is open, the variable that `entry` binds.
+    pub(crate) fn mask_again(
+        &self,
+        entry: &Entry<'_>,
+        place: &'static Location<'static>,
+        parting: &Parting<'_>,
+    ) {
+        let frame = entry.frame();
+        self.clear_way(frame.id, Kind::of::<Held>(), parting);
+        let name = name_of(frame);
+        let draft = Draft {
+            role: Role::Mask,
+            id: frame.id,
+            edit: Edit::Put,
+            ..self.draft(Begins::Nothing, &name, place)
+        };
+        // SAFETY: as in `mask`.
+        self.top.set(unsafe {
+            draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
+        });
+    }
+}
+
+impl Link {
+    /// Keeps the value that a variable is bound to in this context.
+    pub(crate) fn keep<T>(&self, key: &Key<T>) -> Option<Kept<T>> {
+        // SAFETY: the link keeps the frame (L1), which was found by the key and has full reach.
+        self.entry(key).map(|entry| Kept(unsafe { Held::once_more(entry.as_raw()) }, PhantomData))
+    }
+
+    /// A chain that shows what `from` does, and what `entry` shows: the same value, made at the
+    /// same place.
+    pub(crate) fn and(from: Option<Link>, entry: &Entry<'_>) -> Link {
+        let frame = entry.frame();
+        let name = name_of(frame);
+        let draft = Draft {
+            role: Role::Alias,
+            id: frame.id,
+            kind: Kind::of::<Held>(),
+            edit: Edit::Put,
+            ..draft(&from, &name, frame.place)
+        };
+        // SAFETY: as in `with`, and in `bind_again`.
+        unsafe {
+            let again = draft.build();
+            Frame::init(again, Held::once_more(entry.as_raw()));
+            Link::publish(again, from)
+        }
+    }
+}
+
+impl Held {
+    /// One more count of the value that `frame` shows.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
+    ///    through a link, or is that of an alias. The pointer reaches the value: it was not made of
+    ///    a reference to the frame.
+    unsafe fn once_more(frame: *const Frame) -> Held {
+        // SAFETY: #1.
+        unsafe {
+            let source = Frame::source(frame);
+            take(&(*source).values);
+            Held(source)
+        }
+    }
+}
+
+/// The name of the variable that a frame is of.
+fn name_of(frame: &Frame) -> Name {
+    if frame.is(OWNED_NAME) {
+        // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is taken
+        // for us.
+        unsafe {
+            Arc::increment_strong_count(frame.name);
+            Name::Shared(Arc::from_raw(frame.name))
+        }
+    } else {
+        // SAFETY: a name that is not counted is static.
+        Name::Static(unsafe { &*frame.name })
+    }
+}

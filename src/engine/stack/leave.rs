@@ -1,0 +1,224 @@
+//! Frames that leave a stack: in order, with all inside them, or all at once.
+
+use super::raw::Spine;
+use crate::engine::build::general;
+use crate::engine::build::single;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::memory::serial::Serial;
+use crate::engine::reclaim::base::{Base, base, counts_parent};
+use crate::engine::reclaim::read_guard::{Parting, retire};
+use crate::engine::reclaim::refcount::{give_if_sole, give_to_others, is_sole, take};
+use crate::engine::snapshot::strong::Link;
+use crate::sync::{Ordering::Relaxed, Site, Way, kept, order, reached};
+
+/// What came of leaving.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    InOrder,
+    /// Checkpoints inside it were left with it.
+    WithInner,
+    /// It is not on this stack, or not any more.
+    NotHere,
+}
+
+impl Spine {
+    /// Takes the innermost frame from the stack; puts on the list what ends with that.
+    pub(in crate::engine) fn pop(&self, parting: &Parting<'_>) {
+        // SAFETY: the top is on this stack (S1) and above the floor, as all callers have looked.
+        unsafe {
+            let frame = self.top.get();
+            let parent = (*frame).parent;
+            self.top.set(parent);
+            let counts_parent = (*frame).state.get() & SHARED != 0 && counts_parent(frame);
+            if parting.keep(frame, parent) {
+                if counts_parent {
+                    take(&(*parent).strong);
+                }
+                return;
+            }
+            if counts_parent {
+                // The count of the parent passes to the stack if the frame ends here, else the
+                // stack takes its own.
+                if give_if_sole(&(*frame).strong) {
+                    (*frame).set_state(DEAD);
+                } else if kept(Site::LeaveTakesParent) {
+                    take(&(*parent).strong);
+                }
+            }
+            retire(frame, parting.ending());
+        }
+    }
+
+    /// As [`pop`](Self::pop), with the frames that lie in its block where that can be done at once.
+    #[inline]
+    pub(in crate::engine) fn pop_some(&self, parting: &Parting<'_>) {
+        // SAFETY: S1; the stack is not bare, as all callers have looked.
+        let is_crown = unsafe { (*self.top.get()).before & CROWN != 0 };
+        if !is_crown || !self.pop_bundle(parting) {
+            self.pop(parting);
+        }
+    }
+
+    /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else
+    /// keeps it. Says whether that was so. No read may be out. Runs foreign code.
+    #[inline]
+    pub(in crate::engine) fn leave_alone(&self, serial: Serial) -> bool {
+        let top = self.top.get();
+        if self.is_bare() {
+            return false;
+        }
+        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is
+        // ours.
+        unsafe {
+            let this = &*top;
+            if !this.is(MARKER) || this.origin.get().serial != serial {
+                return false;
+            }
+            let is_plain = this.kind.is_plain();
+            let state = this.state.get();
+            if state != 0 {
+                // The count of the parent passes to the stack, as in `pop`.
+                let simple = state == SHARED && is_plain && !this.is(CUT | STACK | CHECKPOINT);
+                let simple = simple && (!this.hides() || counts_parent(top));
+                if !simple || !give_if_sole(&this.strong) {
+                    return false;
+                }
+                if !is_sole(this) {
+                    this.set_state(DEAD);
+                    self.top.set(this.parent);
+                    self.end_shared(top);
+                    return true;
+                }
+                this.state.set(0);
+                // A frame whose counts were in use had given back all but one of each.
+                // Relaxed: the frame is this thread's alone.
+                this.strong.store(1, order(Site::AgainStrong, Relaxed));
+            }
+            self.top.set(this.parent);
+            if !is_plain {
+                self.end_scope(top, serial);
+            } else if !free_list::keep_again(top, serial) {
+                self.free_scope(top, serial);
+            }
+            true
+        }
+    }
+
+    /// Ends the value of a scope that was the innermost one, and frees it. Runs foreign code.
+    ///
+    /// # Safety
+    /// 1. As for `free_scope`, but its value is still there.
+    #[inline(never)]
+    unsafe fn end_scope(&self, frame: *const Frame, serial: Serial) {
+        /// Frees a frame whose value's drop panics.
+        struct Block(*const Frame);
+        impl Drop for Block {
+            fn drop(&mut self) {
+                // SAFETY: #1 of `end_scope`.
+                unsafe { general::free(self.0) };
+            }
+        }
+        // The drop may change what lies below.
+        let below = self.number_here();
+        // SAFETY: #1.
+        unsafe {
+            let block = Block(frame);
+            Frame::drop_value(frame);
+            std::mem::forget(block);
+            if !free_list::keep_again(frame, serial) {
+                single::free(frame, serial, below);
+            }
+        }
+    }
+
+    /// Frees a scope that was the innermost one.
+    ///
+    /// # Safety
+    /// 1. As for `single::free`; its parent is the top.
+    #[inline(never)]
+    unsafe fn free_scope(&self, frame: *const Frame, serial: Serial) {
+        // SAFETY: #1.
+        unsafe { single::free(frame, serial, self.number_here()) };
+    }
+
+    /// The number of the top, if a scope that is entered on it may be entered there again.
+    fn number_here(&self) -> Serial {
+        // On the floor everything is tagged as inherited; on another stack the same frame would not
+        // be.
+        let is_floor = self.is_bare() && !self.top.get().is_null();
+        // SAFETY: S1.
+        if is_floor { Serial::UNKNOWN } else { unsafe { single::number_below(self.top.get()) } }
+    }
+
+    /// Ends a shared frame that has left the stack and is dead, but whose value or memory others
+    /// keep.
+    #[cold]
+    fn end_shared(&self, frame: *const Frame) {
+        let parting = Parting::free();
+        // SAFETY: the frame was on this stack.
+        unsafe { retire(frame, parting.ending()) };
+    }
+
+    /// Leaves the checkpoint with that serial number and all inside it.
+    pub(crate) fn leave(&self, serial: Serial, parting: &Parting<'_>) -> Leaving {
+        // SAFETY: markers of frames on this stack are on it too (S1).
+        unsafe {
+            let mut marker = self.marker();
+            let mut leaving = Leaving::InOrder;
+            loop {
+                if marker.is_null() {
+                    return Leaving::NotHere;
+                }
+                if (*marker).origin.get().serial == serial {
+                    break;
+                }
+                let outside = (*marker).parent;
+                if outside == self.floor() {
+                    return Leaving::NotHere;
+                }
+                marker = Frame::marker(outside);
+                leaving = Leaving::WithInner;
+            }
+            let target = (*marker).parent;
+            while self.top.get() != target {
+                self.pop_some(parting);
+            }
+            leaving
+        }
+    }
+
+    /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there
+    /// are any; if not, nothing has happened. The stack may not be bare, and no read may be out.
+    pub(in crate::engine) fn leave_to_contexts(&self) -> bool {
+        debug_assert!(!self.is_bare(), "a floor has more counts than the stack's");
+        let mut frame = self.top.get();
+        // SAFETY: frames down to the floor are on this stack (S1). Each of them counts the next
+        // one, so the stack has one count of them all, that of the top (I4).
+        unsafe {
+            while frame != self.floor() {
+                if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {
+                    return false;
+                }
+                let outer = if (*frame).is_far() { Frame::marker(frame) } else { frame };
+                let Base::Parent(parent) = base(outer) else { return false };
+                frame = parent;
+            }
+            if !give_to_others(&(*self.top.get()).strong) {
+                return false;
+            }
+        }
+        self.take_floor();
+        reached(Way::LeftToContexts);
+        true
+    }
+
+    /// Leaves everything, the floor included; puts on the list what ends with that.
+    pub(crate) fn clear(&self, parting: &Parting<'_>) -> Option<Link> {
+        while !self.is_bare() {
+            self.pop_some(parting);
+        }
+        // SAFETY: a bare spine owns one count of its floor.
+        unsafe { Link::from_raw(self.take_floor()) }
+    }
+}

@@ -1,0 +1,12 @@
+//! What a thread does: enter, set, capture, leave; stacks as values, and the one that is current.
+
+pub(in crate::engine) mod batch;
+pub(in crate::engine) mod capture;
+pub(crate) mod current;
+pub(in crate::engine) mod edit;
+pub(in crate::engine) mod enter;
+pub(in crate::engine) mod keep;
+pub(in crate::engine) mod late;
+pub(in crate::engine) mod leave;
+pub(in crate::engine) mod owned;
+pub(in crate::engine) mod raw;

@@ -1,0 +1,374 @@
+//! The spine of a stack: two pointers, and the steps that move them.
+//!
+//! `top` is the innermost frame, `floor` the first one that is not the stack's own: null, or the
+//! frame of the context that the stack was made for. The spine owns one count of the floor while it
+//! has nothing above, and what I4 and I8 say otherwise. No step runs foreign code: what ends is put
+//! on a list for the caller to finish.
+
+use crate::engine::index::trie;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
+use crate::engine::reclaim::read_guard::Ends;
+use crate::engine::snapshot::resolved::{Seen, Sight};
+use crate::engine::snapshot::strong::Link;
+use crate::sync::{Site, kept};
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr;
+
+/// Why the innermost checkpoint cannot be changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Closed {
+    /// There is none.
+    NoCheckpoint,
+    /// It is sealed, and was entered there.
+    Sealed(&'static Location<'static>),
+}
+
+/// Invariants: S1 — `top` is alive, and so is everything below it down to the floor. S2 — a stack
+/// that begins in a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the
+/// floor.
+pub(crate) struct Spine {
+    pub(in crate::engine) top: Cell<*const Frame>,
+    /// The floor, and in its lowest bits [`OPEN`], [`THROUGH`] and [`BARE`].
+    floor: Cell<*const Frame>,
+}
+
+/// Why one look at an index does not show a value.
+pub(crate) enum Unread {
+    /// Nothing is bound.
+    Absent,
+    /// It takes a longer look.
+    Unclear,
+}
+
+/// The slot of a node that `id` belongs to at that level, if there is one.
+///
+/// # Safety
+/// 1. `node` is alive.
+#[inline]
+unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
+    let bit = bit(id, shift);
+    // SAFETY: #1; the bit says that there is a slot.
+    unsafe {
+        let bitmap = (*node).bitmap;
+        if bitmap & bit == 0 { None } else { Some(get(node, quick_rank(bitmap, bit))) }
+    }
+}
+
+/// # Safety
+/// 1. What `slot` leads to is alive.
+#[inline]
+unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
+    let Some(frame) = slot.as_plain_frame() else { return Err(Unread::Unclear) };
+    // SAFETY: #1.
+    if unsafe { (*frame).id } == id { Ok(Sight(frame)) } else { Err(Unread::Absent) }
+}
+
+/// The bit of a floor that says that the stack begins in a checkpoint of its own.
+const OPEN: usize = 1;
+
+/// The bit of a floor that says that what stays on its stack may be seen through this one, where it
+/// goes on. Alone, that the stack has not begun: it is to be made by whoever runs it first.
+const THROUGH: usize = 2;
+
+/// The bit of a floor that says that nothing was handed to the work here: a stack that began with
+/// nothing, or one that goes on where nothing was handed over before, which debug builds alone
+/// note.
+const BARE: usize = 4;
+
+// SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
+unsafe impl Send for Spine {}
+
+impl Spine {
+    /// The spine of a thread.
+    pub(in crate::engine) const fn new() -> Self {
+        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()) }
+    }
+
+    /// The spine of a stack that is held as a value, with nothing on it.
+    pub(crate) const fn held() -> Self {
+        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::without_provenance(BARE)) }
+    }
+
+    /// A spine that begins with what `context` shows, in an open checkpoint of its own.
+    pub(crate) fn on(context: Option<Link>) -> Self {
+        let floor = context.map_or(ptr::null(), Link::into_raw);
+        Spine { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
+    }
+
+    /// A spine that is to be made by whoever runs it first.
+    pub(crate) fn waiting() -> Self {
+        let spine = Self::held();
+        spine.floor.set(ptr::without_provenance(THROUGH));
+        spine
+    }
+
+    #[inline]
+    pub(in crate::engine) fn is_waiting(&self) -> bool {
+        self.floor.get().addr() & (OPEN | THROUGH) == THROUGH
+    }
+
+    /// As [`Spine::on`], where the work goes on that saw what `context` was just taken from.
+    pub(in crate::engine) fn going_on(context: Option<Link>, received: bool) -> Self {
+        let through =
+            if context.as_ref().is_some_and(Link::may_have_staying) { THROUGH } else { 0 };
+        let bare = if received { 0 } else { BARE };
+        let spine = Self::on(context);
+        spine.floor.set(spine.floor.get().map_addr(|at| at | through | bare));
+        spine
+    }
+
+    /// Runs `f` while this spine is what `own` is, and puts both back after, even if `f` panics.
+    ///
+    /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for
+    /// itself. It is not written again unless `f` changed it, as most polls do not.
+    #[inline]
+    pub(in crate::engine) fn run_as<R>(&self, own: &Spine, f: impl FnOnce() -> R) -> R {
+        struct Back<'a> {
+            here: &'a Spine,
+            own: &'a Spine,
+            before: Ends,
+            lent: *const Frame,
+        }
+        impl Drop for Back<'_> {
+            #[inline]
+            fn drop(&mut self) {
+                // The floor is the same: only the end of a stack takes it away.
+                let top = self.here.top.get();
+                if top != self.lent {
+                    self.own.top.set(top);
+                }
+                if kept(Site::SwapsBack) {
+                    self.here.set_ends(self.before);
+                }
+            }
+        }
+        let lent = own.ends();
+        let _back = Back { here: self, own, before: self.ends(), lent: lent.0 };
+        self.set_ends(lent);
+        f()
+    }
+
+    /// Runs `f`, which may call foreign code in the middle of a change: meanwhile it finds nothing
+    /// here.
+    ///
+    /// The global allocator may be anybody's. What it enters here and forgets is never ended.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::engine) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
+        struct Back<'a>(&'a Spine, Ends);
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.set_ends(self.1);
+            }
+        }
+        let _back = Back(self, self.ends());
+        self.set_ends((ptr::null(), ptr::null()));
+        f()
+    }
+
+    /// Both words, read one by one: what a poll has just put back word by word, or changed, a load
+    /// of both at once would have to wait for.
+    #[inline]
+    pub(in crate::engine) fn ends(&self) -> Ends {
+        // SAFETY: a cell may be read; that it is volatile only keeps the loads apart.
+        unsafe { (self.top.as_ptr().read_volatile(), self.floor.as_ptr().read_volatile()) }
+    }
+
+    #[inline]
+    fn set_ends(&self, (top, floor): Ends) {
+        self.top.set(top);
+        self.floor.set(floor);
+    }
+
+    #[inline]
+    pub(in crate::engine) fn floor(&self) -> *const Frame {
+        self.floor.get().map_addr(|at| at & !(OPEN | THROUGH | BARE))
+    }
+
+    /// Another stack of this thread, to look at: the one that a stack was swapped in over.
+    pub(in crate::engine) fn of_ends((top, floor): Ends) -> Self {
+        Spine { top: Cell::new(top), floor: Cell::new(floor) }
+    }
+
+    /// Whether what stays on its stack may be seen through this one; also if this one has not
+    /// begun.
+    #[inline]
+    pub(in crate::engine) fn is_through(&self) -> bool {
+        self.floor.get().addr() & THROUGH != 0
+    }
+
+    /// Whether a context was entered here, and takes the place of all that was visible.
+    pub(in crate::engine) fn has_entered(&self) -> bool {
+        let mut marker = self.marker();
+        while !marker.is_null() {
+            // SAFETY: markers of frames on this stack are on it too (S1).
+            unsafe {
+                if (*marker).role == Role::Adopt {
+                    return true;
+                }
+                let outside = (*marker).parent;
+                marker = if outside == self.floor() { ptr::null() } else { Frame::marker(outside) };
+            }
+        }
+        false
+    }
+
+    /// The frame of reach "stack" that `id` leads to here, and whether it was inherited.
+    pub(in crate::engine) fn stays(&self, id: usize) -> Option<(*const Frame, bool)> {
+        self.stays_at(self.top.get(), id)
+    }
+
+    /// As [`Spine::stays`], of what was inherited alone.
+    pub(in crate::engine) fn stays_below(&self, id: usize) -> Option<*const Frame> {
+        self.stays_at(self.floor(), id).map(|(frame, _)| frame)
+    }
+
+    fn stays_at(&self, from: *const Frame, id: usize) -> Option<(*const Frame, bool)> {
+        // SAFETY: both ends are of this stack and alive (S1); slots that were found lead to live
+        // frames.
+        unsafe {
+            let slot = self.find_at(from, id)?;
+            let frame = slot.as_frame();
+            ((*frame).is(STACK) && (*frame).role != Role::Mask)
+                .then_some((frame, slot.is_inherited()))
+        }
+    }
+
+    /// Takes the floor away: nothing is left, and nothing is open.
+    pub(in crate::engine) fn take_floor(&self) -> *const Frame {
+        let floor = self.floor();
+        self.top.set(ptr::null());
+        self.floor.set(ptr::null());
+        floor
+    }
+
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.top.get() == self.floor()
+    }
+
+    /// Whether this is the spine of a stack that is held as a value, not that of a thread.
+    pub(in crate::engine) fn is_lent(&self) -> bool {
+        !self.floor.get().is_null()
+    }
+
+    /// Whether what is visible here began with a context that was handed over, an empty one
+    /// included.
+    pub(crate) fn is_received(&self) -> bool {
+        self.has_entered() || self.floor.get().addr() & (OPEN | BARE) == OPEN
+    }
+
+    /// A tag for what is taken from the top.
+    #[inline]
+    pub(in crate::engine) fn crossing(&self) -> usize {
+        if self.is_bare() { INHERITED } else { 0 }
+    }
+
+    /// The frame that begins the innermost checkpoint; null if that is the stack itself, or none.
+    #[inline]
+    pub(in crate::engine) fn marker(&self) -> *const Frame {
+        if self.is_bare() {
+            return ptr::null();
+        }
+        // SAFETY: the top is on this stack (S1).
+        unsafe { Frame::marker(self.top.get()) }
+    }
+
+    #[inline]
+    fn root(frame: *const Frame) -> Option<*const Node> {
+        (!frame.is_null()).then_some(frame.cast())
+    }
+
+    /// Where `id` leads, seen from `frame` of this stack.
+    pub(in crate::engine) unsafe fn find_at(&self, frame: *const Frame, id: usize) -> Option<Slot> {
+        let tag = if frame == self.floor() { INHERITED } else { 0 };
+        // SAFETY: the caller names a live frame of this stack.
+        unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
+    }
+
+    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which
+    /// has the value itself and reaches here.
+    #[inline]
+    pub(in crate::engine) fn glance(&self, id: usize) -> Result<Sight, Unread> {
+        let top = self.top.get();
+        if top.is_null() {
+            return Err(Unread::Absent);
+        }
+        // SAFETY: the top is alive, with everything its index leads to (S1).
+        unsafe {
+            (*top).body.reads();
+            let slot = slot_at(top.cast(), id, 0);
+            slot.map_or(Err(Unread::Absent), |slot| glance_at(slot, id))
+        }
+    }
+
+    /// As [`Spine::glance`], through all nodes of the index.
+    pub(in crate::engine) fn glance_through(&self, id: usize) -> Result<Sight, Unread> {
+        let top = self.top.get();
+        if top.is_null() {
+            return Err(Unread::Absent);
+        }
+        let (mut node, mut shift) = (top.cast(), 0);
+        // SAFETY: the top is alive, with everything its index leads to (S1).
+        unsafe {
+            (*top).body.reads();
+            loop {
+                match slot_at(node, id, shift) {
+                    None => return Err(Unread::Absent),
+                    Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
+                    Some(slot) => return glance_at(slot, id),
+                }
+            }
+        }
+    }
+
+    /// What `id` is bound to here.
+    pub(crate) fn see(&self, id: usize) -> Seen {
+        // SAFETY: what is seen is on this stack.
+        self.look(id).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+    }
+
+    /// The frame that `id` is bound by here, or what there is instead.
+    #[inline(never)]
+    pub(in crate::engine) fn look(&self, id: usize) -> Result<Sight, Seen> {
+        // SAFETY: S1.
+        match unsafe { self.find_at(self.top.get(), id) } {
+            None => Err(Seen::Absent),
+            Some(slot) => self.look_at(slot),
+        }
+    }
+
+    pub(in crate::engine) fn look_at(&self, slot: Slot) -> Result<Sight, Seen> {
+        // SAFETY: slots that were found lead to live frames; markers are compared, not followed.
+        unsafe {
+            let frame = &*slot.as_frame();
+            let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
+            match frame.role {
+                Role::Mask => Err(Seen::Masked(frame.place)),
+                _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
+                _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
+                _ => Ok(Sight(slot.as_frame())),
+            }
+        }
+    }
+
+    /// Whether the innermost checkpoint may be changed.
+    pub(crate) fn is_open(&self) -> Result<(), Closed> {
+        if self.is_bare() {
+            return if self.floor.get().addr() & OPEN != 0 {
+                Ok(())
+            } else {
+                Err(Closed::NoCheckpoint)
+            };
+        }
+        // SAFETY: S1.
+        let top = unsafe { &*self.top.get() };
+        if !top.is(SEALED) {
+            return Ok(());
+        }
+        // SAFETY: sealed checkpoints have a frame that begins them, further out on this stack.
+        Err(Closed::Sealed(unsafe { (*self.marker()).place }))
+    }
+}

@@ -1,0 +1,379 @@
+//! A walk over all that some stacks and handles keep, in debug builds: the counts are what they
+//! must be (I4 to I8), and what a stack or a context shows is there (S1, L1).
+//!
+//! Whoever calls it names everything that has a count: then each count of each frame that can be
+//! reached is known without a look at it, and is compared. It changes nothing.
+
+use crate::engine::index::trie;
+use crate::engine::memory::frame::*;
+use crate::engine::memory::free_list;
+use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
+use crate::engine::reclaim::release::Held;
+use crate::engine::snapshot::strong::{Link, WeakLink};
+use crate::engine::stack::current;
+use crate::sync::{AtomicU32, Ordering::SeqCst};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// All that has counts of frames.
+#[derive(Clone, Default)]
+pub struct Roots {
+    links: Vec<*const Frame>,
+    weak: Vec<*const Frame>,
+    values: Vec<*const Frame>,
+    /// Top and floor of each stack.
+    stacks: Vec<(*const Frame, *const Frame)>,
+    /// What reads keep of frames that were left: the first one, and how many.
+    kept: Vec<(*const Frame, usize)>,
+}
+
+/// What must be true of a frame.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    strong: u32,
+    values: u32,
+    weak: u32,
+    /// It is on a stack, or kept with its parents.
+    is_kept: bool,
+    /// What its value keeps has been counted.
+    is_opened: bool,
+}
+
+impl Roots {
+    pub(crate) fn name_link(&mut self, link: &Link) {
+        self.links.push(link.as_raw());
+    }
+
+    pub(crate) fn name_weak(&mut self, weak: &WeakLink) {
+        self.weak.push(weak.as_raw());
+    }
+
+    pub(crate) fn name_value(&mut self, value: &Held) {
+        self.values.push(value.0);
+    }
+
+    /// The stack that is current here, with the reads that are out from it.
+    pub(crate) fn name_current(&mut self) {
+        current::look_at(|spine, borrows| {
+            self.stacks.push((spine.top.get(), spine.floor()));
+            borrows.each_kept(&mut |first, number| self.kept.push((first, number)));
+        });
+    }
+
+    /// All that others are.
+    pub fn add(&mut self, others: &Roots) {
+        self.links.extend(&others.links);
+        self.weak.extend(&others.weak);
+        self.values.extend(&others.values);
+        self.stacks.extend(&others.stacks);
+        self.kept.extend(&others.kept);
+    }
+
+    /// What the first stack that was named is made of, with what it inherited.
+    ///
+    /// # Safety
+    /// As [`check`](Self::check).
+    pub unsafe fn shapes(&self) -> Vec<&'static str> {
+        let mut shapes = Vec::new();
+        let Some(&(top, floor)) = self.stacks.first() else { return shapes };
+        let (mut frame, mut is_own) = (top, true);
+        if !top.is_null() {
+            let mut short = false;
+            // SAFETY: #1.
+            unsafe {
+                trie::each(top.cast(), 0, &mut |slot| {
+                    short |= (*slot.as_frame()).is(STACK | CHECKPOINT)
+                })
+            };
+            shapes.extend(short.then_some("short reach"));
+        }
+        while !frame.is_null() {
+            // SAFETY: #1; what is not cut keeps its parent.
+            let this = unsafe { &*frame };
+            is_own &= frame != floor;
+            // SAFETY: a frame that begins a checkpoint of a stack has a serial number.
+            let serial = (is_own && this.is(MARKER)).then(|| unsafe { this.origin.get().serial });
+            // SAFETY: #1.
+            let was_kept = |serial| unsafe { free_list::was_kept(frame, serial) };
+            let all = [
+                ("digest", this.role == Role::Digest),
+                ("batch", this.before & CROWN != 0),
+                ("prepared", this.role == Role::Alias),
+                ("whole", this.is(WHOLE)),
+                ("entered again", serial.is_some_and(was_kept)),
+                ("inherited", !is_own || this.role == Role::Adopt),
+                ("known weakly", self.weak.contains(&frame)),
+            ];
+            shapes
+                .extend(all.into_iter().filter(|(_, is_there)| *is_there).map(|(shape, _)| shape));
+            let next = match this.role {
+                Role::Adopt => {
+                    // SAFETY: #1; the value of such a frame is there.
+                    let link = unsafe { &*Frame::value::<Option<Link>>(frame) };
+                    link.as_ref().map(Link::as_raw)
+                }
+                _ if is_own => Some(this.parent),
+                // SAFETY: #1; what was inherited is shared, and keeps its base alone.
+                _ => Some(unsafe { base(frame) }.as_frame()),
+            };
+            is_own &= this.role != Role::Adopt;
+            frame = next.unwrap_or(std::ptr::null());
+        }
+        shapes
+    }
+
+    /// Compares the counts of all that is kept; says how many frames that are.
+    ///
+    /// # Panics
+    /// If one is not what it must be.
+    ///
+    /// # Safety
+    /// 1. What was named is as it was then, no other thread works on it, and nothing else has a
+    ///    count of any of it.
+    pub unsafe fn check(&self) -> usize {
+        let mut walk = Walk { found: HashMap::default(), next: Vec::new() };
+        // SAFETY: #1; what has a count is alive, or its memory is.
+        unsafe {
+            for frame in &self.links {
+                walk.found(*frame).strong += 1;
+                walk.keep(*frame);
+            }
+            for frame in &self.weak {
+                walk.found(*frame).weak += 1;
+            }
+            for frame in &self.values {
+                walk.hold(*frame);
+            }
+            for (top, floor) in &self.stacks {
+                walk.stack(*top, *floor);
+            }
+            for (first, number) in &self.kept {
+                walk.read(*first, *number);
+            }
+            while let Some(frame) = walk.next.pop() {
+                walk.inside(frame);
+            }
+            for (frame, found) in walk.memory() {
+                check_frame(frame, found);
+            }
+            // S1 and L1.
+            let shown = self.stacks.iter().flat_map(|(top, floor)| [top, floor]).chain(&self.links);
+            for frame in shown.filter(|frame| !frame.is_null()) {
+                walk.check_shown(*frame);
+            }
+        }
+        walk.found.len()
+    }
+}
+
+/// Addresses differ enough as they are, and debug builds are slow.
+#[derive(Default)]
+struct Address(u64);
+
+impl Hasher for Address {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("addresses are numbers");
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+struct Walk {
+    found: HashMap<*const Frame, Found, BuildHasherDefault<Address>>,
+    /// Frames that are kept, or their value is, and are still to be looked into.
+    next: Vec<*const Frame>,
+}
+
+impl Walk {
+    fn found(&mut self, frame: *const Frame) -> &mut Found {
+        self.found.entry(frame).or_default()
+    }
+
+    /// A frame that is on a stack, or kept with its parents.
+    fn keep(&mut self, frame: *const Frame) {
+        if !std::mem::replace(&mut self.found(frame).is_kept, true) {
+            // One for all of `strong` (I5).
+            self.found(frame).values += 1;
+            self.next.push(frame);
+        }
+    }
+
+    /// One count of a value.
+    fn hold(&mut self, frame: *const Frame) {
+        self.found(frame).values += 1;
+        if !self.found[&frame].is_kept {
+            self.next.push(frame);
+        }
+    }
+
+    /// # Safety
+    /// 1. These are the ends of a stack.
+    unsafe fn stack(&mut self, top: *const Frame, floor: *const Frame) {
+        let (mut frame, mut counted) = (top, false);
+        // SAFETY: #1.
+        unsafe {
+            while !frame.is_null() {
+                let this = &*frame;
+                let is_shared = this.state.get() & SHARED != 0;
+                assert!(is_shared || frame != floor, "I4: a floor is shared");
+                // The stack has a count of its own unless the frame above has one.
+                self.found(frame).strong += u32::from(is_shared && !counted);
+                self.keep(frame);
+                if frame == floor {
+                    break;
+                }
+                counted = is_shared && counts_parent(frame);
+                frame = this.parent;
+            }
+        }
+        assert_eq!(frame, floor, "S1: a stack ends at its floor");
+    }
+
+    /// # Safety
+    /// 1. A read keeps so many frames from `first` on, as the stack did before.
+    unsafe fn read(&mut self, first: *const Frame, number: usize) {
+        let mut frame = first;
+        for _ in 0..number {
+            // SAFETY: #1.
+            let this = unsafe { &*frame };
+            self.found(frame).strong += u32::from(this.state.get() & SHARED != 0);
+            self.keep(frame);
+            frame = this.parent;
+        }
+    }
+
+    /// What a frame counts that is kept, or whose value is.
+    ///
+    /// # Safety
+    /// 1. Its value has a count.
+    unsafe fn inside(&mut self, frame: *const Frame) {
+        // SAFETY: #1; the state says what is counted.
+        unsafe {
+            let (this, is_kept) = (&*frame, self.found[&frame].is_kept);
+            let state = this.state.get();
+            if is_kept && state & SHARED != 0 {
+                let base = base(frame).as_frame();
+                if !base.is_null() {
+                    assert!(
+                        (*base).state.get() & SHARED != 0,
+                        "I7: the base of a shared frame is shared"
+                    );
+                    self.found(base).strong += 1;
+                    self.keep(base);
+                }
+                if this.hides() {
+                    counted_besides(frame, &mut |shown| self.hold(shown));
+                }
+                assert_eq!(
+                    this.is(WHOLE),
+                    state & HOLDING != 0,
+                    "I5: what is whole and shared counts values"
+                );
+                if this.is(WHOLE) {
+                    trie::each(frame.cast(), 0, &mut |slot| {
+                        if slot.as_frame() != frame {
+                            self.hold(slot.as_frame());
+                        }
+                    });
+                }
+            }
+            if this.gone.get() || std::mem::replace(&mut self.found(frame).is_opened, true) {
+                return;
+            }
+            match this.role {
+                Role::Alias => self.hold(*Frame::value(frame)),
+                Role::Reveal if this.kind.size != 0 => self.hold(*Frame::value(frame)),
+                Role::Adopt => {
+                    if let Some(link) = &*Frame::value::<Option<Link>>(frame) {
+                        self.found(link.as_raw()).strong += 1;
+                        self.keep(link.as_raw());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// All that was found, with the counts of memory.
+    ///
+    /// # Safety
+    /// 1. The memory of all of it is there.
+    unsafe fn memory(&mut self) -> Vec<(*const Frame, Found)> {
+        let all: Vec<_> = self.found.keys().copied().collect();
+        for frame in all {
+            let found = self.found(frame);
+            // One for all of `values` (I6).
+            found.weak += u32::from(found.values != 0);
+            // SAFETY: #1; what lies in the block of another keeps that.
+            if let Some(crown) = unsafe { Frame::crown(frame) } {
+                self.found(crown).weak += 1;
+            }
+        }
+        self.found.iter().map(|(frame, found)| (*frame, *found)).collect()
+    }
+
+    /// # Safety
+    /// 1. `frame` is kept.
+    unsafe fn check_shown(&self, frame: *const Frame) {
+        // SAFETY: #1.
+        unsafe {
+            trie::check(frame.cast(), 0, 0, None);
+            trie::each(frame.cast(), 0, &mut |slot| {
+                let found = self.found.get(&slot.as_frame());
+                assert!(
+                    found.is_some_and(|found| found.values != 0),
+                    "S1: what is shown is counted"
+                );
+            });
+        }
+    }
+}
+
+/// # Safety
+/// 1. The memory of `frame` is there.
+unsafe fn check_frame(frame: *const Frame, found: Found) {
+    let now = |count: &AtomicU32| count.load(SeqCst);
+    // SAFETY: #1; counts and state are there as long as the memory.
+    let this = unsafe { &*frame };
+    let (role, id, state) = (this.role, this.id, this.state.get());
+    let named = format_args!("{role:?} of {id}, state {state:#b}").to_string();
+    // A crown may be there for the others in its block alone; those that ended with it have given
+    // nothing back.
+    assert_eq!(now(&this.weak), found.weak, "I6: `weak` of {named}");
+    if found.values == 0 {
+        // What nobody shared ends without a note.
+        let is_private_crown = this.before & CROWN != 0 && state & SHARED == 0;
+        assert!(
+            is_private_crown || state & (ENDED | ALL) != 0,
+            "I5: a value without a count has not ended: {named}"
+        );
+        return;
+    }
+    // A stack may have left it to those who keep its value.
+    let gone = if found.is_kept { DEAD } else { 0 };
+    assert_eq!(
+        state & (LEFT | ONLY | ENDED | ALL | gone),
+        0,
+        "what is kept has not ended: {named}"
+    );
+    assert_eq!(now(&this.values), found.values, "I5: `values` of {named}");
+    match (found.is_kept, state & SHARED != 0) {
+        (true, true) => assert_eq!(now(&this.strong), found.strong, "I4: `strong` of {named}"),
+        (false, true) => {
+            assert_eq!(now(&this.strong), 0, "I4: nobody keeps the parents of {named}")
+        }
+        (_, false) => {
+            assert_eq!((now(&this.strong), found.strong), (1, 0), "I8: `strong` of {named}");
+            assert!(
+                found.values == 1 || state & HELD != 0,
+                "I8: a value that is counted is held: {named}"
+            );
+        }
+    }
+}
