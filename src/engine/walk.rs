@@ -5,6 +5,7 @@
 //! reached is known without a look at it, and is compared. It changes nothing.
 
 use crate::engine::index::trie;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
@@ -82,7 +83,7 @@ impl Roots {
             // SAFETY: #1.
             unsafe {
                 trie::each(top.cast(), 0, &mut |slot| {
-                    short |= (*slot.as_frame()).is(STACK | CHECKPOINT)
+                    short |= (*slot.as_frame()).is(Traits::SHORT_REACH)
                 })
             };
             shapes.extend(short.then_some("short reach"));
@@ -92,14 +93,15 @@ impl Roots {
             let this = unsafe { &*frame };
             is_own &= frame != floor;
             // SAFETY: a frame that begins a checkpoint of a stack has a serial number.
-            let serial = (is_own && this.is(MARKER)).then(|| unsafe { this.origin.get().serial });
+            let serial =
+                (is_own && this.is(Traits::BOUNDARY)).then(|| unsafe { this.origin.get().serial });
             // SAFETY: #1.
             let was_kept = |serial| unsafe { free_list::was_kept(frame, serial) };
             let all = [
                 ("digest", this.role == Role::Digest),
-                ("batch", this.before & CROWN != 0),
+                ("batch", this.before.is_head()),
                 ("prepared", this.role == Role::Alias),
-                ("whole", this.is(WHOLE)),
+                ("whole", this.is(Traits::FULL_INDEX)),
                 ("entered again", serial.is_some_and(was_kept)),
                 ("inherited", !is_own || this.role == Role::Adopt),
                 ("known weakly", self.weak.contains(&frame)),
@@ -220,7 +222,7 @@ impl Walk {
         unsafe {
             while !frame.is_null() {
                 let this = &*frame;
-                let is_shared = this.state.get() & SHARED != 0;
+                let is_shared = this.in_state(Lifecycle::SHARED);
                 assert!(is_shared || frame != floor, "I4: a floor is shared");
                 // The stack has a count of its own unless the frame above has one.
                 self.found(frame).strong += u32::from(is_shared && !counted);
@@ -242,7 +244,7 @@ impl Walk {
         for _ in 0..number {
             // SAFETY: #1.
             let this = unsafe { &*frame };
-            self.found(frame).strong += u32::from(this.state.get() & SHARED != 0);
+            self.found(frame).strong += u32::from(this.in_state(Lifecycle::SHARED));
             self.keep(frame);
             frame = this.parent;
         }
@@ -257,11 +259,11 @@ impl Walk {
         unsafe {
             let (this, is_kept) = (&*frame, self.found[&frame].is_kept);
             let state = this.state.get();
-            if is_kept && state & SHARED != 0 {
+            if is_kept && state.has_any(Lifecycle::SHARED) {
                 let base = base(frame).as_frame();
                 if !base.is_null() {
                     assert!(
-                        (*base).state.get() & SHARED != 0,
+                        (*base).in_state(Lifecycle::SHARED),
                         "I7: the base of a shared frame is shared"
                     );
                     self.found(base).strong += 1;
@@ -271,11 +273,11 @@ impl Walk {
                     counted_besides(frame, &mut |shown| self.hold(shown));
                 }
                 assert_eq!(
-                    this.is(WHOLE),
-                    state & HOLDING != 0,
+                    this.is(Traits::FULL_INDEX),
+                    state.has_any(Lifecycle::HOLDS_VALUES),
                     "I5: what is whole and shared counts values"
                 );
-                if this.is(WHOLE) {
+                if this.is(Traits::FULL_INDEX) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
                             self.hold(slot.as_frame());
@@ -342,28 +344,34 @@ unsafe fn check_frame(frame: *const Frame, found: Found) {
     // SAFETY: #1; counts and state are there as long as the memory.
     let this = unsafe { &*frame };
     let (role, id, state) = (this.role, this.id, this.state.get());
-    let named = format_args!("{role:?} of {id}, state {state:#b}").to_string();
+    let named = format_args!("{role:?} of {id}, {state:?}").to_string();
     // A crown may be there for the others in its block alone; those that ended with it have given
     // nothing back.
     assert_eq!(now(&this.weak), found.weak, "I6: `weak` of {named}");
     if found.values == 0 {
         // What nobody shared ends without a note.
-        let is_private_crown = this.before & CROWN != 0 && state & SHARED == 0;
+        let is_private_crown = this.before.is_head() && !state.has_any(Lifecycle::SHARED);
         assert!(
-            is_private_crown || state & (ENDED | ALL) != 0,
+            is_private_crown || state.has_any(Lifecycle::VALUE_GONE | Lifecycle::BATCH_GONE),
             "I5: a value without a count has not ended: {named}"
         );
         return;
     }
     // A stack may have left it to those who keep its value.
-    let gone = if found.is_kept { DEAD } else { 0 };
+    let gone = if found.is_kept { Lifecycle::STRONG_GONE } else { Lifecycle::NONE };
     assert_eq!(
-        state & (LEFT | ONLY | ENDED | ALL | gone),
-        0,
+        state.among(
+            Lifecycle::LEFT
+                | Lifecycle::VALUE_ONLY
+                | Lifecycle::VALUE_GONE
+                | Lifecycle::BATCH_GONE
+                | gone
+        ),
+        Lifecycle::NONE,
         "what is kept has not ended: {named}"
     );
     assert_eq!(now(&this.values), found.values, "I5: `values` of {named}");
-    match (found.is_kept, state & SHARED != 0) {
+    match (found.is_kept, state.has_any(Lifecycle::SHARED)) {
         (true, true) => assert_eq!(now(&this.strong), found.strong, "I4: `strong` of {named}"),
         (false, true) => {
             assert_eq!(now(&this.strong), 0, "I4: nobody keeps the parents of {named}")
@@ -371,7 +379,7 @@ unsafe fn check_frame(frame: *const Frame, found: Found) {
         (_, false) => {
             assert_eq!((now(&this.strong), found.strong), (1, 0), "I8: `strong` of {named}");
             assert!(
-                found.values == 1 || state & HELD != 0,
+                found.values == 1 || state.has_any(Lifecycle::VALUE_SHARED),
                 "I8: a value that is counted is held: {named}"
             );
         }

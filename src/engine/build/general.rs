@@ -2,6 +2,7 @@
 
 use super::policy::is_time;
 use crate::engine::index::trie::{self, Edit, Extent, Writer};
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::slot::{Node, SPECIAL, Slot};
@@ -11,7 +12,7 @@ use std::ptr;
 /// What a new frame is to say.
 pub(in crate::engine) struct Draft<'a> {
     pub(in crate::engine) role: Role,
-    pub(in crate::engine) bits: u8,
+    pub(in crate::engine) bits: Traits,
     pub(in crate::engine) id: usize,
     pub(in crate::engine) name: &'a Name,
     pub(in crate::engine) kind: &'static Kind,
@@ -47,7 +48,7 @@ impl Draft<'_> {
             return (&raw const NOTHING, true);
         }
         // SAFETY: #1 of `build`.
-        (self.from.cast(), unsafe { (*self.from).bits & FLAT != 0 })
+        (self.from.cast(), unsafe { (*self.from).bits.has_any(Traits::SINGLE_NODE) })
     }
 
     /// Makes the frame; its value, if its kind has one, is still to be written with
@@ -96,13 +97,14 @@ impl Draft<'_> {
         let frame = unsafe { block.add(before) }.cast::<Frame>();
         let (name, owned) = self.name.into_raw();
         let cut = match (is_time, self.role) {
-            (true, _) => CUT | WHOLE,
-            (false, Role::Adopt) => CUT,
-            (false, _) => 0,
+            (true, _) => Traits::DETACHED | Traits::FULL_INDEX,
+            (false, Role::Adopt) => Traits::DETACHED,
+            (false, _) => Traits::NONE,
         };
         // SAFETY: the block is ours, aligned and large enough.
         unsafe {
-            let before = Frame::lead_of(before) | if hides { HIDES } else { 0 };
+            let before =
+                Position::of(before) | if hides { Position::HIDES } else { Position::NONE };
             frame.write(Frame {
                 segment,
                 run: self.run,
@@ -118,13 +120,13 @@ impl Draft<'_> {
         unsafe {
             if let Some(flat) = flat {
                 flat.write(root, frame.cast(), slot, self.tag);
-                (*frame).bits |= FLAT;
+                (*frame).bits |= Traits::SINGLE_NODE;
             } else {
                 let mut writer = Writer { free: block, tag: self.tag, extent };
                 trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer);
                 debug_assert!(writer.free.addr() <= frame.addr());
                 if (*frame).root.bitmap.count_ones() == (*frame).root.entries {
-                    (*frame).bits |= FLAT;
+                    (*frame).bits |= Traits::SINGLE_NODE;
                 }
             }
         }
@@ -134,7 +136,7 @@ impl Draft<'_> {
     }
 
     fn is_special(&self) -> bool {
-        self.role != Role::Binding || self.bits & (STACK | CHECKPOINT) != 0
+        self.role != Role::Binding || self.bits.has_any(Traits::SHORT_REACH)
     }
 
     /// How many frames lie since the chain was shortened, and whether it is time to do so again.
@@ -171,12 +173,12 @@ impl Draft<'_> {
 pub(in crate::engine) unsafe fn free(frame: *const Frame) {
     // SAFETY: #1.
     unsafe {
-        if (*frame).is(OWNED_NAME) {
+        if (*frame).is(Traits::OWNED_NAME) {
             drop(crate::sync::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
         // The pool asks how many bytes lie before it, and nothing else.
-        (*frame.cast_mut()).before = Frame::lead_of((*frame).lead());
+        (*frame.cast_mut()).before = Position::of((*frame).before.bytes());
         free_list::free(frame.cast_mut());
     }
 }

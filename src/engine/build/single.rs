@@ -7,6 +7,7 @@
 use super::general;
 use super::policy::outgrown;
 use crate::engine::index::trie::slots_bytes;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Head;
@@ -26,7 +27,7 @@ use std::ptr;
 pub(in crate::engine) unsafe fn build(
     head: &Head,
     (from, tag): (*const Frame, usize),
-    (bits, origin, run): (u8, Origin, u16),
+    (bits, origin, run): (Traits, Origin, u16),
     place: &'static Location<'static>,
     fresh: impl FnOnce(usize) -> *mut u8,
 ) -> Option<*mut Frame> {
@@ -38,7 +39,7 @@ pub(in crate::engine) unsafe fn build(
     } else {
         // SAFETY: #1.
         let from = unsafe { &*from };
-        if !from.is(FLAT) || outgrown(from.segment, from.root.entries) {
+        if !from.is(Traits::SINGLE_NODE) || outgrown(from.segment, from.root.entries) {
             return None;
         }
         (from.root, from.segment)
@@ -47,8 +48,8 @@ pub(in crate::engine) unsafe fn build(
     let slots = below.entries as usize + usize::from(!taken);
     let before = slots_bytes(slots + usize::from(taken));
     let class = free_list::class(before, head.kind)?;
-    let bits = bits | head.reach | FLAT;
-    let hides = if taken { HIDES } else { 0 };
+    let bits = bits | head.reach | Traits::SINGLE_NODE;
+    let hides = if taken { Position::HIDES } else { Position::NONE };
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
         let kept = free_list::take_for(id, from, class);
@@ -59,7 +60,7 @@ pub(in crate::engine) unsafe fn build(
             segment: segment + 1,
             run,
             bits,
-            ..Frame::new(id, from, head.kind, name, place, origin, before as u32 | hides)
+            ..Frame::new(id, from, head.kind, name, place, origin, Position::of_few(before) | hides)
         });
         let at = rank(below.bitmap, bit);
         // The bit says that there is a slot, flatness that it leads to a frame.
@@ -73,7 +74,7 @@ pub(in crate::engine) unsafe fn build(
             mark(frame, 0, at, tag);
             mark(frame, at + 1, slots - at - 1, tag);
         }
-        let special = if bits & (STACK | CHECKPOINT) != 0 { SPECIAL } else { 0 };
+        let special = if bits.has_any(Traits::SHORT_REACH) { SPECIAL } else { 0 };
         put(frame.cast(), at, Slot::frame(frame, special));
         Some(frame)
     }
@@ -95,7 +96,11 @@ pub(in crate::engine) unsafe fn again(
     // SAFETY: #1; what ended last is kept as it was.
     unsafe {
         let (frame, serial) = free_list::take_again(head.peek(), from, number_below(from))?;
-        debug_assert_eq!((*frame).bits & (STACK | CHECKPOINT), head.reach, "one id has one reach");
+        debug_assert_eq!(
+            (*frame).bits.among(Traits::SHORT_REACH),
+            head.reach,
+            "one id has one reach"
+        );
         (*frame).body.writes();
         (&raw mut (*frame).place).write(place);
         Some((frame, serial))
@@ -112,7 +117,9 @@ pub(in crate::engine) unsafe fn number_below(frame: *const Frame) -> Serial {
         return Serial::NO_FRAME;
     }
     // SAFETY: #1; a frame that begins a checkpoint has a serial number.
-    unsafe { if (*frame).is(MARKER) { (*frame).origin.get().serial } else { Serial::UNKNOWN } }
+    unsafe {
+        if (*frame).is(Traits::BOUNDARY) { (*frame).origin.get().serial } else { Serial::UNKNOWN }
+    }
 }
 
 /// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or
@@ -126,9 +133,10 @@ pub(in crate::engine) unsafe fn free(frame: *const Frame, serial: Serial, below:
     // SAFETY: #1; a binding takes its index from its parent.
     unsafe {
         let this = &*frame;
-        let is_scope = this.role == Role::Binding && this.bits & (SEALED | OWNED_NAME) == SEALED;
+        let is_scope = this.role == Role::Binding
+            && this.bits.among(Traits::SEALED | Traits::OWNED_NAME) == Traits::SEALED;
         let class = if is_scope && below != Serial::UNKNOWN {
-            free_list::class(this.lead(), this.kind)
+            free_list::class(this.before.bytes(), this.kind)
         } else {
             None
         };

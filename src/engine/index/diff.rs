@@ -1,7 +1,8 @@
 //! Where two indices differ. Shared nodes are skipped, so the cost follows the nodes that are not.
 
 use super::trie;
-use crate::engine::memory::frame::{CHECKPOINT, Frame, Role, STACK};
+use crate::engine::memory::flags::Traits;
+use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::{Node, Slot, get, rank};
 use std::ptr;
 
@@ -61,7 +62,7 @@ unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
 /// 1. `frame` is alive.
 unsafe fn lasts(frame: *const Frame) -> bool {
     // SAFETY: #1.
-    unsafe { (*frame).role != Role::Mask && !(*frame).is(STACK | CHECKPOINT) }
+    unsafe { (*frame).role != Role::Mask && !(*frame).is(Traits::SHORT_REACH) }
 }
 
 /// Calls `f` with each pair of slots, of one id, that is not the same on both sides.

@@ -2,7 +2,8 @@
 //! not be looked through.
 
 use super::trie;
-use crate::engine::memory::frame::{Frame, STACK};
+use crate::engine::memory::flags::Traits;
+use crate::engine::memory::frame::Frame;
 use crate::sync::OnceLock;
 
 /// Whether a context was ever taken that leads to a binding that stays on its stack.
@@ -26,7 +27,9 @@ pub(in crate::engine) fn staying_is_used() {
 pub(in crate::engine) unsafe fn leads_to_staying(frame: *const Frame) -> bool {
     let mut found = false;
     // SAFETY: #1.
-    unsafe { trie::each(frame.cast(), 0, &mut |slot| found |= (*slot.as_frame()).is(STACK)) };
+    unsafe {
+        trie::each(frame.cast(), 0, &mut |slot| found |= (*slot.as_frame()).is(Traits::STACK))
+    };
     found
 }
 

@@ -10,6 +10,7 @@
 //! cells belong to the stack that owns the frame; another thread looks at them only after the last
 //! count reached it.
 
+use super::flags::{Lifecycle, Position, Traits};
 use super::serial::Serial;
 use super::slot::Node;
 use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
@@ -95,54 +96,6 @@ pub(in crate::engine) enum Role {
     Digest,
 }
 
-/// This frame begins a checkpoint.
-pub(in crate::engine) const MARKER: u8 = 1;
-/// The checkpoint of this frame may not be changed from inside.
-pub(in crate::engine) const SEALED: u8 = 2;
-/// This frame does not count its parent: it counts what it shows in another way.
-pub(in crate::engine) const CUT: u8 = 4;
-/// The name is a counted string.
-pub(in crate::engine) const OWNED_NAME: u8 = 8;
-/// The binding is seen on its own stack only.
-pub(in crate::engine) const STACK: u8 = 16;
-/// The binding is seen in its own checkpoint only.
-pub(in crate::engine) const CHECKPOINT: u8 = 32;
-/// The index leads to no node of another frame; once shared, the frame counts every value that it
-/// shows.
-pub(in crate::engine) const WHOLE: u8 = 64;
-/// The root of the index leads to frames alone, to no further node: `entries` is the number of its
-/// slots.
-pub(in crate::engine) const FLAT: u8 = 128;
-
-/// In `before`: the frame lies in the block of another one, of which it counts the memory.
-pub(in crate::engine) const INNER: u32 = 1 << 31;
-/// In `before`: other frames lie in the block of this one.
-pub(in crate::engine) const CROWN: u32 = 1 << 30;
-/// In `before` of a crown: none of the frames in its block is of short reach.
-pub(in crate::engine) const FAR: u32 = 1 << 29;
-/// In `before`: the frame, or one in its block, hides what was visible. One more slot lies below
-/// those of its index, for its base.
-pub(in crate::engine) const HIDES: u32 = 1 << 28;
-/// In `before`: the bytes.
-const LEAD: u32 = HIDES - 1;
-
-/// Others may hold this frame with its parents: `strong` counts.
-pub(in crate::engine) const SHARED: u8 = 1;
-/// Others may hold the value of this frame: `values` counts.
-pub(in crate::engine) const HELD: u8 = 2;
-/// This frame counts the values that it shows.
-pub(in crate::engine) const HOLDING: u8 = 4;
-/// The frame has been left by its stack, and its value, being of short reach, ends with that.
-pub(in crate::engine) const LEFT: u8 = 8;
-/// When the value has ended one `values` count is given back; the others stay.
-pub(in crate::engine) const ONLY: u8 = 16;
-/// The `strong` count of the frame is gone already, and that of its parent is taken care of.
-pub(in crate::engine) const DEAD: u8 = 32;
-/// All counts of the value are gone.
-pub(in crate::engine) const ENDED: u8 = 64;
-/// So are those of all other values in the same block, which end with this one.
-pub(in crate::engine) const ALL: u8 = 128;
-
 /// One word that is needed for one thing at a time.
 #[derive(Clone, Copy)]
 pub(in crate::engine) union Origin {
@@ -170,16 +123,16 @@ pub(in crate::engine) struct Frame {
     pub(in crate::engine) strong: AtomicU32,
     pub(in crate::engine) values: AtomicU32,
     pub(in crate::engine) weak: AtomicU32,
-    /// Bytes of the block before the frame; of one that lies in the block of another: [`INNER`] and
+    /// Bytes of the block before the frame; of one that lies in the block of another: [`Position::MEMBER`] and
     /// the bytes to that.
-    pub(in crate::engine) before: u32,
+    pub(in crate::engine) before: Position,
     /// Frames since the last one with a whole index.
     pub(in crate::engine) segment: u16,
     /// Frames since the one that begins this checkpoint.
     pub(in crate::engine) run: u16,
     pub(in crate::engine) role: Role,
-    pub(in crate::engine) bits: u8,
-    pub(in crate::engine) state: WatchedCell<u8>,
+    pub(in crate::engine) bits: Traits,
+    pub(in crate::engine) state: WatchedCell<Lifecycle>,
     /// The value was dropped before its frame.
     pub(in crate::engine) gone: WatchedCell<bool>,
     pub(in crate::engine) parent: *const Frame,
@@ -218,10 +171,10 @@ impl Name {
         }
     }
 
-    pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, u8) {
+    pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, Traits) {
         match self {
-            Name::Static(name) => (*name, 0),
-            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), OWNED_NAME),
+            Name::Static(name) => (*name, Traits::NONE),
+            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
         }
     }
 }
@@ -236,7 +189,7 @@ impl Frame {
         name: *const str,
         place: &'static Location<'static>,
         origin: Origin,
-        before: u32,
+        before: Position,
     ) -> Frame {
         Frame {
             root: Node::EMPTY,
@@ -247,8 +200,8 @@ impl Frame {
             segment: 1,
             run: 0,
             role: Role::Binding,
-            bits: 0,
-            state: WatchedCell::new(0),
+            bits: Traits::NONE,
+            state: WatchedCell::new(Lifecycle::NONE),
             gone: WatchedCell::new(false),
             parent,
             kind,
@@ -310,36 +263,14 @@ impl Frame {
         // SAFETY: #1; the crown lies so many bytes further on in the same block.
         unsafe {
             let before = (*frame).before;
-            (before & INNER != 0).then(|| frame.cast::<u8>().add((before & LEAD) as usize).cast())
-        }
-    }
-
-    /// The bytes of its block before it; of a frame that lies in the block of another, those to
-    /// that.
-    #[inline]
-    pub(in crate::engine) fn lead(&self) -> usize {
-        (self.before & LEAD) as usize
-    }
-
-    /// Such a number of bytes as it is noted in a frame.
-    pub(in crate::engine) fn lead_of(bytes: usize) -> u32 {
-        match u32::try_from(bytes) {
-            Ok(before) if before <= LEAD => before,
-            // A panic would unwind in the middle of a change.
-            _ => std::process::abort(),
+            before.is_member().then(|| frame.cast::<u8>().add(before.bytes()).cast())
         }
     }
 
     /// Whether it has a slot for its base.
     #[inline]
     pub(in crate::engine) fn hides(&self) -> bool {
-        self.before & HIDES != 0
-    }
-
-    /// Whether it is a crown, and all frames in its block reach everywhere.
-    #[inline]
-    pub(in crate::engine) fn is_far(&self) -> bool {
-        self.before & (CROWN | FAR) == CROWN | FAR
+        self.before.has_any(Position::HIDES)
     }
 
     pub(in crate::engine) fn name(&self) -> &str {
@@ -347,11 +278,20 @@ impl Frame {
         unsafe { &*self.name }
     }
 
-    pub(in crate::engine) fn is(&self, bits: u8) -> bool {
-        self.bits & bits != 0
+    /// Whether it has at least one of these traits.
+    #[inline]
+    pub(in crate::engine) fn is(&self, traits: Traits) -> bool {
+        self.bits.has_any(traits)
     }
 
-    pub(in crate::engine) fn set_state(&self, more: u8) {
+    /// Whether at least one of these is so.
+    #[inline]
+    pub(in crate::engine) fn in_state(&self, states: Lifecycle) -> bool {
+        self.state.get().has_any(states)
+    }
+
+    #[inline]
+    pub(in crate::engine) fn set_state(&self, more: Lifecycle) {
         self.state.set(self.state.get() | more);
     }
 
@@ -364,7 +304,7 @@ impl Frame {
         // SAFETY: #1; the bit says which of the two the origin is.
         unsafe {
             let this = &*frame;
-            if this.bits & MARKER != 0 { frame } else { this.origin.get().marker }
+            if this.is(Traits::BOUNDARY) { frame } else { this.origin.get().marker }
         }
     }
 

@@ -230,7 +230,7 @@ pub(in crate::engine) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
 #[inline]
 unsafe fn start(frame: *mut Frame) -> *mut u8 {
     // SAFETY: #1.
-    unsafe { frame.cast::<u8>().sub((*frame).lead()) }
+    unsafe { frame.cast::<u8>().sub((*frame).before.bytes()) }
 }
 
 fn layout(before: usize, kind: &Kind) -> Layout {
@@ -263,8 +263,10 @@ pub(in crate::engine) unsafe fn remember(
             let last = &pool.last[place];
             last.serial.set(serial);
             last.below.set(below);
-            let (at, of) =
-                (last.before.replace((*frame).lead() as u32), last.class.replace(class as u32));
+            let (at, of) = (
+                last.before.replace((*frame).before.bytes() as u32),
+                last.class.replace(class as u32),
+            );
             let before = last.frame.replace(frame);
             if !before.is_null() {
                 unwatch(before);
@@ -286,7 +288,7 @@ pub(in crate::engine) unsafe fn remember(
 pub(in crate::engine) unsafe fn free(frame: *mut Frame) {
     // SAFETY: #1.
     unsafe {
-        let (before, kind) = ((*frame).lead(), (*frame).kind);
+        let (before, kind) = ((*frame).before.bytes(), (*frame).kind);
         let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
             return sync::free(start(frame), layout(before, kind));
         };

@@ -5,7 +5,8 @@
 //! because an id is handed out once per process and key, so all frames that carry it were made
 //! through that one key.
 
-use super::frame::{CHECKPOINT, Kind, Name, STACK};
+use super::flags::Traits;
+use super::frame::{Kind, Name};
 use crate::sync::{
     LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order,
 };
@@ -32,7 +33,7 @@ pub(in crate::engine) struct Head {
     pub(in crate::engine) name: Name,
     pub(in crate::engine) kind: &'static Kind,
     /// The bits of a frame that say how far it reaches.
-    pub(in crate::engine) reach: u8,
+    pub(in crate::engine) reach: Traits,
 }
 
 /// Handed out ids; the first one is 1, so that 0 means "never bound".
@@ -40,7 +41,12 @@ static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
 impl<T> Key<T> {
     pub(crate) const fn new(name: Name) -> Self {
-        let head = Head { id: StaticAtomicUsize::new(0), name, kind: Kind::of::<T>(), reach: 0 };
+        let head = Head {
+            id: StaticAtomicUsize::new(0),
+            name,
+            kind: Kind::of::<T>(),
+            reach: Traits::NONE,
+        };
         Key { head, last: LastPlace::new(), of: PhantomData }
     }
 
@@ -49,8 +55,8 @@ impl<T> Key<T> {
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
         self.head.id = StaticAtomicUsize::new(0);
         self.head.reach = match reach {
-            Reach::Stack => STACK,
-            Reach::Checkpoint => CHECKPOINT,
+            Reach::Stack => Traits::STACK,
+            Reach::Checkpoint => Traits::CHECKPOINT,
         };
     }
 

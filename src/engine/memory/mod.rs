@@ -1,6 +1,7 @@
 //! What lies in memory: frames, the slots that lead to them, the ids of variables, serial numbers, and
 //! the blocks that a thread keeps for the next frames.
 
+pub(in crate::engine) mod flags;
 pub(in crate::engine) mod frame;
 pub(in crate::engine) mod free_list;
 pub(in crate::engine) mod key;

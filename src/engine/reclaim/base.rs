@@ -12,6 +12,7 @@
 
 use super::refcount::{hold, take};
 use crate::engine::index::trie;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot, get, put};
 use crate::sync::{Site, Way, kept, reached};
@@ -47,7 +48,7 @@ pub(in crate::engine) unsafe fn base(frame: *const Frame) -> Base {
     // SAFETY: #1; a frame that lies in the block of a crown is kept with it.
     unsafe {
         let this = &*frame;
-        if this.before & (INNER | HIDES) == 0 && !this.is(CUT) {
+        if !this.before.has_any(Position::MEMBER | Position::HIDES) && !this.is(Traits::DETACHED) {
             return Base::Parent(this.parent);
         }
         unusual(frame)
@@ -62,17 +63,17 @@ unsafe fn unusual(frame: *const Frame) -> Base {
     // SAFETY: as in `base`.
     unsafe {
         let this = &*frame;
-        if this.is(CUT) {
+        if this.is(Traits::DETACHED) {
             return Base::Apart(Slot::frame(ptr::null(), 0));
         }
         // Of a bundle, the frame that begins it counts what is below; the slot for that is the
         // crown's.
         let hider = match Frame::crown(frame) {
-            Some(crown) if this.is(MARKER) => crown,
+            Some(crown) if this.is(Traits::BOUNDARY) => crown,
             Some(_) => return Base::Parent(this.parent),
             None => frame,
         };
-        if !(*hider).hides() || hider == frame && this.before & CROWN != 0 {
+        if !(*hider).hides() || hider == frame && this.before.is_head() {
             return Base::Parent(this.parent);
         }
         noted(hider, this.parent)
@@ -111,8 +112,8 @@ unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
     // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
     // checkpoint.
     unsafe {
-        if (*frame).before & CROWN != 0 {
-            while !(*frame).is(MARKER) {
+        if (*frame).before.is_head() {
+            while !(*frame).is(Traits::BOUNDARY) {
                 frame = (*frame).parent;
             }
         }
@@ -194,7 +195,7 @@ unsafe fn hidden(frame: *const Frame, below: *const Frame) -> Option<*const Fram
                     return Some(there);
                 }
             }
-            if (*frame).before & CROWN == 0 || (*each).is(MARKER) {
+            if !(*frame).before.is_head() || (*each).is(Traits::BOUNDARY) {
                 return None;
             }
             each = (*each).parent;
@@ -217,7 +218,7 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
         }
         let outer = outermost(frame);
         let is_own = !at.is_inherited();
-        if is_own && (*frame).state.get() & SHARED == 0 {
+        if is_own && !(*frame).in_state(Lifecycle::SHARED) {
             let parent = (*outer).parent;
             return Slot::frame(parent, if parent == floor { INHERITED } else { 0 });
         }

@@ -7,6 +7,7 @@
 use super::refcount::take;
 use super::release_list::Ending;
 use crate::engine::index::trie;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::Slot;
 use crate::sync::{Way, reached};
@@ -377,7 +378,7 @@ impl Borrows {
 pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &Ending) {
     // SAFETY: #1; what a digest shows of its own checkpoint left the stack when it took its place.
     unsafe {
-        let shared = (*frame).state.get() & (SHARED | HELD) != 0;
+        let shared = (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED);
         if shared && (*frame).role == Role::Digest {
             each_own(frame, &mut |slot| end_apart(slot.as_frame(), ending));
         } else if shared {
@@ -424,7 +425,7 @@ pub(in crate::engine) unsafe fn end_unless_seen(
                     end_apart(slot.as_frame(), ending);
                 }
             });
-        } else if (*frame).state.get() & (SHARED | HELD) != 0 && unseen(frame) {
+        } else if (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED) && unseen(frame) {
             end_apart(frame, ending);
         }
     }
@@ -441,7 +442,7 @@ unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
         if ends_here(frame) {
             reached(Way::ShortEndsApart);
             take(&(*frame).values);
-            (*frame).set_state(ONLY);
+            (*frame).set_state(Lifecycle::VALUE_ONLY);
             ending.push(frame);
         }
     }
@@ -454,12 +455,12 @@ unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
 unsafe fn ends_here(frame: *const Frame) -> bool {
     // SAFETY: #1.
     let this = unsafe { &*frame };
-    let ends = this.is(STACK | CHECKPOINT)
+    let ends = this.is(Traits::SHORT_REACH)
         && matches!(this.role, Role::Binding | Role::Alias)
         && !this.gone.get();
     if ends {
         this.gone.set(true);
-        this.set_state(LEFT);
+        this.set_state(Lifecycle::LEFT);
     }
     ends
 }

@@ -6,7 +6,8 @@
 //! or ends anything: so all uses of a value happen before its end.
 
 use crate::engine::index::trie;
-use crate::engine::memory::frame::{Frame, HELD, HOLDING, SHARED};
+use crate::engine::memory::flags::Lifecycle;
+use crate::engine::memory::frame::Frame;
 use crate::engine::memory::slot::Slot;
 use crate::sync::{AtomicU32, Ordering::*, Site, kept, order};
 
@@ -136,10 +137,12 @@ pub(in crate::engine) unsafe fn hold(slot: Slot) {
     let frame = unsafe { &*slot.as_frame() };
     // What was inherited is shared or held, its counts are in use, and its cells are not ours to
     // look at.
-    if slot.is_inherited() && kept(Site::HoldLooks) || frame.state.get() & (SHARED | HELD) != 0 {
+    if slot.is_inherited() && kept(Site::HoldLooks)
+        || frame.in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED)
+    {
         take(&frame.values);
     } else {
-        frame.set_state(HELD);
+        frame.set_state(Lifecycle::VALUE_SHARED);
         // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that
         // comes after.
         frame.values.store(2, order(Site::FirstHold, Relaxed));
@@ -159,7 +162,7 @@ pub(in crate::engine) unsafe fn hold_all(frame: *const Frame, inherited: usize) 
                 hold(slot);
             }
         });
-        (*frame).set_state(HOLDING);
+        (*frame).set_state(Lifecycle::HOLDS_VALUES);
     }
 }
 

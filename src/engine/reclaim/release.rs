@@ -11,9 +11,8 @@ use super::refcount::{give, give_sole, is_only_kept_from_above, is_only_value, t
 use super::release_list::{self, Ending};
 use crate::engine::build::general;
 use crate::engine::index::trie;
-use crate::engine::memory::frame::{
-    ALL, CROWN, DEAD, ENDED, Frame, HELD, HOLDING, LEFT, MARKER, ONLY, SHARED, WHOLE,
-};
+use crate::engine::memory::flags::{Lifecycle, Traits};
+use crate::engine::memory::frame::Frame;
 use crate::sync::{MODELLED, Site, Way, kept, reached};
 use std::cell::Cell;
 use std::ptr;
@@ -63,28 +62,30 @@ impl Ending {
         // SAFETY: #1; the state says which counts are still there to give back.
         unsafe {
             let state = (*frame).state.get();
-            if state & ALL != 0 {
+            if state.has_any(Lifecycle::BATCH_GONE) {
                 return end_block(frame);
             }
-            if state & ENDED != 0 || state & (SHARED | HELD) == 0 {
-                return end_value(frame, state & ENDED != 0);
+            if state.has_any(Lifecycle::VALUE_GONE)
+                || !state.has_any(Lifecycle::SHARED | Lifecycle::VALUE_SHARED)
+            {
+                return end_value(frame, state.has_any(Lifecycle::VALUE_GONE));
             }
-            if state & LEFT != 0 {
-                (*frame).state.set(state & !LEFT);
+            if state.has_any(Lifecycle::LEFT) {
+                (*frame).state.set(state.without(Lifecycle::LEFT));
                 // On a panic the counts are given back all the same: the frame is first on the list
                 // again.
                 self.push_front(frame);
                 return Frame::drop_value(frame);
             }
-            if state & ONLY != 0 {
-                (*frame).state.set(state & !ONLY);
+            if state.has_any(Lifecycle::VALUE_ONLY) {
+                (*frame).state.set(state.without(Lifecycle::VALUE_ONLY));
                 return self.give_value(frame);
             }
-            if state & SHARED == 0 {
+            if !state.has_any(Lifecycle::SHARED) {
                 return self.give_value(frame);
             }
-            if state & DEAD != 0 || give(&(*frame).strong) {
-                self.end_chain(frame, state & DEAD != 0);
+            if state.has_any(Lifecycle::STRONG_GONE) || give(&(*frame).strong) {
+                self.end_chain(frame, state.has_any(Lifecycle::STRONG_GONE));
             }
         }
     }
@@ -108,9 +109,9 @@ impl Ending {
                 // immutable; `state` is not, and its stack may be writing it as the last context
                 // goes on another thread.
                 let holds = if kept(Site::EndAsksShape) {
-                    this.is(WHOLE)
+                    this.is(Traits::FULL_INDEX)
                 } else {
-                    this.state.get() & HOLDING != 0
+                    this.in_state(Lifecycle::HOLDS_VALUES)
                 };
                 if holds && kept(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
@@ -119,7 +120,7 @@ impl Ending {
                         }
                     });
                 }
-                if !this.is(WHOLE) && this.hides() && kept(Site::HiderGives) {
+                if !this.is(Traits::FULL_INDEX) && this.hides() && kept(Site::HiderGives) {
                     counted_besides(frame, &mut |shown| self.give_value(shown));
                 }
                 if outermost.is_some() {
@@ -145,9 +146,9 @@ impl Ending {
     pub(in crate::engine) unsafe fn give_from_stack(&self, frame: *const Frame) {
         // SAFETY: #1.
         unsafe {
-            match (*frame).state.get() & (SHARED | HELD) {
-                0 => self.push(frame),
-                HELD => self.give_value(frame),
+            match (*frame).state.get().among(Lifecycle::SHARED | Lifecycle::VALUE_SHARED) {
+                Lifecycle::NONE => self.push(frame),
+                Lifecycle::VALUE_SHARED => self.give_value(frame),
                 _ if give(&(*frame).strong) => self.end_chain(frame, false),
                 _ => {}
             }
@@ -162,7 +163,7 @@ impl Ending {
     pub(in crate::engine) unsafe fn push_block(&self, crown: *const Frame) {
         // SAFETY: #1.
         unsafe {
-            (*crown).set_state(ALL);
+            (*crown).set_state(Lifecycle::BATCH_GONE);
             self.push(crown);
         }
     }
@@ -175,7 +176,7 @@ impl Ending {
         // SAFETY: #1; with the last count the frame is ours.
         unsafe {
             if give_sole(&(*frame).values, 1) {
-                (*frame).set_state(ENDED);
+                (*frame).set_state(Lifecycle::VALUE_GONE);
                 self.push(frame);
             }
         }
@@ -194,7 +195,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
         fn drop(&mut self) {
             // SAFETY: #1 of `end_value`; the last weak count means that nobody knows the frame.
             unsafe {
-                if !self.1 && (*self.0).before & CROWN == 0 || give_sole(&(*self.0).weak, 1) {
+                if !self.1 && !(*self.0).before.is_head() || give_sole(&(*self.0).weak, 1) {
                     free(self.0);
                 }
             }
@@ -221,16 +222,18 @@ unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
     // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
     // checkpoint.
     unsafe {
-        if (*frame).before & CROWN == 0 || !is_only_value(&*frame) {
+        if !(*frame).before.is_head() || !is_only_value(&*frame) {
             return None;
         }
         let mut each = frame;
         loop {
             let this = &*each;
-            if this.state.get() & !HELD != SHARED || this.gone.get() {
+            if this.state.get().without(Lifecycle::VALUE_SHARED) != Lifecycle::SHARED
+                || this.gone.get()
+            {
                 return None;
             }
-            if this.is(MARKER) {
+            if this.is(Traits::BOUNDARY) {
                 return Some(each);
             }
             each = this.parent;
@@ -261,7 +264,11 @@ pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
             unsafe {
                 while !self.next.get().is_null() {
                     let frame = self.next.get();
-                    self.next.set(if (*frame).is(MARKER) { ptr::null() } else { (*frame).parent });
+                    self.next.set(if (*frame).is(Traits::BOUNDARY) {
+                        ptr::null()
+                    } else {
+                        (*frame).parent
+                    });
                     self.ended.set(self.ended.get() + 1);
                     Frame::drop_value(frame);
                     if frame != self.crown {

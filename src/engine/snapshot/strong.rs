@@ -9,6 +9,7 @@ use crate::engine::build::general::*;
 use crate::engine::index::diff;
 use crate::engine::index::staying;
 use crate::engine::index::trie::{self, Edit};
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, Node, Slot};
@@ -154,7 +155,7 @@ impl Link {
 
     /// A chain of one frame, which shows what this one does and keeps nothing else.
     pub(crate) fn trimmed(&self) -> Link {
-        if self.frame().is(WHOLE) {
+        if self.frame().is(Traits::FULL_INDEX) {
             return self.clone();
         }
         let from = Some(self.clone());
@@ -173,7 +174,7 @@ impl Link {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
             let mut from = from;
-            if (*frame).is(WHOLE) && kept(Site::WholeHolds) {
+            if (*frame).is(Traits::FULL_INDEX) && kept(Site::WholeHolds) {
                 hold_all(frame, INHERITED);
             } else if (*frame).hides() {
                 // A mask is there to let something go, however far out that was bound.
@@ -187,7 +188,7 @@ impl Link {
                 // The frame counts its parent with the count of the link.
                 _ = from.take().map(Link::into_raw);
             }
-            (*frame).set_state(SHARED);
+            (*frame).set_state(Lifecycle::SHARED);
             let link = Link(NonNull::new_unchecked(frame));
             drop(from);
             link
@@ -271,7 +272,7 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
     let frame = unsafe { &*slot.as_frame() };
     match frame.role {
         Role::Mask => Err(Seen::Masked(frame.place)),
-        _ if frame.is(STACK | CHECKPOINT) => Err(Seen::NotCarried(frame.place)),
+        _ if frame.is(Traits::SHORT_REACH) => Err(Seen::NotCarried(frame.place)),
         _ => Ok(Sight(slot.as_frame())),
     }
 }
@@ -287,7 +288,7 @@ pub(in crate::engine) fn draft<'a>(
     let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
     Draft {
         role: Role::Mask,
-        bits: 0,
+        bits: Traits::NONE,
         id: 0,
         name,
         kind: Kind::of::<()>(),
@@ -400,7 +401,7 @@ impl Drop for WeakLink {
 pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Held {
     let draft = Draft {
         role: Role::Binding,
-        bits: 0,
+        bits: Traits::NONE,
         id: key.head().id(),
         kind: key.head().kind,
         ..draft(&None, key.name(), place)
@@ -409,7 +410,7 @@ pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'st
     unsafe {
         let frame = draft.build();
         Frame::init(frame, value);
-        (*frame).set_state(HELD);
+        (*frame).set_state(Lifecycle::VALUE_SHARED);
         Held(frame)
     }
 }

@@ -13,6 +13,7 @@ use super::raw::Spine;
 use crate::engine::build::policy::outgrown;
 use crate::engine::build::single::{copy, mark};
 use crate::engine::index::trie::{self, slots_bytes};
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
@@ -44,9 +45,7 @@ impl Shape {
             number: self.number + 1,
             outer: self.all,
             all: self.all + room::<T>(),
-            fits: self.fits
-                && align_of::<T>() <= align_of::<Frame>()
-                && self.all < FAR as usize / 2,
+            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < Position::MOST,
         }
     }
 
@@ -77,15 +76,15 @@ struct Bundle {
     next: *mut Frame,
     crown: *mut Frame,
     /// Bytes of the block before the crown.
-    before: u32,
+    before: Position,
     number: u32,
     left: u32,
     bitmap: u32,
     segment: u16,
-    /// [`FAR`], unless one of them is not.
-    far: u32,
+    /// [`Position::ALL_CARRIED`], unless one of them is not.
+    far: Position,
     /// What the next one has to know of its checkpoint.
-    bits: u8,
+    bits: Traits,
     origin: Origin,
     run: u16,
 }
@@ -145,7 +144,7 @@ impl Spine {
             // SAFETY: the top is alive (S1).
             let from = unsafe { &*from };
             let is_long = outgrown(from.segment, from.root.entries);
-            if !from.is(FLAT) || is_long {
+            if !from.is(Traits::SINGLE_NODE) || is_long {
                 if is_long {
                     reached(Way::BundleOutgrown);
                 }
@@ -162,8 +161,9 @@ impl Spine {
     fn begin_bundle(&self, begins: Begins, shape: Shape, plan: &Plan) -> Bundle {
         let (&Plan { from, old, new, last, .. }, Shape { number, outer, .. }) = (plan, shape);
         let bitmap = old | new;
-        let hides = if old & new == 0 { 0 } else { HIDES };
-        let before = outer + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != 0));
+        let hides = if old & new == 0 { Position::NONE } else { Position::HIDES };
+        let before = outer
+            + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != Position::NONE));
         let block = self.aside(|| free_list::allocate(before, last));
         // SAFETY: the block has the crown after that many bytes, with room for its slots below.
         // What was visible stays below the new frames (S1).
@@ -172,7 +172,7 @@ impl Spine {
             let segment = if from.is_null() { 0 } else { (*from).segment };
             take_over(from, old, crown, new, self.crossing());
             let (bits, origin, run) = self.place_in(begins);
-            let (next, before, left) = (block.cast(), Frame::lead_of(before) | hides, number);
+            let (next, before, left) = (block.cast(), Position::of(before) | hides, number);
             Bundle {
                 next,
                 crown,
@@ -181,7 +181,7 @@ impl Spine {
                 left,
                 bitmap,
                 segment,
-                far: FAR,
+                far: Position::ALL_CARRIED,
                 bits,
                 origin,
                 run,
@@ -233,16 +233,16 @@ impl Spine {
         // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its
         // checkpoint.
         unsafe {
-            if self.is_bare() || (*top).before & CROWN == 0 {
+            if self.is_bare() || !(*top).before.is_head() {
                 return None;
             }
             let marker = Frame::marker(top);
-            if (*top).state.get() & SHARED != 0 {
+            if (*top).in_state(Lifecycle::SHARED) {
                 // Frames are shared with all below them.
-                return (*top).is_far().then_some(marker);
+                return (*top).before.is_carried_head().then_some(marker);
             }
             let mut frame = top;
-            while (*frame).state.get() == 0 {
+            while (*frame).state.get() == Lifecycle::NONE {
                 if frame == marker {
                     return Some(marker);
                 }
@@ -261,7 +261,7 @@ impl Spine {
     unsafe fn step_below(&self, marker: *const Frame) -> bool {
         // SAFETY: #1; what is below a shared frame is shared (I7).
         unsafe {
-            let is_shared = (*marker).state.get() & SHARED != 0;
+            let is_shared = (*marker).in_state(Lifecycle::SHARED);
             let below = (*marker).parent;
             if is_shared && counts_parent(marker) && kept(Site::LeaveTakesBelow) {
                 take(&(*below).strong);
@@ -354,18 +354,19 @@ impl Bundle {
         let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
         let id = head.peek();
         let parent = spine.top.get();
-        let (bits, origin, run) = (self.bits | head.reach | FLAT, self.origin, self.run);
-        let is_near = head.reach != 0;
+        let (bits, origin, run) =
+            (self.bits | head.reach | Traits::SINGLE_NODE, self.origin, self.run);
+        let is_near = head.reach != Traits::NONE;
         if is_near {
-            self.far = 0;
+            self.far = Position::NONE;
         }
         self.left -= 1;
         let is_crown = self.left == 0;
         let frame = if is_crown { self.crown } else { self.next };
         let before = if is_crown {
-            CROWN | self.far | self.before
+            Position::HEAD | self.far | self.before
         } else {
-            INNER | (self.crown.addr() - self.next.addr()) as u32
+            Position::MEMBER | Position::of_few(self.crown.addr() - self.next.addr())
         };
         // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
         unsafe {
@@ -382,8 +383,8 @@ impl Bundle {
             }
             self.next = self.next.byte_add(room);
             self.run = run.saturating_add(1);
-            if bits & MARKER != 0 {
-                self.bits &= SEALED;
+            if bits.has_any(Traits::BOUNDARY) {
+                self.bits = self.bits.among(Traits::SEALED);
                 self.origin = Origin { marker: frame };
             }
             let special = if is_near { SPECIAL } else { 0 };

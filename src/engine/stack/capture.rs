@@ -2,6 +2,7 @@
 
 use super::raw::Spine;
 use crate::engine::index::staying::{note_staying, staying_is_used};
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, settle, take_base};
 use crate::engine::reclaim::refcount::{hold_all, share_with_stack, take};
@@ -20,7 +21,7 @@ impl Spine {
                 return None;
             }
             let this = &*top;
-            if self.is_bare() || this.state.get() & SHARED != 0 {
+            if self.is_bare() || this.in_state(Lifecycle::SHARED) {
                 if kept(Site::CaptureTakes) {
                     take(&this.strong);
                 }
@@ -56,15 +57,15 @@ impl Spine {
             // SAFETY: frames above the floor are on this stack (S1); this one is only now shared,
             // and what it shows is on this stack or was inherited.
             unsafe {
-                if (*frame).state.get() & SHARED != 0 {
+                if (*frame).in_state(Lifecycle::SHARED) {
                     return;
                 }
-                (*frame).set_state(SHARED);
-                if (*frame).is(STACK) {
+                (*frame).set_state(Lifecycle::SHARED);
+                if (*frame).is(Traits::STACK) {
                     staying_is_used();
                 }
-                if (*frame).is(WHOLE)
-                    && (*frame).state.get() & HOLDING == 0
+                if (*frame).is(Traits::FULL_INDEX)
+                    && !(*frame).in_state(Lifecycle::HOLDS_VALUES)
                     && kept(Site::WholeHolds)
                 {
                     reached(Way::WholeShared);
@@ -82,7 +83,7 @@ impl Spine {
                         let base = next.as_frame();
                         if base.is_null()
                             || next.is_inherited()
-                            || (*base).state.get() & SHARED != 0
+                            || (*base).in_state(Lifecycle::SHARED)
                         {
                             return take_base(base);
                         }

@@ -6,6 +6,7 @@ use crate::engine::build::general::*;
 use crate::engine::build::policy::outgrown;
 use crate::engine::index::staying::note_staying;
 use crate::engine::index::trie::{self, Edit};
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
@@ -31,13 +32,16 @@ impl Spine {
         }
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };
-        if top.id == id && !top.is(MARKER) {
+        if top.id == id && !top.is(Traits::BOUNDARY) {
             return self.pop(parting);
         }
         let replaced = if kind.is_plain() { None } else { self.replaced(id) };
         let is_due = match replaced {
             // SAFETY: it was found on this stack.
-            Some(frame) if parting.can_end_value() && unsafe { (*frame).state.get() } == 0 => {
+            Some(frame)
+                if parting.can_end_value()
+                    && unsafe { (*frame).state.get() } == Lifecycle::NONE =>
+            {
                 // SAFETY: nobody else knows the frame, no read is out, and the stack will not show
                 // it any more.
                 unsafe { parting.end_value(frame) };
@@ -66,7 +70,7 @@ impl Spine {
         unsafe {
             let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
             let frame = slot.as_frame();
-            let is_here = Frame::marker(frame) == self.marker() && !(*frame).is(MARKER);
+            let is_here = Frame::marker(frame) == self.marker() && !(*frame).is(Traits::BOUNDARY);
             (is_here && !(*frame).kind.is_plain() && !(*frame).gone.get()).then_some(frame)
         }
     }
@@ -228,12 +232,12 @@ impl Spine {
             if kept(Site::DigestHolds) {
                 hold_all(digest, 0);
             }
-            (*digest).set_state(SHARED);
+            (*digest).set_state(Lifecycle::SHARED);
             note_staying(digest);
             self.top.set(digest);
             let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
             while frame != below {
-                let shared = (*frame).state.get() & SHARED != 0;
+                let shared = (*frame).in_state(Lifecycle::SHARED);
                 // A shared frame that the one above it counts is not the stack's to give back (I4).
                 if !(shared && counted) {
                     if !passed.is_null() {

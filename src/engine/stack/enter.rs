@@ -4,6 +4,7 @@ use super::raw::Spine;
 use crate::engine::build::general::*;
 use crate::engine::build::single;
 use crate::engine::index::trie::Edit;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
@@ -28,15 +29,19 @@ pub(crate) enum Begins {
 impl Spine {
     /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
     #[inline]
-    pub(in crate::engine) fn place_in(&self, begins: Begins) -> (u8, Origin, u16) {
+    pub(in crate::engine) fn place_in(&self, begins: Begins) -> (Traits, Origin, u16) {
         match begins {
-            Begins::Open(serial) => (MARKER, Origin { serial }, 0),
-            Begins::Sealed(serial) => (MARKER | SEALED, Origin { serial }, 0),
-            Begins::Nothing if self.is_bare() => (0, Origin { marker: ptr::null() }, 1),
+            Begins::Open(serial) => (Traits::BOUNDARY, Origin { serial }, 0),
+            Begins::Sealed(serial) => (Traits::BOUNDARY | Traits::SEALED, Origin { serial }, 0),
+            Begins::Nothing if self.is_bare() => (Traits::NONE, Origin { marker: ptr::null() }, 1),
             Begins::Nothing => {
                 // SAFETY: S1.
                 let top = unsafe { &*self.top.get() };
-                (top.bits & SEALED, Origin { marker: self.marker() }, top.run.saturating_add(1))
+                (
+                    top.bits.among(Traits::SEALED),
+                    Origin { marker: self.marker() },
+                    top.run.saturating_add(1),
+                )
             }
         }
     }

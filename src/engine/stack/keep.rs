@@ -8,6 +8,7 @@ use super::enter::Begins;
 use super::raw::Spine;
 use crate::engine::build::general::*;
 use crate::engine::index::trie::Edit;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
@@ -47,7 +48,7 @@ impl Spine {
         unsafe {
             let slot = self.find_at(self.top.get(), key.peek()).ok_or(Seen::Absent)?;
             let frame = self.look_at(slot)?.0;
-            if (*frame).is(STACK | CHECKPOINT) {
+            if (*frame).is(Traits::SHORT_REACH) {
                 return Err(Seen::NotCarried((*frame).place));
             }
             match (*frame).role {
@@ -154,7 +155,7 @@ impl Held {
 
 /// The name of the variable that a frame is of.
 fn name_of(frame: &Frame) -> Name {
-    if frame.is(OWNED_NAME) {
+    if frame.is(Traits::OWNED_NAME) {
         // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is taken
         // for us.
         unsafe {

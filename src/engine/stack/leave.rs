@@ -3,6 +3,7 @@
 use super::raw::Spine;
 use crate::engine::build::general;
 use crate::engine::build::single;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::serial::Serial;
@@ -30,7 +31,7 @@ impl Spine {
             let frame = self.top.get();
             let parent = (*frame).parent;
             self.top.set(parent);
-            let counts_parent = (*frame).state.get() & SHARED != 0 && counts_parent(frame);
+            let counts_parent = (*frame).in_state(Lifecycle::SHARED) && counts_parent(frame);
             if parting.keep(frame, parent) {
                 if counts_parent {
                     take(&(*parent).strong);
@@ -41,7 +42,7 @@ impl Spine {
                 // The count of the parent passes to the stack if the frame ends here, else the
                 // stack takes its own.
                 if give_if_sole(&(*frame).strong) {
-                    (*frame).set_state(DEAD);
+                    (*frame).set_state(Lifecycle::STRONG_GONE);
                 } else if kept(Site::LeaveTakesParent) {
                     take(&(*parent).strong);
                 }
@@ -54,7 +55,7 @@ impl Spine {
     #[inline]
     pub(in crate::engine) fn pop_some(&self, parting: &Parting<'_>) {
         // SAFETY: S1; the stack is not bare, as all callers have looked.
-        let is_crown = unsafe { (*self.top.get()).before & CROWN != 0 };
+        let is_crown = unsafe { (*self.top.get()).before.is_head() };
         if !is_crown || !self.pop_bundle(parting) {
             self.pop(parting);
         }
@@ -72,25 +73,27 @@ impl Spine {
         // ours.
         unsafe {
             let this = &*top;
-            if !this.is(MARKER) || this.origin.get().serial != serial {
+            if !this.is(Traits::BOUNDARY) || this.origin.get().serial != serial {
                 return false;
             }
             let is_plain = this.kind.is_plain();
             let state = this.state.get();
-            if state != 0 {
+            if state != Lifecycle::NONE {
                 // The count of the parent passes to the stack, as in `pop`.
-                let simple = state == SHARED && is_plain && !this.is(CUT | STACK | CHECKPOINT);
+                let simple = state == Lifecycle::SHARED
+                    && is_plain
+                    && !this.is(Traits::DETACHED | Traits::SHORT_REACH);
                 let simple = simple && (!this.hides() || counts_parent(top));
                 if !simple || !give_if_sole(&this.strong) {
                     return false;
                 }
                 if !is_sole(this) {
-                    this.set_state(DEAD);
+                    this.set_state(Lifecycle::STRONG_GONE);
                     self.top.set(this.parent);
                     self.end_shared(top);
                     return true;
                 }
-                this.state.set(0);
+                this.state.set(Lifecycle::NONE);
                 // A frame whose counts were in use had given back all but one of each.
                 // Relaxed: the frame is this thread's alone.
                 this.strong.store(1, order(Site::AgainStrong, Relaxed));
@@ -197,10 +200,13 @@ impl Spine {
         // one, so the stack has one count of them all, that of the top (I4).
         unsafe {
             while frame != self.floor() {
-                if (*frame).state.get() & SHARED == 0 || (*frame).is(CUT | STACK | CHECKPOINT) {
+                if !(*frame).in_state(Lifecycle::SHARED)
+                    || (*frame).is(Traits::DETACHED | Traits::SHORT_REACH)
+                {
                     return false;
                 }
-                let outer = if (*frame).is_far() { Frame::marker(frame) } else { frame };
+                let outer =
+                    if (*frame).before.is_carried_head() { Frame::marker(frame) } else { frame };
                 let Base::Parent(parent) = base(outer) else { return false };
                 frame = parent;
             }

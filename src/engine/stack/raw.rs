@@ -6,6 +6,7 @@
 //! on a list for the caller to finish.
 
 use crate::engine::index::trie;
+use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
 use crate::engine::reclaim::read_guard::Ends;
@@ -231,7 +232,7 @@ impl Spine {
         unsafe {
             let slot = self.find_at(from, id)?;
             let frame = slot.as_frame();
-            ((*frame).is(STACK) && (*frame).role != Role::Mask)
+            ((*frame).is(Traits::STACK) && (*frame).role != Role::Mask)
                 .then_some((frame, slot.is_inherited()))
         }
     }
@@ -347,8 +348,10 @@ impl Spine {
             let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
             match frame.role {
                 Role::Mask => Err(Seen::Masked(frame.place)),
-                _ if frame.is(STACK) && slot.is_inherited() => Err(Seen::NotCarried(frame.place)),
-                _ if frame.is(CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
+                _ if frame.is(Traits::STACK) && slot.is_inherited() => {
+                    Err(Seen::NotCarried(frame.place))
+                }
+                _ if frame.is(Traits::CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
                 _ => Ok(Sight(slot.as_frame())),
             }
         }
@@ -365,7 +368,7 @@ impl Spine {
         }
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };
-        if !top.is(SEALED) {
+        if !top.is(Traits::SEALED) {
             return Ok(());
         }
         // SAFETY: sealed checkpoints have a frame that begins them, further out on this stack.
