@@ -45,7 +45,7 @@ models! {
         control_set_anew_gives: HiderGives => "wrong number alive",
     }
     set_anew_while_known {
-        control_set_anew_digest_holds: DigestHolds => "used after its end",
+        control_set_anew_digest_holds: CompactionHolds => "used after its end",
     }
     hider_above_short_reach {
         control_hider_short_reach_holds: HiderHolds => "used after its end",
@@ -229,7 +229,7 @@ pub(crate) fn set_anew_while_private() {
     alive.all_ended();
 }
 
-/// A value that is set anew is known to a context on another thread: a digest takes its place, and
+/// A value that is set anew is known to a context on another thread: a compaction frame takes its place, and
 /// it ends with that.
 pub(crate) fn set_anew_while_known() {
     let (alive, old) = (Alive::default(), Alive::default());

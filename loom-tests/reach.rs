@@ -19,7 +19,7 @@ models! {
     }
     short_reach_below_a_digest {
         control_end_asks_shape: EndAsksShape => "race",
-        control_short_reach_digest_holds: DigestHolds => "used after its end",
+        control_short_reach_digest_holds: CompactionHolds => "used after its end",
     }
     whole_context_over_what_others_leave {
         control_hold_looks: HoldLooks => "race",
@@ -49,7 +49,7 @@ pub(crate) fn short_reach_left_while_captured() {
     alive.all_ended();
 }
 
-/// A digest, which counts the value of a binding of short reach and not its frame, takes the place
+/// A compaction frame, which counts the value of a binding of short reach and not its frame, takes the place
 /// of that; the stack leaves while another thread gives the last context of the frame back.
 pub(crate) fn short_reach_below_a_digest() {
     let alive = Alive::default();

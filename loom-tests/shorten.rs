@@ -21,11 +21,11 @@ models! {
         control_whole_release: GiveCount => "race",
     }
     shortened_while_others_hold_the_old_chain {
-        control_digest_counts_values: DigestHolds => "used after its end",
+        control_digest_counts_values: CompactionHolds => "used after its end",
         control_digest_release: GiveCount => "race",
     }
     digest_above_a_shared_frame {
-        control_digest_counts_below: DigestTakesBelow => "used after its end",
+        control_digest_counts_below: CompactionTakesBelow => "used after its end",
     }
     whole_on_a_stack {
         control_whole_on_a_stack: WholeHolds => "used after its end",
@@ -55,7 +55,7 @@ pub(crate) fn values_against_structure() {
     alive.all_ended();
 }
 
-/// One checkpoint is changed so often that a digest takes the place of its frames; others hold
+/// One checkpoint is changed so often that a compaction frame takes the place of its frames; others hold
 /// them.
 pub(crate) fn shortened_while_others_hold_the_old_chain() {
     let alive = Alive::default();

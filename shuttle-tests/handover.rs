@@ -23,8 +23,8 @@ scenarios! {
         control_end_gives_parent: EndGivesParent,
     }
     a_checkpoint_changed_often {
-        control_digest_counts_values: DigestHolds,
-        control_digest_counts_below: DigestTakesBelow,
+        control_digest_counts_values: CompactionHolds,
+        control_digest_counts_below: CompactionTakesBelow,
     }
     contexts_that_grow_from_hand_to_hand {
         control_whole_counts_values: WholeHolds,
@@ -77,7 +77,7 @@ pub(crate) fn many_threads_on_one_base() {
     assert_eq!(alive.now(), 0);
 }
 
-/// Threads change one checkpoint so often that a digest takes the place of its frames, which others
+/// Threads change one checkpoint so often that a compaction frame takes the place of its frames, which others
 /// hold.
 pub(crate) fn a_checkpoint_changed_often() {
     let (alive, pile) = (Alive::default(), Pile::default());

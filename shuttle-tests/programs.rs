@@ -20,8 +20,8 @@ scenarios! {
         control_programs_leave_looks: LeaveLooks,
         control_programs_sole_looks: SoleLooks,
         control_programs_leave_takes_parent: LeaveTakesParent,
-        control_programs_digest_holds: DigestHolds,
-        control_programs_digest_takes_below: DigestTakesBelow,
+        control_programs_digest_holds: CompactionHolds,
+        control_programs_digest_takes_below: CompactionTakesBelow,
         control_programs_whole_holds: WholeHolds,
         control_programs_held_takes: HeldTakes,
         control_programs_upgrade_looks: UpgradeLooks,
@@ -392,7 +392,7 @@ impl Program {
             3 => self.go_round(ways),
             4 => self.push(true, None, Checkpoint::enter()),
             5..=7 => self.change(&ways.alive),
-            // Often enough for a digest, and for a whole index.
+            // Often enough for a compaction frame, and for a whole index.
             8 if any(4) == 0 => (0..60).for_each(|_| self.change(&ways.alive)),
             9 if any(6) == 0 => (0..40).for_each(|_| self.enter(any_variable(), &ways.alive)),
             8..=10 => self.leave(),

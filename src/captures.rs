@@ -3,7 +3,7 @@
 //! The witness is a binding: whatever is captured where it is visible keeps it alive, and is noted
 //! in it. Contexts are noted by weak handles, so that being noted keeps no value.
 
-use crate::engine::{Link, WeakLink};
+use crate::engine::{Snapshot, WeakSnapshot};
 use crate::error::Place;
 use crate::sync::{Arc, Mutex, PoisonError, Tally};
 use crate::var::Var;
@@ -12,7 +12,7 @@ use crate::var::Var;
 /// the lock.
 const MOST: usize = 1024;
 
-pub(crate) struct Captures(Mutex<Vec<(WeakLink, Place)>>);
+pub(crate) struct Captures(Mutex<Vec<(WeakSnapshot, Place)>>);
 
 /// What is kept by whatever is captured in a piece that is watched.
 pub(crate) static WITNESS: Var<Arc<Captures>> = Var::new("witness of stackholm::testing");
@@ -22,14 +22,14 @@ static WATCHED: Tally = Tally::new();
 
 /// Notes that a context was captured at that place.
 #[inline]
-pub(crate) fn note(link: Option<&Link>, place: Place) {
+pub(crate) fn note(link: Option<&Snapshot>, place: Place) {
     if WATCHED.is_on() {
         note_slowly(link, place);
     }
 }
 
 #[cold]
-fn note_slowly(link: Option<&Link>, place: Place) {
+fn note_slowly(link: Option<&Snapshot>, place: Place) {
     let Some((link, captures)) = link.and_then(|link| Some((link, link.get(WITNESS.key())?)))
     else {
         return;
@@ -59,9 +59,9 @@ impl Witness {
 
     /// What was captured and is alive, each point once, with the places where it was. A point that
     /// is kept by another one, further in on the same chain, is left out.
-    pub(crate) fn alive(&self) -> Vec<(Link, Vec<Place>)> {
+    pub(crate) fn alive(&self) -> Vec<(Snapshot, Vec<Place>)> {
         let noted = std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut alive: Vec<(Link, Vec<Place>)> = Vec::new();
+        let mut alive: Vec<(Snapshot, Vec<Place>)> = Vec::new();
         for (link, place) in
             noted.iter().filter_map(|(weak, place)| Some((weak.upgrade()?, *place)))
         {
@@ -71,7 +71,7 @@ impl Witness {
                 None => alive.push((link, vec![place])),
             }
         }
-        let links: Vec<Link> = alive.iter().map(|(link, _)| link.clone()).collect();
+        let links: Vec<Snapshot> = alive.iter().map(|(link, _)| link.clone()).collect();
         alive.retain(|(link, _)| !links.iter().any(|inner| inner.keeps(link)));
         alive
     }

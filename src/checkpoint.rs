@@ -1,6 +1,8 @@
 //! Blocks of bindings: `Checkpoint` (open) and `Scope` (sealed).
 
-use crate::engine::{Begins, Binder, Held, Plan, Shape, Spine, current, hold_value};
+use crate::engine::{
+    BatchLayout, BatchPlan, BatchWriter, Boundary, RawStack, SharedValue, current, hold_value,
+};
 use crate::entered::Entered;
 use crate::error::Place;
 use crate::future::InContext;
@@ -40,9 +42,9 @@ impl Checkpoint {
     #[track_caller]
     pub fn enter() -> Entered {
         let place = Location::caller();
-        Entered::new(current::on_spine(|spine, begin| {
+        Entered::new(current::on_spine(|raw, begin| {
             let (begins, serial) = begin(false);
-            spine.mark(begins, place);
+            raw.mark(begins, place);
             serial
         }))
     }
@@ -105,18 +107,18 @@ impl<F: Default> Default for InContext<F, Checkpoint> {
 #[must_use = "nothing is bound before it is entered"]
 #[derive(Clone)]
 pub struct Prepared<'v> {
-    bindings: Vec<(Place, &'v (dyn Prepare + 'v), Held)>,
+    bindings: Vec<(Place, &'v (dyn Prepare + 'v), SharedValue)>,
 }
 
 /// How a prepared binding is made on a stack, whatever its type.
 trait Prepare: Sync {
-    fn bind(&self, value: &Held, place: Place, spine: &Spine);
+    fn bind(&self, value: &SharedValue, place: Place, raw: &RawStack);
     fn name(&self) -> &str;
 }
 
 impl<T: Send + Sync + 'static> Prepare for Var<T> {
-    fn bind(&self, value: &Held, place: Place, spine: &Spine) {
-        spine.bind_held(self.key(), value, place);
+    fn bind(&self, value: &SharedValue, place: Place, raw: &RawStack) {
+        raw.bind_held(self.key(), value, place);
     }
 
     fn name(&self) -> &str {
@@ -137,18 +139,18 @@ impl<'v> Prepared<'v> {
     #[track_caller]
     pub fn enter(&self) -> Entered {
         let entered = Checkpoint::enter();
-        current::on_spine(|spine, _| self.bind(spine));
+        current::on_spine(|raw, _| self.bind(raw));
         entered
     }
 
     #[cfg(debug_assertions)]
-    pub(crate) fn values(&self) -> impl Iterator<Item = &Held> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &SharedValue> {
         self.bindings.iter().map(|(_, _, value)| value)
     }
 
-    fn bind(&self, spine: &Spine) {
+    fn bind(&self, raw: &RawStack) {
         for (place, var, value) in &self.bindings {
-            var.bind(value, place, spine);
+            var.bind(value, place, raw);
         }
     }
 
@@ -165,7 +167,7 @@ impl<'v> Prepared<'v> {
     pub fn wrap<F>(&self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self.clone(), Location::caller(), |prepared, _| {
             let mut stack = Stack::going_on();
-            stack.own().work(|spine, _| prepared.bind(spine));
+            stack.own().work(|raw, _| prepared.bind(raw));
             stack
         })
     }
@@ -179,7 +181,7 @@ impl RefUnwindSafe for Prepared<'_> {}
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = |(place, var, _): &(Place, &(dyn Prepare + '_), Held)| {
+        let entry = |(place, var, _): &(Place, &(dyn Prepare + '_), SharedValue)| {
             (String::from(var.name()), place.to_string())
         };
         f.debug_map().entries(self.bindings.iter().map(entry)).finish()
@@ -240,15 +242,15 @@ impl<B: Bindings> Scope<B> {
     #[track_caller]
     pub fn enter(self) -> Entered {
         let place = Location::caller();
-        Entered::new(current::on_spine(|spine, begin| {
+        Entered::new(current::on_spine(|raw, begin| {
             let (begins, serial) = begin(true);
-            self.begin(spine, begins, place);
+            self.begin(raw, begins, place);
             serial
         }))
     }
 
-    fn begin(self, spine: &Spine, begins: Begins, place: Place) {
-        let mut binder = spine.binder(begins, B::SHAPE, |plan| self.bindings.plan(plan));
+    fn begin(self, raw: &RawStack, begins: Boundary, place: Place) {
+        let mut binder = raw.binder(begins, B::SHAPE, |plan| self.bindings.plan(plan));
         self.bindings.bind(&mut binder);
         binder.finish(place);
     }
@@ -265,8 +267,8 @@ impl<B: Bindings> Scope<B> {
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |scope, place| {
             let mut stack = Stack::going_on();
-            let begins = Begins::Sealed(current::serial());
-            stack.own().work(|spine, _| scope.begin(spine, begins, place));
+            let begins = Boundary::Sealed(current::serial());
+            stack.own().work(|raw, _| scope.begin(raw, begins, place));
             stack
         })
     }
@@ -284,21 +286,21 @@ pub trait Bindings: sealed::Bindings {}
 impl<B: sealed::Bindings> Bindings for B {}
 
 mod sealed {
-    use crate::engine::{Binder, Plan, Shape};
+    use crate::engine::{BatchLayout, BatchPlan, BatchWriter};
 
     #[expect(private_interfaces, reason = "nobody outside can name this trait")]
     pub trait Bindings {
         /// What they are, as far as their types say.
         #[doc(hidden)]
-        const SHAPE: Shape;
+        const SHAPE: BatchLayout;
 
-        /// Says what is going to be bound; asked only of what is all bindings, see [`Shape`].
+        /// Says what is going to be bound; asked only of what is all bindings, see [`BatchLayout`].
         #[doc(hidden)]
-        fn plan(&self, _: &mut Plan) {}
+        fn plan(&self, _: &mut BatchPlan) {}
 
         /// Binds all, in the same order.
         #[doc(hidden)]
-        fn bind(self, binder: &mut Binder<'_>);
+        fn bind(self, binder: &mut BatchWriter<'_>);
     }
 }
 
@@ -317,21 +319,21 @@ pub struct Mask<'v, T: 'static> {
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl sealed::Bindings for () {
-    const SHAPE: Shape = Shape::NOTHING;
+    const SHAPE: BatchLayout = BatchLayout::NOTHING;
 
-    fn bind(self, _: &mut Binder<'_>) {}
+    fn bind(self, _: &mut BatchWriter<'_>) {}
 }
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bind<'_, T>) {
-    const SHAPE: Shape = B::SHAPE.and::<T>();
+    const SHAPE: BatchLayout = B::SHAPE.and::<T>();
 
-    fn plan(&self, plan: &mut Plan) {
+    fn plan(&self, plan: &mut BatchPlan) {
         self.0.plan(plan);
         plan.binds(self.1.var.key());
     }
 
-    fn bind(self, binder: &mut Binder<'_>) {
+    fn bind(self, binder: &mut BatchWriter<'_>) {
         let (outer, Bind { var, value, place }) = self;
         outer.bind(binder);
         binder.bind(var.key(), value, place);
@@ -340,9 +342,9 @@ impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bin
 
 #[expect(private_interfaces, reason = "nobody outside can name this trait")]
 impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mask<'_, T>) {
-    const SHAPE: Shape = B::SHAPE.and_mask();
+    const SHAPE: BatchLayout = B::SHAPE.and_mask();
 
-    fn bind(self, binder: &mut Binder<'_>) {
+    fn bind(self, binder: &mut BatchWriter<'_>) {
         let (outer, Mask { var, place }) = self;
         outer.bind(binder);
         binder.mask(var.key(), place);
@@ -403,7 +405,7 @@ impl<T: Send + Sync + 'static> Var<T> {
             |Bind { var, value, place }, _| {
                 let mut stack = Stack::going_on();
                 let serial = current::serial();
-                stack.own().work(|spine, _| spine.scope(var.key(), value, || serial, place));
+                stack.own().work(|raw, _| raw.scope(var.key(), value, || serial, place));
                 stack
             },
         )

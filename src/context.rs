@@ -1,7 +1,7 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
 use crate::captures;
-use crate::engine::{Entry, Link, Seen, WeakLink, current};
+use crate::engine::{BindingRef, Resolution, Snapshot, WeakSnapshot, current};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::kept::Kept;
@@ -29,7 +29,7 @@ use std::panic::Location;
 /// ```
 #[doc(alias("baggage", "AsyncLocalStorage", "ExecutionContext"))]
 #[derive(Clone, Default)]
-pub struct Context(Option<Link>);
+pub struct Context(Option<Snapshot>);
 
 impl Context {
     /// What is visible here: one pointer, no allocation.
@@ -43,7 +43,7 @@ impl Context {
     /// What was captured for the caller; a test that looks out for what is left is told where.
     #[inline]
     #[track_caller]
-    pub(crate) fn captured(link: Option<Link>) -> Context {
+    pub(crate) fn captured(link: Option<Snapshot>) -> Context {
         captures::note(link.as_ref(), Location::caller());
         Context(link)
     }
@@ -53,16 +53,16 @@ impl Context {
         Context(None)
     }
 
-    pub(crate) fn from_link(link: Option<Link>) -> Self {
+    pub(crate) fn from_snapshot(link: Option<Snapshot>) -> Self {
         Context(link)
     }
 
     #[cfg(debug_assertions)]
-    pub(crate) fn link(&self) -> Option<&Link> {
+    pub(crate) fn link(&self) -> Option<&Snapshot> {
         self.0.as_ref()
     }
 
-    pub(crate) fn into_link(self) -> Option<Link> {
+    pub(crate) fn into_snapshot(self) -> Option<Snapshot> {
         self.0
     }
 
@@ -73,13 +73,13 @@ impl Context {
     #[doc(alias("with_value"))]
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
-        Self::captured(Some(Link::with(self.0.clone(), var.key(), value, Location::caller())))
+        Self::captured(Some(Snapshot::with(self.0.clone(), var.key(), value, Location::caller())))
     }
 
     /// This context with a mask: in the new one the variable reads as if never bound.
     #[track_caller]
     pub fn without<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Context {
-        Self::captured(Some(Link::without(self.0.clone(), var.key(), Location::caller())))
+        Self::captured(Some(Snapshot::without(self.0.clone(), var.key(), Location::caller())))
     }
 
     /// This context, keeping exactly what it shows: no value that a later binding or a mask hides.
@@ -89,7 +89,7 @@ impl Context {
     /// keeps](crate#what-a-context-keeps). This is for one that is kept for long and whose every
     /// value counts.
     pub fn trimmed(&self) -> Context {
-        Context(self.0.as_ref().map(Link::trimmed))
+        Context(self.0.as_ref().map(Snapshot::trimmed))
     }
 
     /// The value bound to a variable in this context. Process-wide values and defaults are not part
@@ -104,7 +104,7 @@ impl Context {
     /// # Errors
     /// If it is not bound, masked, or bound with a reach that no context carries.
     pub fn try_get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Result<&T, Missing> {
-        let seen = || self.0.as_ref().map_or(Seen::Absent, |link| link.see(var.key()));
+        let seen = || self.0.as_ref().map_or(Resolution::Absent, |link| link.see(var.key()));
         self.get(var).ok_or_else(|| var.no_binding(seen()))
     }
 
@@ -140,12 +140,12 @@ impl Context {
     /// The visible bindings, each once, in the order in which their variables were first used. O(n
     /// log n).
     pub fn iter(&self) -> Bindings<'_> {
-        Bindings(self.0.as_ref().map(Link::entries).unwrap_or_default().into_iter())
+        Bindings(self.0.as_ref().map(Snapshot::entries).unwrap_or_default().into_iter())
     }
 
     /// How many bindings are visible. O(n).
     pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, Link::len)
+        self.0.as_ref().map_or(0, Snapshot::len)
     }
 
     /// Whether no binding is visible.
@@ -169,7 +169,7 @@ impl Context {
     /// What both share is skipped, so the cost follows the changes.
     pub fn changes<'a>(&'a self, later: &'a Context) -> Vec<Change<'a>> {
         let mut changes = Vec::new();
-        Link::differences(self.0.as_ref(), later.0.as_ref(), &mut |before, after| {
+        Snapshot::differences(self.0.as_ref(), later.0.as_ref(), &mut |before, after| {
             if before.is_some() || after.is_some() {
                 changes.push(Change { before: before.map(Binding), after: after.map(Binding) });
             }
@@ -179,7 +179,7 @@ impl Context {
 
     /// A handle that does not keep the values alive.
     pub fn downgrade(&self) -> WeakContext {
-        WeakContext(self.0.as_ref().map(Link::downgrade))
+        WeakContext(self.0.as_ref().map(Snapshot::downgrade))
     }
 }
 
@@ -188,7 +188,7 @@ impl Context {
 /// shows, a mask or a binding of short reach, makes no difference.
 impl PartialEq for Context {
     fn eq(&self, other: &Context) -> bool {
-        self.ptr_eq(other) || Link::same(self.0.as_ref(), other.0.as_ref())
+        self.ptr_eq(other) || Snapshot::same(self.0.as_ref(), other.0.as_ref())
     }
 }
 
@@ -216,10 +216,10 @@ impl<'a> IntoIterator for &'a Context {
 
 /// One binding that a context shows.
 #[derive(Clone, Copy)]
-pub struct Binding<'a>(Entry<'a>);
+pub struct Binding<'a>(BindingRef<'a>);
 
 impl<'a> Binding<'a> {
-    pub(crate) fn entry(&self) -> Entry<'a> {
+    pub(crate) fn entry(&self) -> BindingRef<'a> {
         self.0
     }
 
@@ -266,7 +266,7 @@ impl fmt::Debug for Binding<'_> {
 }
 
 /// The bindings that a context shows; made by [`Context::iter`].
-pub struct Bindings<'a>(std::vec::IntoIter<Entry<'a>>);
+pub struct Bindings<'a>(std::vec::IntoIter<BindingRef<'a>>);
 
 impl<'a> Iterator for Bindings<'a> {
     type Item = Binding<'a>;
@@ -299,11 +299,11 @@ pub struct Change<'a> {
 
 /// A context that does not keep its values alive. By default that of the empty context.
 #[derive(Clone, Default)]
-pub struct WeakContext(Option<WeakLink>);
+pub struct WeakContext(Option<WeakSnapshot>);
 
 impl WeakContext {
     #[cfg(debug_assertions)]
-    pub(crate) fn link(&self) -> Option<&WeakLink> {
+    pub(crate) fn link(&self) -> Option<&WeakSnapshot> {
         self.0.as_ref()
     }
 

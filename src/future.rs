@@ -79,7 +79,7 @@ pin_project! {
     pub struct InContext<F, B = ()> {
         stack: Stack,
         // What the stack is to be made of, until it has begun.
-        begins: Option<Begins<B>>,
+        begins: Option<Boundary<B>>,
         // `None` once the future is ready, or while it is being dropped.
         #[pin]
         wrapped: Option<F>,
@@ -96,14 +96,14 @@ pin_project! {
 }
 
 /// What makes the stack, once.
-struct Begins<B> {
+struct Boundary<B> {
     scope: B,
     place: Place,
     begin: fn(B, Place) -> Stack,
 }
 
-fn begin<B>(begins: &mut Option<Begins<B>>) -> Stack {
-    let Begins { scope, place, begin } = begins.take().expect("it begins once");
+fn begin<B>(begins: &mut Option<Boundary<B>>) -> Stack {
+    let Boundary { scope, place, begin } = begins.take().expect("it begins once");
     begin(scope, place)
 }
 
@@ -129,7 +129,7 @@ impl<F, B> InContext<F, B> {
     ) -> Self {
         InContext {
             stack: Stack::waiting(),
-            begins: Some(Begins { scope, place, begin }),
+            begins: Some(Boundary { scope, place, begin }),
             wrapped: Some(wrapped),
         }
     }

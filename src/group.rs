@@ -1,7 +1,7 @@
 //! Several variables at once, whatever they hold: contexts that show them alone, or all but them.
 
 use crate::context::{Binding, Context};
-use crate::engine::Link;
+use crate::engine::Snapshot;
 use crate::var::Var;
 
 /// A variable, whatever it holds. Every [`Var`] is one, and nothing else.
@@ -69,8 +69,8 @@ impl Context {
     }
 
     fn of<'c>(bindings: impl Iterator<Item = Binding<'c>>) -> Context {
-        Context::from_link(
-            bindings.fold(None, |link, binding| Some(Link::and(link, &binding.entry()))),
+        Context::from_snapshot(
+            bindings.fold(None, |link, binding| Some(Snapshot::and(link, &binding.entry()))),
         )
     }
 }

@@ -60,11 +60,11 @@ impl Change<'_> {
 
 fn apply(changes: &[Change<'_>], place: Place) -> Result<(), NotOpen> {
     let Some(first) = changes.first() else { return Ok(()) };
-    let changed = current::change(|spine, parting| {
+    let changed = current::change(|raw, departures| {
         for change in changes {
             match (change.after, change.before) {
-                (Some(after), _) => spine.bind_again(&after.entry(), parting),
-                (None, Some(before)) => spine.mask_again(&before.entry(), place, parting),
+                (Some(after), _) => raw.bind_again(&after.entry(), departures),
+                (None, Some(before)) => raw.mask_again(&before.entry(), place, departures),
                 (None, None) => {}
             }
         }

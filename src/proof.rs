@@ -34,7 +34,7 @@ mod roots {
 
         /// A context.
         pub fn context(&mut self, context: &Context) {
-            context.link().into_iter().for_each(|link| self.name_link(link));
+            context.link().into_iter().for_each(|link| self.name_snapshot(link));
         }
 
         /// A weak context.

@@ -1,7 +1,7 @@
 //! `Var::require`: a binding that must be there, or an error that says what happened to it. The
 //! panic of `Var::get` and `Var::with` says the same.
 
-use crate::engine::{Seen, current};
+use crate::engine::{Resolution, current};
 use crate::error::{Missing, Reason};
 use crate::var::Var;
 
@@ -54,11 +54,11 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[cold]
     pub(crate) fn note_asked(&self) {
         let seen = current::see(self.key());
-        self.note(if let Seen::Bound(_) = seen { None } else { Some(self.lost(seen)) });
+        self.note(if let Resolution::Bound(_) = seen { None } else { Some(self.lost(seen)) });
     }
 
     #[cold]
-    fn lost(&self, seen: Seen) -> Missing {
+    fn lost(&self, seen: Resolution) -> Missing {
         self.explained(self.no_binding(seen))
     }
 

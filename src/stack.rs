@@ -1,7 +1,7 @@
 //! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
 
 use crate::context::Context;
-use crate::engine::{Begins, Own, Seen, Serial, Spine, current};
+use crate::engine::{Boundary, OwnedStack, RawStack, Resolution, Serial, current};
 use crate::error::{Missing, NotOpen, SetError};
 use crate::sync::{Way, reached};
 use crate::var::Var;
@@ -34,19 +34,19 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// assert_eq!(stack.get(&DEPTH), None);
 /// ```
 pub struct Stack {
-    own: Own,
+    own: OwnedStack,
 }
 
 impl Stack {
     /// A stack with nothing on it.
     pub fn new() -> Self {
-        Stack { own: Own::new(Spine::held()) }
+        Stack { own: OwnedStack::new(RawStack::held()) }
     }
 
     /// A stack that begins with what `context` shows, in an open checkpoint of its own. No
     /// allocation.
     pub fn on(context: Context) -> Self {
-        Stack { own: Own::new(Spine::on(context.into_link())) }
+        Stack { own: OwnedStack::new(RawStack::on(context.into_snapshot())) }
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No
@@ -60,15 +60,15 @@ impl Stack {
     /// A stack that begins with what is visible here, in an open checkpoint of its own, for work
     /// that goes on here.
     pub(crate) fn going_on() -> Self {
-        Stack { own: Own::new(current::going_on()) }
+        Stack { own: OwnedStack::new(current::going_on()) }
     }
 
     /// A stack that is to be made by [`run_begun`](Self::run_begun).
     pub(crate) fn waiting() -> Self {
-        Stack { own: Own::new(Spine::waiting()) }
+        Stack { own: OwnedStack::new(RawStack::waiting()) }
     }
 
-    pub(crate) fn own(&mut self) -> &mut Own {
+    pub(crate) fn own(&mut self) -> &mut OwnedStack {
         &mut self.own
     }
 
@@ -97,8 +97,8 @@ impl Stack {
         current::run_begun(&mut self.own, || begin().into_own(), f)
     }
 
-    fn into_own(mut self) -> Own {
-        std::mem::replace(&mut self.own, Own::new(Spine::held()))
+    fn into_own(mut self) -> OwnedStack {
+        std::mem::replace(&mut self.own, OwnedStack::new(RawStack::held()))
     }
 
     /// The value bound to a variable on this stack. Process-wide values and defaults are not on it.
@@ -116,14 +116,14 @@ impl Stack {
 
     /// Whether a variable is bound on this stack.
     pub fn is_bound<T: Send + Sync + 'static>(&self, var: &Var<T>) -> bool {
-        matches!(self.own.see(var.key()), Seen::Bound(_))
+        matches!(self.own.see(var.key()), Resolution::Bound(_))
     }
 
     /// A snapshot of what is visible on this stack. O(1), amortised over what was entered since the
     /// last one.
     #[track_caller]
     pub fn capture(&mut self) -> Context {
-        Context::captured(self.own.work(|spine, _| spine.capture()))
+        Context::captured(self.own.work(|raw, _| raw.capture()))
     }
 
     /// As [`Var::set`], on this stack.
@@ -140,7 +140,7 @@ impl Stack {
         if let Err(closed) = self.own.is_open() {
             return Err(SetError::new(value, var.not_open(closed)));
         }
-        self.own.work(|spine, parting| spine.set(var.key(), value, place, parting));
+        self.own.work(|raw, departures| raw.set(var.key(), value, place, departures));
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Stack {
     pub fn unset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|spine, parting| spine.unset(var.key(), place, parting));
+        self.own.work(|raw, departures| raw.unset(var.key(), place, departures));
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl Stack {
     pub fn pop<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<bool, NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        Ok(self.own.work(|spine, parting| spine.reveal_next(var.key(), place, parting)))
+        Ok(self.own.work(|raw, departures| raw.reveal_next(var.key(), place, departures)))
     }
 
     /// As [`Var::reset`], on this stack.
@@ -175,7 +175,7 @@ impl Stack {
     pub fn reset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|spine, parting| spine.reveal_outside(var.key(), place, parting));
+        self.own.work(|raw, departures| raw.reveal_outside(var.key(), place, departures));
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Stack {
     #[track_caller]
     pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
         let (serial, place) = (current::serial(), Location::caller());
-        self.own.work(|spine, _| spine.mark(Begins::Open(serial), place));
+        self.own.work(|raw, _| raw.mark(Boundary::Open(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -201,7 +201,7 @@ impl Stack {
         f: impl FnOnce(&mut Stack) -> R,
     ) -> R {
         let (next, place) = (current::serial(), Location::caller());
-        let serial = self.own.work(|spine, _| spine.scope(var.key(), value, || next, place));
+        let serial = self.own.work(|raw, _| raw.scope(var.key(), value, || next, place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -218,7 +218,7 @@ impl Drop for Within<'_> {
         let serial = self.serial;
         // Should `f` have put another stack in the place of this one, nothing is found and nothing
         // is done.
-        let _ = self.stack.own.work(|spine, parting| spine.leave(serial, parting));
+        let _ = self.stack.own.work(|raw, departures| raw.leave(serial, departures));
     }
 }
 
@@ -227,11 +227,11 @@ impl Drop for Stack {
     fn drop(&mut self) {
         // What they bind in turn is followed a few times; the rest ends with `own`.
         for round in 0..8 {
-            let Some(parting) = self.own.leave_all() else { return };
+            let Some(departures) = self.own.leave_all() else { return };
             if round > 0 {
                 reached(Way::StackEndsTwice);
             }
-            current::run_on(&mut self.own, || drop(parting));
+            current::run_on(&mut self.own, || drop(departures));
         }
     }
 }

@@ -16,7 +16,7 @@
 //!   end.
 //!
 //! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside
-//! models the names are nothing: [`order`] gives back what it got and [`kept`] says yes, at compile
+//! models the names are nothing: [`ordering`] gives back what it got and [`step`] says yes, at compile
 //! time. In a model one site can be weakened, to show that it would notice (see
 //! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
@@ -164,9 +164,9 @@ sites! {
     /// Step: a value that was inherited is counted without a look at the cells of its frame.
     HoldLooks,
     /// Step: the frame that takes the place of a checkpoint counts the values it shows.
-    DigestHolds,
+    CompactionHolds,
     /// Step: it leaves the stack a count of the frame below.
-    DigestTakesBelow,
+    CompactionTakesBelow,
     /// Step: a value that is prepared counts for each use.
     HeldTakes,
     /// Step: a frame that ends gives back the block of another that it lies in.
@@ -207,7 +207,7 @@ impl<T: 'static> ArcCell<T> {
         // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens
         // after a swap sees 1, by coherence, and whoever does not may see the cell as it was
         // before.
-        self.used.load(order(Site::CellUsed, Ordering::Relaxed)) != 0
+        self.used.load(ordering(Site::CellUsed, Ordering::Relaxed)) != 0
     }
 
     pub(crate) fn load(&self) -> Option<Arc<T>> {
@@ -234,7 +234,7 @@ impl<T: 'static> ArcCell<T> {
 
     fn is_in_use(&self) {
         // Relaxed: see `is_used`.
-        self.used.store(1, order(Site::CellIsUsed, Ordering::Relaxed));
+        self.used.store(1, ordering(Site::CellIsUsed, Ordering::Relaxed));
     }
 }
 

@@ -210,7 +210,7 @@ pub fn assert_nothing_left_async<F: Future, P: FnOnce() -> F>(
 
 /// What is visible here, without a note.
 fn here() -> Context {
-    Context::from_link(current::capture())
+    Context::from_snapshot(current::capture())
 }
 
 #[track_caller]
@@ -230,7 +230,7 @@ fn in_words(place: Place) -> String {
 }
 
 /// What is said of contexts that are alive.
-fn told(alive: &[(crate::engine::Link, Vec<Place>)], before: &Context) -> String {
+fn told(alive: &[(crate::engine::Snapshot, Vec<Place>)], before: &Context) -> String {
     let mut told = match alive.len() {
         0 | 1 => String::from("a context that was captured here is alive, and its values with it"),
         n => format!("{n} contexts that were captured here are alive, and their values with them"),
@@ -242,7 +242,7 @@ fn told(alive: &[(crate::engine::Link, Vec<Place>)], before: &Context) -> String
         let places: Vec<_> = places.iter().map(|place| in_words(place)).collect();
         write!(told, "\n  captured at {}: ", places.join(" or "))
             .expect("a string takes everything");
-        let context = Context::from_link(Some(link.clone()));
+        let context = Context::from_snapshot(Some(link.clone()));
         let shows = before.changes(&context).into_iter().filter_map(|change| change.after);
         let shows = shows.filter(|binding| !binding.is_of(&WITNESS));
         let shows: Vec<_> =

@@ -4,8 +4,8 @@
 //! `checkpoint`.
 
 use crate::asked::Asked;
-use crate::engine::{Closed, Key, Name, Own, Reach, Seen, Spine};
-use crate::engine::{Unread, current};
+use crate::engine::{Closed, Key, Name, OwnedStack, RawStack, Reach, Resolution};
+use crate::engine::{Miss, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sync::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;
@@ -215,8 +215,8 @@ impl<T: Send + Sync + 'static> Var<T> {
             self.note_asked();
         }
         current::read(&self.key, f, |f, unread| match unread {
-            Unread::Absent if self.default.is_none() && !self.global.is_used() => {
-                Err(self.missing(Seen::Absent))
+            Miss::Absent if self.default.is_none() && !self.global.is_used() => {
+                Err(self.missing(Resolution::Absent))
             }
             _ => self.with_slowly(f),
         })
@@ -249,18 +249,18 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[cold]
     #[inline(never)]
     fn make_default(&self, make: fn() -> T) -> &T {
-        let value = current::run_on(&mut Own::new(Spine::on(None)), make);
+        let value = current::run_on(&mut OwnedStack::new(RawStack::on(None)), make);
         // Another thread may have been faster; then its value is the default, and ours goes.
         self.made.get_or_init(|| value)
     }
 
     #[inline(always)]
-    pub(crate) fn missing(&self, seen: Seen) -> Missing {
+    pub(crate) fn missing(&self, seen: Resolution) -> Missing {
         Missing::new(self.owned_name(), reason(seen))
     }
 
     /// Why no binding was found where nothing but bindings is looked for.
-    pub(crate) fn no_binding(&self, seen: Seen) -> Missing {
+    pub(crate) fn no_binding(&self, seen: Resolution) -> Missing {
         let missing = self.missing(seen);
         match missing.reason() {
             Reason::Unbound => missing.because(Reason::NoBinding),
@@ -279,18 +279,18 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Whether a binding is seen here. A mask, a process-wide value and a default are none.
     #[inline]
     pub fn is_bound(&self) -> bool {
-        matches!(current::see(&self.key), Seen::Bound(_))
+        matches!(current::see(&self.key), Resolution::Bound(_))
     }
 
     /// Where the value comes from that the variable has here, or why it has none.
     pub fn source(&self) -> Source {
         match current::see(&self.key) {
-            Seen::Bound(place) => Source::Bound(place),
+            Resolution::Bound(place) => Source::Bound(place),
             seen => self.source_unbound(seen),
         }
     }
 
-    pub(crate) fn source_unbound(&self, seen: Seen) -> Source {
+    pub(crate) fn source_unbound(&self, seen: Resolution) -> Source {
         if self.global.load().is_some() {
             Source::Global
         } else if self.default.is_some() {
@@ -306,7 +306,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// What lies beneath an inherited binding is not part of a context.
     pub fn history(&self) -> Vec<Source> {
         let source = |seen| match seen {
-            Seen::Bound(place) => Source::Bound(place),
+            Resolution::Bound(place) => Source::Bound(place),
             other => Source::Missing(reason(other)),
         };
         current::history(&self.key).into_iter().map(source).collect()
@@ -323,8 +323,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         if let Err(closed) = current::is_open() {
             return Err(SetError::new(value, self.not_open(closed)));
         }
-        let set = current::change(|spine, parting| {
-            spine.set(&self.key, value, place, parting);
+        let set = current::change(|raw, departures| {
+            raw.set(&self.key, value, place, departures);
         });
         debug_assert!(set.is_ok(), "nothing came in between");
         Ok(())
@@ -338,7 +338,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn unset(&self) -> Result<(), NotOpen> {
         let place = Location::caller();
-        current::change(|spine, parting| spine.unset(&self.key, place, parting))
+        current::change(|raw, departures| raw.unset(&self.key, place, departures))
             .map_err(|closed| self.not_open(closed))
     }
 
@@ -353,7 +353,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn pop(&self) -> Result<bool, NotOpen> {
         let place = Location::caller();
-        current::change(|spine, parting| spine.reveal_next(&self.key, place, parting))
+        current::change(|raw, departures| raw.reveal_next(&self.key, place, departures))
             .map_err(|closed| self.not_open(closed))
     }
 
@@ -364,7 +364,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn reset(&self) -> Result<(), NotOpen> {
         let place = Location::caller();
-        current::change(|spine, parting| spine.reveal_outside(&self.key, place, parting))
+        current::change(|raw, departures| raw.reveal_outside(&self.key, place, departures))
             .map_err(|closed| self.not_open(closed))
     }
 
@@ -405,11 +405,11 @@ fn owned(name: &str) -> Cow<'static, str> {
 }
 
 #[inline(always)]
-fn reason(seen: Seen) -> Reason {
+fn reason(seen: Resolution) -> Reason {
     match seen {
-        Seen::Masked(place) => Reason::Masked(place),
-        Seen::NotCarried(place) => Reason::NotCarried(place),
-        Seen::Bound(_) | Seen::Absent => Reason::Unbound,
+        Resolution::Masked(place) => Reason::Masked(place),
+        Resolution::NotCarried(place) => Reason::NotCarried(place),
+        Resolution::Bound(_) | Resolution::Absent => Reason::Unbound,
     }
 }
 

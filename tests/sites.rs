@@ -114,7 +114,7 @@ fn every_atomic_operation_goes_through_a_site() {
                 if is_atomic(arguments) {
                     found += 1;
                     assert!(
-                        arguments.contains("order(Site::"),
+                        arguments.contains("ordering(Site::"),
                         "{}: {operation}{arguments}",
                         path.display()
                     );

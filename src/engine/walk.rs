@@ -9,8 +9,8 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
-use crate::engine::reclaim::release::Held;
-use crate::engine::snapshot::strong::{Link, WeakLink};
+use crate::engine::reclaim::release::SharedValue;
+use crate::engine::snapshot::strong::{Snapshot, WeakSnapshot};
 use crate::engine::stack::current;
 use crate::sync::{AtomicU32, Ordering::SeqCst};
 use std::collections::HashMap;
@@ -41,23 +41,23 @@ struct Found {
 }
 
 impl Roots {
-    pub(crate) fn name_link(&mut self, link: &Link) {
+    pub(crate) fn name_snapshot(&mut self, link: &Snapshot) {
         self.links.push(link.as_raw());
     }
 
-    pub(crate) fn name_weak(&mut self, weak: &WeakLink) {
+    pub(crate) fn name_weak(&mut self, weak: &WeakSnapshot) {
         self.weak.push(weak.as_raw());
     }
 
-    pub(crate) fn name_value(&mut self, value: &Held) {
+    pub(crate) fn name_value(&mut self, value: &SharedValue) {
         self.values.push(value.0);
     }
 
     /// The stack that is current here, with the reads that are out from it.
     pub(crate) fn name_current(&mut self) {
-        current::look_at(|spine, borrows| {
-            self.stacks.push((spine.top.get(), spine.floor()));
-            borrows.each_kept(&mut |first, number| self.kept.push((first, number)));
+        current::resolve(|raw, reads| {
+            self.stacks.push((raw.top.get(), raw.floor()));
+            reads.each_kept(&mut |first, number| self.kept.push((first, number)));
         });
     }
 
@@ -98,7 +98,7 @@ impl Roots {
             // SAFETY: #1.
             let was_kept = |serial| unsafe { free_list::was_kept(frame, serial) };
             let all = [
-                ("digest", this.role == Role::Digest),
+                ("compaction", this.role == Role::Compacted),
                 ("batch", this.before.is_head()),
                 ("prepared", this.role == Role::Alias),
                 ("whole", this.is(Traits::FULL_INDEX)),
@@ -111,8 +111,8 @@ impl Roots {
             let next = match this.role {
                 Role::Adopt => {
                     // SAFETY: #1; the value of such a frame is there.
-                    let link = unsafe { &*Frame::value::<Option<Link>>(frame) };
-                    link.as_ref().map(Link::as_raw)
+                    let link = unsafe { &*Frame::value::<Option<Snapshot>>(frame) };
+                    link.as_ref().map(Snapshot::as_raw)
                 }
                 _ if is_own => Some(this.parent),
                 // SAFETY: #1; what was inherited is shared, and keeps its base alone.
@@ -144,7 +144,7 @@ impl Roots {
                 walk.found(*frame).weak += 1;
             }
             for frame in &self.values {
-                walk.hold(*frame);
+                walk.retain_value(*frame);
             }
             for (top, floor) in &self.stacks {
                 walk.stack(*top, *floor);
@@ -207,7 +207,7 @@ impl Walk {
     }
 
     /// One count of a value.
-    fn hold(&mut self, frame: *const Frame) {
+    fn retain_value(&mut self, frame: *const Frame) {
         self.found(frame).values += 1;
         if !self.found[&frame].is_kept {
             self.next.push(frame);
@@ -270,7 +270,7 @@ impl Walk {
                     self.keep(base);
                 }
                 if this.hides() {
-                    counted_besides(frame, &mut |shown| self.hold(shown));
+                    counted_besides(frame, &mut |shown| self.retain_value(shown));
                 }
                 assert_eq!(
                     this.is(Traits::FULL_INDEX),
@@ -280,7 +280,7 @@ impl Walk {
                 if this.is(Traits::FULL_INDEX) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
-                            self.hold(slot.as_frame());
+                            self.retain_value(slot.as_frame());
                         }
                     });
                 }
@@ -289,10 +289,10 @@ impl Walk {
                 return;
             }
             match this.role {
-                Role::Alias => self.hold(*Frame::value(frame)),
-                Role::Reveal if this.kind.size != 0 => self.hold(*Frame::value(frame)),
+                Role::Alias => self.retain_value(*Frame::value(frame)),
+                Role::Reveal if this.kind.size != 0 => self.retain_value(*Frame::value(frame)),
                 Role::Adopt => {
-                    if let Some(link) = &*Frame::value::<Option<Link>>(frame) {
+                    if let Some(link) = &*Frame::value::<Option<Snapshot>>(frame) {
                         self.found(link.as_raw()).strong += 1;
                         self.keep(link.as_raw());
                     }
@@ -313,8 +313,8 @@ impl Walk {
             // One for all of `values` (I6).
             found.weak += u32::from(found.values != 0);
             // SAFETY: #1; what lies in the block of another keeps that.
-            if let Some(crown) = unsafe { Frame::crown(frame) } {
-                self.found(crown).weak += 1;
+            if let Some(head) = unsafe { Frame::head(frame) } {
+                self.found(head).weak += 1;
             }
         }
         self.found.iter().map(|(frame, found)| (*frame, *found)).collect()
@@ -345,14 +345,14 @@ unsafe fn check_frame(frame: *const Frame, found: Found) {
     let this = unsafe { &*frame };
     let (role, id, state) = (this.role, this.id, this.state.get());
     let named = format_args!("{role:?} of {id}, {state:?}").to_string();
-    // A crown may be there for the others in its block alone; those that ended with it have given
+    // A head may be there for the others in its block alone; those that ended with it have given
     // nothing back.
     assert_eq!(now(&this.weak), found.weak, "I6: `weak` of {named}");
     if found.values == 0 {
         // What nobody shared ends without a note.
-        let is_private_crown = this.before.is_head() && !state.has_any(Lifecycle::SHARED);
+        let is_private_head = this.before.is_head() && !state.has_any(Lifecycle::SHARED);
         assert!(
-            is_private_crown || state.has_any(Lifecycle::VALUE_GONE | Lifecycle::BATCH_GONE),
+            is_private_head || state.has_any(Lifecycle::VALUE_GONE | Lifecycle::BATCH_GONE),
             "I5: a value without a count has not ended: {named}"
         );
         return;

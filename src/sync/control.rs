@@ -71,7 +71,7 @@ fn is_weak(site: Site) -> bool {
 
 /// The ordering of a site: as the source says, or one step weaker if a control says so. Below
 /// relaxed comes an access that is not atomic at all.
-pub(crate) fn order(site: Site, ordering: Ordering) -> Ordering {
+pub(crate) fn ordering(site: Site, ordering: Ordering) -> Ordering {
     PLAIN.set(is_weak(site) && ordering == Ordering::Relaxed);
     if is_weak(site) { Ordering::Relaxed } else { ordering }
 }
@@ -88,7 +88,7 @@ pub(super) fn torn<T: Copy>(old: T, write: impl FnOnce(T)) -> T {
 }
 
 /// Whether a step is kept: yes, unless a control says no.
-pub(crate) fn kept(site: Site) -> bool {
+pub(crate) fn step(site: Site) -> bool {
     !is_weak(site)
 }
 

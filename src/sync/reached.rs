@@ -32,16 +32,16 @@ ways! {
     NoBase,
     /// A value that is set anew ends at once.
     EndsWhenSetAnew,
-    /// Contexts know it, and a digest takes its place.
-    DigestWhenSetAnew,
+    /// Contexts know it, and a compaction frame takes its place.
+    CompactionWhenSetAnew,
     /// A frame with a whole index is shared.
     WholeShared,
-    /// A value of short reach ends apart from its frame, as a digest takes its place or is left.
+    /// A value of short reach ends apart from its frame, as a compaction frame takes its place or is left.
     ShortEndsApart,
     /// A scope of several that was captured is left at once.
-    BundleShared,
+    BatchShared,
     /// A scope of several is shortened, because what it is on is long.
-    BundleOutgrown,
+    BatchOutgrown,
     /// The frames of one block end together.
     BlockEndsAsOne,
     /// A read keeps a frame that is left.

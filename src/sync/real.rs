@@ -12,13 +12,13 @@ pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, 
 
 /// The ordering of a site.
 #[inline(always)]
-pub(crate) const fn order(_: Site, ordering: Ordering) -> Ordering {
+pub(crate) const fn ordering(_: Site, ordering: Ordering) -> Ordering {
     ordering
 }
 
 /// Whether a step is kept. It is.
 #[inline(always)]
-pub(crate) const fn kept(_: Site) -> bool {
+pub(crate) const fn step(_: Site) -> bool {
     true
 }
 

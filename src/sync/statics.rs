@@ -162,7 +162,7 @@ impl<T: 'static> SwapCell<T> {
             return None;
         }
         // A read that writes: it always sees the newest, and acquires from the swaps only.
-        self.edge.fetch_add(0, order(Site::CellLoad, Ordering::Acquire));
+        self.edge.fetch_add(0, ordering(Site::CellLoad, Ordering::Acquire));
         self.with(|value| value.clone())
     }
 
@@ -188,7 +188,7 @@ impl<T: 'static> SwapCell<T> {
         if over() {
             return R::default();
         }
-        self.edge.fetch_add(1, order(Site::CellSwap, Ordering::AcqRel));
+        self.edge.fetch_add(1, ordering(Site::CellSwap, Ordering::AcqRel));
         self.with(f)
     }
 }

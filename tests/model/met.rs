@@ -8,7 +8,7 @@ use std::sync::Mutex;
 /// The features that are to meet on one stack, each with each.
 pub(crate) const FEATURES: [&str; 9] = [
     "short reach",
-    "digest",
+    "compaction",
     "batch",
     "known weakly",
     "prepared",

@@ -1084,7 +1084,7 @@ impl World {
         match FEATURES[usize::from(feature)] {
             "short reach" if self.stack().state() == State::Open => self.change(Change::Set, 2),
             "short reach" => self.enter(2, None),
-            "digest" => {
+            "compaction" => {
                 self.enter_checkpoint();
                 self.change(Change::Set, 3);
                 for time in 0..2 * self.vars.len() + 40 {

@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::ptr;
 
 /// What a new frame is to say.
-pub(in crate::engine) struct Draft<'a> {
+pub(in crate::engine) struct FrameSpec<'a> {
     pub(in crate::engine) role: Role,
     pub(in crate::engine) bits: Traits,
     pub(in crate::engine) id: usize,
@@ -41,7 +41,7 @@ const MANY: u32 = 1024;
 /// Up to so many entries are copied as soon as one of them is hidden.
 const FEW: u32 = 64;
 
-impl Draft<'_> {
+impl FrameSpec<'_> {
     /// Where the index is taken from, and whether it is one node alone.
     fn root(&self) -> (*const Node, bool) {
         if self.from.is_null() {
@@ -148,7 +148,7 @@ impl Draft<'_> {
         // SAFETY: #1 of `build`.
         let from = unsafe { &*self.from };
         match self.role {
-            Role::Digest => (0, true),
+            Role::Compacted => (0, true),
             Role::Adopt => (from.segment.saturating_add(1), false),
             _ if is_time(from) => (0, true),
             _ => (from.segment.saturating_add(1), false),

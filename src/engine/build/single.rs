@@ -1,6 +1,6 @@
 //! The short way to a frame: one binding on top of an index that is one node and stays so.
 //!
-//! Makes what [`Draft::build`](super::general::Draft::build) makes, for the case that nearly all are:
+//! Makes what [`FrameSpec::build`](super::general::FrameSpec::build) makes, for the case that nearly all are:
 //! up to 32 variables that do not meet in one slot, a small value of ordinary alignment, and a name
 //! that is static.
 
@@ -95,7 +95,7 @@ pub(in crate::engine) unsafe fn again(
 ) -> Option<(*mut Frame, Serial)> {
     // SAFETY: #1; what ended last is kept as it was.
     unsafe {
-        let (frame, serial) = free_list::take_again(head.peek(), from, number_below(from))?;
+        let (frame, serial) = free_list::take_kept(head.peek(), from, number_below(from))?;
         debug_assert_eq!(
             (*frame).bits.among(Traits::SHORT_REACH),
             head.reach,

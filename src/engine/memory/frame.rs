@@ -93,7 +93,7 @@ pub(in crate::engine) enum Role {
     Reveal,
     /// Takes the place of the other frames of its checkpoint and counts the values of all that is
     /// visible.
-    Digest,
+    Compacted,
 }
 
 /// One word that is needed for one thing at a time.
@@ -259,8 +259,8 @@ impl Frame {
     /// # Safety
     /// 1. The block of `frame` is there.
     #[inline]
-    pub(in crate::engine) unsafe fn crown(frame: *const Frame) -> Option<*const Frame> {
-        // SAFETY: #1; the crown lies so many bytes further on in the same block.
+    pub(in crate::engine) unsafe fn head(frame: *const Frame) -> Option<*const Frame> {
+        // SAFETY: #1; the head lies so many bytes further on in the same block.
         unsafe {
             let before = (*frame).before;
             before.is_member().then(|| frame.cast::<u8>().add(before.bytes()).cast())
@@ -298,7 +298,7 @@ impl Frame {
     /// The frame that begins the checkpoint of this one; null below the first.
     ///
     /// # Safety
-    /// 1. `frame` is alive and on a stack, or was until a digest took its place.
+    /// 1. `frame` is alive and on a stack, or was until a compaction frame took its place.
     #[inline]
     pub(in crate::engine) unsafe fn marker(frame: *const Frame) -> *const Frame {
         // SAFETY: #1; the bit says which of the two the origin is.

@@ -9,7 +9,7 @@
 
 use super::frame::{Frame, Kind};
 use super::serial::Serial;
-use crate::sync::{self, MODELLED, Site, Way, at_thread_end, kept, reached, reuse, thread_slot};
+use crate::sync::{self, MODELLED, Site, Way, at_thread_end, reached, reuse, step, thread_slot};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr;
@@ -122,7 +122,7 @@ fn place_of(id: usize, parent: *const Frame) -> usize {
 /// Takes the scope of that id that ended last on this thread on `parent`, which has the number
 /// `below`, if it is kept: with its own number, which is its guard's once more.
 #[inline(always)]
-pub(in crate::engine) fn take_again(
+pub(in crate::engine) fn take_kept(
     id: usize,
     parent: *const Frame,
     below: Serial,
@@ -134,7 +134,7 @@ pub(in crate::engine) fn take_again(
         let last = &pool.last[place_of(id, parent)];
         let frame = last.frame.get();
         // A number is of one frame alone, from when it is built until it is built anew.
-        if frame.is_null() || last.below.get() != below && kept(Site::AgainLooks) {
+        if frame.is_null() || last.below.get() != below && step(Site::AgainLooks) {
             reached(if frame.is_null() { Way::NoneAgain } else { Way::AgainElsewhere });
             return None;
         }
@@ -149,17 +149,17 @@ pub(in crate::engine) fn take_again(
     POOL.try_with(take).ok().flatten()
 }
 
-/// Keeps a scope that [`take_again`] gave, if nothing else was kept in its place since.
+/// Keeps a scope that [`take_kept`] gave, if nothing else was kept in its place since.
 ///
 /// # Safety
 /// 1. `frame` has that serial number; nobody uses it any more, and it is as it was.
 #[inline(always)]
-pub(in crate::engine) unsafe fn keep_again(frame: *const Frame, serial: Serial) -> bool {
+pub(in crate::engine) unsafe fn keep_for_reentry(frame: *const Frame, serial: Serial) -> bool {
     // SAFETY: #1.
     let place = unsafe { place_of((*frame).id, (*frame).parent) };
     let keep = |pool: &Pool| {
         let last = &pool.last[place];
-        let is_it = last.serial.get() == serial || !kept(Site::KeepLooks);
+        let is_it = last.serial.get() == serial || !step(Site::KeepLooks);
         if is_it {
             last.frame.set(frame.cast_mut());
         }

@@ -8,7 +8,7 @@
 use super::flags::Traits;
 use super::frame::{Kind, Name};
 use crate::sync::{
-    LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, kept, order,
+    LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, ordering, step,
 };
 use std::fmt;
 use std::marker::PhantomData;
@@ -106,7 +106,7 @@ impl Head {
     pub(in crate::engine) fn peek(&self) -> usize {
         // Relaxed: the number says everything; whoever sees a frame with it got the frame by an
         // edge of its own.
-        self.id.load(order(Site::PeekId, Relaxed))
+        self.id.load(ordering(Site::PeekId, Relaxed))
     }
 
     /// The id, handed out on first use.
@@ -122,12 +122,12 @@ impl Head {
     fn first_use(&self) -> usize {
         ask_processor();
         let next = LAST
-            .fetch_update(order(Site::NextId, Relaxed), Relaxed, |last| last.checked_add(1))
+            .fetch_update(ordering(Site::NextId, Relaxed), Relaxed, |last| last.checked_add(1))
             .unwrap_or_else(|_| panic!("every id that a variable can have was handed out"))
             + 1;
         // Relaxed on both sides: of two threads one wins, and both go on with the winner's number.
-        match self.id.compare_exchange(0, next, order(Site::FirstUse, Relaxed), Relaxed) {
-            Err(winner) if kept(Site::FirstUseAgrees) => winner,
+        match self.id.compare_exchange(0, next, ordering(Site::FirstUse, Relaxed), Relaxed) {
+            Err(winner) if step(Site::FirstUseAgrees) => winner,
             _ => next,
         }
     }

@@ -5,7 +5,7 @@
 //! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So
 //! numbers are never handed out twice: when the last one has gone, the process ends.
 
-use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticCounter, order};
+use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
 use std::cell::Cell;
 
 /// The number of one checkpoint. Only [`Serials`] makes one.
@@ -54,8 +54,8 @@ impl Serials {
 )]
 fn first_of_next_block() -> u64 {
     // Relaxed: the number says everything.
-    let taken =
-        TAKEN.fetch_update(order(Site::NextBlock, Relaxed), Relaxed, |taken| taken.checked_add(1));
+    let taken = TAKEN
+        .fetch_update(ordering(Site::NextBlock, Relaxed), Relaxed, |taken| taken.checked_add(1));
     // A number that came again would lead a guard, or a scope that is entered again, to a
     // checkpoint that is not its own.
     let Some(first) = taken.ok().and_then(|taken| first_of_block(u64::try_from(taken).ok()?))

@@ -10,12 +10,12 @@
 //! The base is found when the frame is shared for the first time, since most frames never are. It
 //! then stays.
 
-use super::refcount::{hold, take};
+use super::refcount::{retain, retain_value};
 use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot, get, put};
-use crate::sync::{Site, Way, kept, reached};
+use crate::sync::{Site, Way, reached, step};
 use std::ptr;
 
 /// How many frames further out a base is looked for as a rule. What is hidden beyond may be kept.
@@ -45,7 +45,7 @@ impl Base {
 /// 1. `frame` is alive and shared.
 #[inline]
 pub(in crate::engine) unsafe fn base(frame: *const Frame) -> Base {
-    // SAFETY: #1; a frame that lies in the block of a crown is kept with it.
+    // SAFETY: #1; a frame that lies in the block of a head is kept with it.
     unsafe {
         let this = &*frame;
         if !this.before.has_any(Position::MEMBER | Position::HIDES) && !this.is(Traits::DETACHED) {
@@ -66,10 +66,10 @@ unsafe fn unusual(frame: *const Frame) -> Base {
         if this.is(Traits::DETACHED) {
             return Base::Apart(Slot::frame(ptr::null(), 0));
         }
-        // Of a bundle, the frame that begins it counts what is below; the slot for that is the
-        // crown's.
-        let hider = match Frame::crown(frame) {
-            Some(crown) if this.is(Traits::BOUNDARY) => crown,
+        // Of a batch, the frame that begins it counts what is below; the slot for that is the
+        // head's.
+        let hider = match Frame::head(frame) {
+            Some(head) if this.is(Traits::BOUNDARY) => head,
             Some(_) => return Base::Parent(this.parent),
             None => frame,
         };
@@ -109,7 +109,7 @@ unsafe fn noted(hider: *const Frame, parent: *const Frame) -> Base {
 /// # Safety
 /// 1. `frame` is alive, and no frame in the block of another.
 unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
-    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
+    // SAFETY: #1; the frames of a batch lie side by side, down to the one that begins its
     // checkpoint.
     unsafe {
         if (*frame).before.is_head() {
@@ -150,8 +150,8 @@ pub(in crate::engine) unsafe fn settle(
         (*frame).body.writes();
         let noted = base.with(if is_apart { SPECIAL } else { 0 });
         put(frame.cast_mut().cast(), (*frame).root.bitmap.count_ones() as usize, noted);
-        if is_apart && kept(Site::HiderHolds) {
-            besides(frame, base.as_frame(), inherited, &mut |slot| hold(slot));
+        if is_apart && step(Site::HiderHolds) {
+            besides(frame, base.as_frame(), inherited, &mut |slot| retain_value(slot));
         }
     }
 }
@@ -168,7 +168,7 @@ unsafe fn look_for(frame: *const Frame, nearest: Slot, floor: *const Frame, most
         let Some(hidden) = (unsafe { hidden(frame, at.as_frame()) }) else { return at };
         // SAFETY: as above.
         unsafe {
-            let is_there = hidden == at.as_frame() || Frame::crown(hidden) == Some(at.as_frame());
+            let is_there = hidden == at.as_frame() || Frame::head(hidden) == Some(at.as_frame());
             at = further_out(at, floor);
             if is_there {
                 best = at;
@@ -183,7 +183,7 @@ unsafe fn look_for(frame: *const Frame, nearest: Slot, floor: *const Frame, most
 /// # Safety
 /// 1. Both are alive, `below` further out.
 unsafe fn hidden(frame: *const Frame, below: *const Frame) -> Option<*const Frame> {
-    // SAFETY: #1; frames of a bundle lie side by side, down to the one that begins its checkpoint.
+    // SAFETY: #1; frames of a batch lie side by side, down to the one that begins its checkpoint.
     unsafe {
         let mut each = frame;
         loop {
@@ -245,7 +245,7 @@ unsafe fn besides(
     unsafe {
         trie::each(frame.cast(), inherited, &mut |slot| {
             let shown = slot.as_frame();
-            let is_own = shown == frame || Frame::crown(shown) == Some(frame);
+            let is_own = shown == frame || Frame::head(shown) == Some(frame);
             let in_base = || {
                 trie::find(base.cast(), (*shown).id).is_some_and(|slot| slot.as_frame() == shown)
             };
@@ -276,9 +276,9 @@ pub(in crate::engine) unsafe fn counted_besides(
 ///
 /// # Safety
 /// 1. `base` is null or alive and shared.
-pub(in crate::engine) unsafe fn take_base(base: *const Frame) {
-    if !base.is_null() && kept(Site::HiderCounts) {
+pub(in crate::engine) unsafe fn retain_base(base: *const Frame) {
+    if !base.is_null() && step(Site::HiderCounts) {
         // SAFETY: #1.
-        take(unsafe { &(*base).strong });
+        retain(unsafe { &(*base).strong });
     }
 }

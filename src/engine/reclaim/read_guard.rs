@@ -4,8 +4,8 @@
 //! frames that were there when the read began, the record keeps them until the read ends (R6);
 //! frames that came later end at once.
 
-use super::refcount::take;
-use super::release_list::Ending;
+use super::refcount::retain;
+use super::release_list::ReleaseList;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
@@ -16,39 +16,43 @@ use std::ptr;
 
 /// What goes with the frames that leave a stack. Its drop ends them, which runs foreign code: by
 /// then the stack must be as it is to stay.
-pub(crate) struct Parting<'a> {
-    borrows: Option<&'a Borrows>,
-    ending: Ending,
+pub(crate) struct Departures<'a> {
+    reads: Option<&'a ReadGuards>,
+    ending: ReleaseList,
     /// A frame that stays on the stack without its value, which is still to be dropped; null if
     /// there is none.
     emptied: Cell<*const Frame>,
 }
 
-impl<'a> Parting<'a> {
+impl<'a> Departures<'a> {
     /// For the current stack of this thread, whose reads may keep frames.
     #[inline]
-    pub(in crate::engine) fn under(borrows: &'a Borrows) -> Self {
-        Parting { borrows: Some(borrows), ending: Ending::new(), emptied: Cell::new(ptr::null()) }
+    pub(in crate::engine) fn under(reads: &'a ReadGuards) -> Self {
+        Departures {
+            reads: Some(reads),
+            ending: ReleaseList::new(),
+            emptied: Cell::new(ptr::null()),
+        }
     }
 
     /// For a stack that no read can be out from.
     pub(in crate::engine) fn free() -> Self {
-        Parting { borrows: None, ending: Ending::new(), emptied: Cell::new(ptr::null()) }
+        Departures { reads: None, ending: ReleaseList::new(), emptied: Cell::new(ptr::null()) }
     }
 
     /// Whether no read is out.
     pub(in crate::engine) fn is_unwatched(&self) -> bool {
-        self.borrows.is_none_or(Borrows::is_empty)
+        self.reads.is_none_or(ReadGuards::is_empty)
     }
 
     /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out
     /// for.
     #[inline]
     pub(in crate::engine) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
-        self.borrows.is_some_and(|borrows| borrows.keep(frame, parent))
+        self.reads.is_some_and(|reads| reads.keep(frame, parent))
     }
 
-    pub(in crate::engine) fn ending(&self) -> &Ending {
+    pub(in crate::engine) fn ending(&self) -> &ReleaseList {
         &self.ending
     }
 
@@ -72,11 +76,11 @@ impl<'a> Parting<'a> {
     }
 }
 
-impl Drop for Parting<'_> {
+impl Drop for Departures<'_> {
     #[inline]
     fn drop(&mut self) {
         /// Goes on if the drop of the first value panics.
-        struct Rest<'a>(&'a Ending);
+        struct Rest<'a>(&'a ReleaseList);
         impl Drop for Rest<'_> {
             #[inline]
             fn drop(&mut self) {
@@ -85,7 +89,7 @@ impl Drop for Parting<'_> {
         }
         let _rest = Rest(&self.ending);
         if !self.emptied.get().is_null() {
-            drop_emptied(self.borrows, self.emptied.get());
+            drop_emptied(self.reads, self.emptied.get());
         }
     }
 }
@@ -94,11 +98,11 @@ impl Drop for Parting<'_> {
 /// as long as it runs; a stack without reads cannot be reached meanwhile.
 #[cold]
 #[inline(never)]
-fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
+fn drop_emptied(reads: Option<&ReadGuards>, frame: *const Frame) {
     // SAFETY: #1 and #2 of `end_value`.
     let value = || unsafe { Frame::drop_value(frame) };
-    match borrows {
-        Some(borrows) => borrows.during(frame, value),
+    match reads {
+        Some(reads) => reads.during(frame, value),
         None => value(),
     }
 }
@@ -106,9 +110,9 @@ fn drop_emptied(borrows: Option<&Borrows>, frame: *const Frame) {
 /// The reads of this thread that run foreign code just now, and the stacks that were swapped in
 /// there, innermost first.
 ///
-/// Each is a record on the machine's stack; [`READ`] says that it is a [`Borrow`], else it is an
-/// [`Under`].
-pub(crate) struct Borrows(Cell<*const u8>);
+/// Each is a record on the machine's stack; [`READ`] says that it is a [`ReadGuard`], else it is an
+/// [`Suspended`].
+pub(crate) struct ReadGuards(Cell<*const u8>);
 
 /// The lowest bit of a pointer to a read.
 const READ: usize = 1;
@@ -121,7 +125,7 @@ const LATE: *const u8 = ptr::without_provenance(2);
 pub(in crate::engine) type Ends = (*const Frame, *const Frame);
 
 /// What another stack was swapped in over.
-pub(in crate::engine) struct Under {
+pub(in crate::engine) struct Suspended {
     ends: Ends,
     outer: Cell<*const u8>,
     /// How many guards that were dropped late were remembered then.
@@ -130,11 +134,11 @@ pub(in crate::engine) struct Under {
 
 /// The read that a pointer to a record leads to, if it is one.
 #[inline]
-fn as_read(record: *const u8) -> Option<*const Borrow> {
+fn as_read(record: *const u8) -> Option<*const ReadGuard> {
     (record.addr() & READ != 0).then(|| record.map_addr(|at| at & !READ).cast())
 }
 
-struct Borrow {
+struct ReadGuard {
     outer: Cell<*const u8>,
     /// The innermost of the frames that were there when the read began and are still on the stack.
     top: Cell<*const Frame>,
@@ -143,9 +147,9 @@ struct Borrow {
     number: Cell<usize>,
 }
 
-impl Borrows {
+impl ReadGuards {
     pub(crate) const fn new() -> Self {
-        Borrows(Cell::new(ptr::null()))
+        ReadGuards(Cell::new(ptr::null()))
     }
 
     /// Whether no read of the current stack is out.
@@ -163,7 +167,7 @@ impl Borrows {
 
     #[cold]
     fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
-        let mut keeper: Option<&Borrow> = None;
+        let mut keeper: Option<&ReadGuard> = None;
         let mut next = self.0.get();
         // What was swapped in beneath belongs to another stack: what leaves this one is nothing to
         // its reads.
@@ -188,7 +192,7 @@ impl Borrows {
 }
 
 /// Ends a read: on return and on panic.
-struct EndOfRead<'a>(&'a Borrow, &'a Borrows);
+struct EndOfRead<'a>(&'a ReadGuard, &'a ReadGuards);
 
 impl Drop for EndOfRead<'_> {
     #[inline]
@@ -204,19 +208,19 @@ impl Drop for EndOfRead<'_> {
     }
 }
 
-impl Borrows {
+impl ReadGuards {
     /// Takes a read off the list that is not the innermost one: reads on stackful coroutines end in
     /// any order. The read inside it goes on and may still need the frames that this one keeps, so
     /// it gets them.
     #[cold]
-    fn take_out(&self, ended: &Borrow) {
+    fn take_out(&self, ended: &ReadGuard) {
         let mut next = self.0.get();
         while !next.is_null() && next != LATE {
             let read = as_read(next);
             // SAFETY: records are on the list for as long as they are on the machine's stack; what
             // is no read is the other.
             let outer = unsafe {
-                read.map_or_else(|| &(*next.cast::<Under>()).outer, |read| &(*read).outer)
+                read.map_or_else(|| &(*next.cast::<Suspended>()).outer, |read| &(*read).outer)
             };
             if !ptr::eq(outer.get(), ended.as_record()) {
                 next = outer.get();
@@ -232,7 +236,7 @@ impl Borrows {
     }
 }
 
-impl Borrow {
+impl ReadGuard {
     /// As it stands on the list.
     #[inline]
     fn as_record(&self) -> *const u8 {
@@ -240,7 +244,7 @@ impl Borrow {
     }
 
     /// Gives what it keeps to the read inside it, which keeps what was left before.
-    fn hand_over(&self, inner: &Borrow) {
+    fn hand_over(&self, inner: &ReadGuard) {
         let number = self.number.replace(0);
         if number != 0 && inner.number.get() == 0 {
             inner.kept.set(self.kept.get());
@@ -250,8 +254,8 @@ impl Borrow {
 }
 
 #[cold]
-fn end_kept(borrow: &Borrow) {
-    let ending = Ending::new();
+fn end_kept(borrow: &ReadGuard) {
+    let ending = ReleaseList::new();
     let mut frame = borrow.kept.get();
     for _ in 0..borrow.number.get() {
         // SAFETY: the record owns these frames, as the stack did before; each leads to the next.
@@ -264,11 +268,11 @@ fn end_kept(borrow: &Borrow) {
     ending.finish();
 }
 
-impl Borrows {
+impl ReadGuards {
     /// Calls `f` while what can be seen from `top` is kept.
     #[inline]
     pub(in crate::engine) fn during<R>(&self, top: *const Frame, f: impl FnOnce() -> R) -> R {
-        let borrow = Borrow {
+        let borrow = ReadGuard {
             outer: Cell::new(self.0.get()),
             top: Cell::new(top),
             kept: Cell::new(ptr::null()),
@@ -281,7 +285,7 @@ impl Borrows {
 }
 
 #[cfg(debug_assertions)]
-impl Borrows {
+impl ReadGuards {
     /// What the reads of this stack keep, for a walk.
     pub(in crate::engine) fn each_kept(&self, f: &mut dyn FnMut(*const Frame, usize)) {
         let mut next = self.0.get();
@@ -294,7 +298,7 @@ impl Borrows {
     }
 }
 
-impl Borrows {
+impl ReadGuards {
     /// Puts the list back as it was before the stack was swapped in that is swapped out now, but for
     /// reads that have ended since: those are not on it any more. Says how many guards that were
     /// dropped late were remembered then.
@@ -303,7 +307,7 @@ impl Borrows {
         let end = self.end_of_reads().get();
         // SAFETY: the record was put on the list before the stack was swapped in, and lies on the
         // machine's stack until this returns (#1 of `push`). If none was, the list was empty.
-        let under = if end == LATE { None } else { unsafe { end.cast::<Under>().as_ref() } };
+        let under = if end == LATE { None } else { unsafe { end.cast::<Suspended>().as_ref() } };
         self.0.set(under.map_or(ptr::null(), |under| under.outer.get()));
         under.map_or(0, |under| under.late)
     }
@@ -336,8 +340,8 @@ impl Borrows {
 
     /// A record of the stack that another one is swapped in over.
     #[inline]
-    pub(in crate::engine) fn under(&self, ends: Ends, late: usize) -> Under {
-        Under { ends, outer: Cell::new(self.0.get()), late }
+    pub(in crate::engine) fn under(&self, ends: Ends, late: usize) -> Suspended {
+        Suspended { ends, outer: Cell::new(self.0.get()), late }
     }
 
     /// Puts such a record on the list: from now on what leaves the current stack is nothing to the
@@ -346,7 +350,7 @@ impl Borrows {
     /// # Safety
     /// 1. It stays where it is until the list is put back, by [`put_back`](Self::put_back).
     #[inline]
-    pub(in crate::engine) unsafe fn push(&self, under: *const Under) {
+    pub(in crate::engine) unsafe fn push(&self, under: *const Suspended) {
         self.0.set(under.cast());
     }
 
@@ -363,7 +367,7 @@ impl Borrows {
                 return None;
             }
             // SAFETY: as above; what is no read is what a stack was swapped in over, or the end.
-            let under = unsafe { next.cast::<Under>().as_ref() }?;
+            let under = unsafe { next.cast::<Suspended>().as_ref() }?;
             next = under.outer.get();
             Some(under.ends)
         })
@@ -375,11 +379,11 @@ impl Borrows {
 ///
 /// # Safety
 /// 1. `frame` was on a stack of the caller and is not any more.
-pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &Ending) {
-    // SAFETY: #1; what a digest shows of its own checkpoint left the stack when it took its place.
+pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &ReleaseList) {
+    // SAFETY: #1; what a compaction frame shows of its own checkpoint left the stack when it took its place.
     unsafe {
         let shared = (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED);
-        if shared && (*frame).role == Role::Digest {
+        if shared && (*frame).role == Role::Compacted {
             each_own(frame, &mut |slot| end_apart(slot.as_frame(), ending));
         } else if shared {
             ends_here(frame);
@@ -388,15 +392,15 @@ pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &Ending) {
     }
 }
 
-/// Calls `f` with what a digest shows of its own checkpoint.
+/// Calls `f` with what a compaction frame shows of its own checkpoint.
 ///
 /// # Safety
 /// 1. `digest` is one, and of a stack of the caller.
-unsafe fn each_own(digest: *const Frame, f: &mut dyn FnMut(Slot)) {
+unsafe fn each_own(compaction: *const Frame, f: &mut dyn FnMut(Slot)) {
     // SAFETY: #1; what was not inherited is of the caller's stack too.
     unsafe {
-        let marker = (*digest).origin.get().marker;
-        trie::each(digest.cast(), 0, &mut |slot| {
+        let marker = (*compaction).origin.get().marker;
+        trie::each(compaction.cast(), 0, &mut |slot| {
             if !slot.is_inherited() && Frame::marker(slot.as_frame()) == marker {
                 f(slot);
             }
@@ -411,15 +415,15 @@ unsafe fn each_own(digest: *const Frame, f: &mut dyn FnMut(Slot)) {
 /// 1. `frame` is on a stack of the caller, in the checkpoint that `digest` belongs to.
 pub(in crate::engine) unsafe fn end_unless_seen(
     frame: *const Frame,
-    digest: *const Frame,
-    ending: &Ending,
+    compaction: *const Frame,
+    ending: &ReleaseList,
 ) {
-    // SAFETY: #1, which holds for what an older digest shows of this checkpoint too.
+    // SAFETY: #1, which holds for what an older compaction frame shows of this checkpoint too.
     unsafe {
         let unseen = |old: *const Frame| {
-            trie::find(digest.cast(), (*old).id).is_none_or(|slot| slot.as_frame() != old)
+            trie::find(compaction.cast(), (*old).id).is_none_or(|slot| slot.as_frame() != old)
         };
-        if (*frame).role == Role::Digest {
+        if (*frame).role == Role::Compacted {
             each_own(frame, &mut |slot| {
                 if unseen(slot.as_frame()) {
                     end_apart(slot.as_frame(), ending);
@@ -436,12 +440,12 @@ pub(in crate::engine) unsafe fn end_unless_seen(
 ///
 /// # Safety
 /// 1. `frame` is of a stack of the caller, and shared or held.
-unsafe fn end_apart(frame: *const Frame, ending: &Ending) {
+unsafe fn end_apart(frame: *const Frame, ending: &ReleaseList) {
     // SAFETY: #1; a count of its own keeps the frame until the list has come to it.
     unsafe {
         if ends_here(frame) {
             reached(Way::ShortEndsApart);
-            take(&(*frame).values);
+            retain(&(*frame).values);
             (*frame).set_state(Lifecycle::VALUE_ONLY);
             ending.push(frame);
         }

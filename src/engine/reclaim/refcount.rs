@@ -9,15 +9,15 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::Lifecycle;
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::slot::Slot;
-use crate::sync::{AtomicU32, Ordering::*, Site, kept, order};
+use crate::sync::{AtomicU32, Ordering::*, Site, ordering, step};
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
 const MANY: u32 = u32::MAX / 2;
 
 #[inline]
-pub(in crate::engine) fn take(count: &AtomicU32) {
+pub(in crate::engine) fn retain(count: &AtomicU32) {
     // Relaxed: the caller has the frame already; nothing is published by taking one more.
-    one_more_than(count.fetch_add(1, order(Site::TakeCount, Relaxed)));
+    one_more_than(count.fetch_add(1, ordering(Site::TakeCount, Relaxed)));
 }
 
 /// Makes two counts of the one that a frame was made with: the stack has one, and who learns of the
@@ -25,27 +25,28 @@ pub(in crate::engine) fn take(count: &AtomicU32) {
 #[inline]
 pub(in crate::engine) fn share_with_stack(strong: &AtomicU32) {
     // Relaxed: nobody else knows the frame; who gets it does so by an edge that comes after.
-    strong.store(2, order(Site::FirstCapture, Relaxed));
+    strong.store(2, ordering(Site::FirstCapture, Relaxed));
 }
 
 /// Gives a count back; says whether it was the last.
 #[inline]
 #[must_use]
-pub(in crate::engine) fn give(count: &AtomicU32) -> bool {
-    give_all(count, 1)
+pub(in crate::engine) fn release(count: &AtomicU32) -> bool {
+    release_all(count, 1)
 }
 
 /// Gives so many counts back; says whether they were the last.
 #[inline]
 #[must_use]
-fn give_all(count: &AtomicU32, number: u32) -> bool {
+fn release_all(count: &AtomicU32, number: u32) -> bool {
     // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before
     // the end.
-    if count.fetch_sub(number, order(Site::GiveCount, Release)) != number && kept(Site::LastEnds) {
+    if count.fetch_sub(number, ordering(Site::GiveCount, Release)) != number && step(Site::LastEnds)
+    {
         return false;
     }
     // Acquire: pairs with the Release above in all who gave theirs before.
-    count.load(order(Site::LastCount, Acquire));
+    count.load(ordering(Site::LastCount, Acquire));
     true
 }
 
@@ -53,20 +54,20 @@ fn give_all(count: &AtomicU32, number: u32) -> bool {
 /// last. Not for `strong`: there a weak context may take one more at any time.
 #[inline]
 #[must_use]
-pub(in crate::engine) fn give_sole(count: &AtomicU32, number: u32) -> bool {
+pub(in crate::engine) fn release_unique(count: &AtomicU32, number: u32) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
     // can take another.
-    count.load(order(Site::SoleCount, Acquire)) == number || give_all(count, number)
+    count.load(ordering(Site::SoleCount, Acquire)) == number || release_all(count, number)
 }
 
 /// Gives back the only `strong` count there is, if it is the only one.
 #[inline]
 #[must_use]
-pub(in crate::engine) fn give_if_sole(strong: &AtomicU32) -> bool {
+pub(in crate::engine) fn release_if_unique(strong: &AtomicU32) -> bool {
     // Acquire: pairs with the Release of the contexts that went before, whose reads happen before
     // the end.
-    strong.compare_exchange(1, 0, order(Site::SoleStrong, Acquire), Relaxed).is_ok()
-        || !kept(Site::LeaveLooks)
+    strong.compare_exchange(1, 0, ordering(Site::SoleStrong, Acquire), Relaxed).is_ok()
+        || !step(Site::LeaveLooks)
 }
 
 /// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may
@@ -74,23 +75,25 @@ pub(in crate::engine) fn give_if_sole(strong: &AtomicU32) -> bool {
 /// which may go while it is.
 #[inline]
 #[must_use]
-pub(in crate::engine) fn give_to_others(strong: &AtomicU32) -> bool {
-    let is_last = |n| n == 1 && kept(Site::LeftToLooks);
+pub(in crate::engine) fn release_to_others(strong: &AtomicU32) -> bool {
+    let is_last = |n| n == 1 && step(Site::LeftToLooks);
     // Release: pairs with the Acquire in whoever gives the last one; our uses happen before the
     // end.
     strong
-        .fetch_update(order(Site::GiveToOthers, Release), Relaxed, |n| (!is_last(n)).then(|| n - 1))
+        .fetch_update(ordering(Site::GiveToOthers, Release), Relaxed, |n| {
+            (!is_last(n)).then(|| n - 1)
+        })
         .is_ok()
 }
 
 /// Whether nobody else keeps a frame whose last `strong` count was given back just now.
 #[inline]
-pub(in crate::engine) fn is_sole(frame: &Frame) -> bool {
+pub(in crate::engine) fn is_unique(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
     // can take another.
-    let is_sole = frame.values.load(order(Site::SoleValue, Acquire)) == 1
-        && frame.weak.load(order(Site::SoleWeak, Acquire)) == 1;
-    is_sole || !kept(Site::SoleLooks)
+    let is_unique = frame.values.load(ordering(Site::SoleValue, Acquire)) == 1
+        && frame.weak.load(ordering(Site::SoleWeak, Acquire)) == 1;
+    is_unique || !step(Site::SoleLooks)
 }
 
 /// Whether nobody keeps a frame but the one above it, which is dead, and nobody its value apart
@@ -99,8 +102,8 @@ pub(in crate::engine) fn is_sole(frame: &Frame) -> bool {
 pub(in crate::engine) fn is_only_kept_from_above(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of a stack that had left the frame above alone, and then gave
     // this one back.
-    let is_only = frame.strong.load(order(Site::AboveStrong, Acquire)) == 1;
-    (is_only || !kept(Site::TogetherLooks)) && is_only_value(frame)
+    let is_only = frame.strong.load(ordering(Site::AboveStrong, Acquire)) == 1;
+    (is_only || !step(Site::TogetherLooks)) && is_only_value(frame)
 }
 
 /// Whether nobody keeps the value of a dead frame apart from it.
@@ -108,15 +111,15 @@ pub(in crate::engine) fn is_only_kept_from_above(frame: &Frame) -> bool {
 pub(in crate::engine) fn is_only_value(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
     // can take another.
-    frame.values.load(order(Site::OnlyValue, Acquire)) == 1 || !kept(Site::TogetherLooks)
+    frame.values.load(ordering(Site::OnlyValue, Acquire)) == 1 || !step(Site::TogetherLooks)
 }
 
 /// Takes a `strong` count for a weak context, unless the last one is gone.
-pub(in crate::engine) fn take_if_alive(strong: &AtomicU32) -> bool {
+pub(in crate::engine) fn retain_if_alive(strong: &AtomicU32) -> bool {
     // Relaxed: the frame's fields were visible to whoever made the weak context; the count says
     // only "not gone".
-    let one_more = |n| (n != 0 || !kept(Site::UpgradeLooks)).then(|| one_more_than(n));
-    strong.fetch_update(order(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
+    let one_more = |n| (n != 0 || !step(Site::UpgradeLooks)).then(|| one_more_than(n));
+    strong.fetch_update(ordering(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
 }
 
 /// One count more, if a program can hold so many; else the process ends.
@@ -132,20 +135,20 @@ fn one_more_than(n: u32) -> u32 {
 ///
 /// # Safety
 /// 1. `slot` leads to a live frame.   2. If it is not inherited, this thread owns the stack that the frame is on.
-pub(in crate::engine) unsafe fn hold(slot: Slot) {
+pub(in crate::engine) unsafe fn retain_value(slot: Slot) {
     // SAFETY: #1.
     let frame = unsafe { &*slot.as_frame() };
     // What was inherited is shared or held, its counts are in use, and its cells are not ours to
     // look at.
-    if slot.is_inherited() && kept(Site::HoldLooks)
+    if slot.is_inherited() && step(Site::HoldLooks)
         || frame.in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED)
     {
-        take(&frame.values);
+        retain(&frame.values);
     } else {
         frame.set_state(Lifecycle::VALUE_SHARED);
         // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that
         // comes after.
-        frame.values.store(2, order(Site::FirstHold, Relaxed));
+        frame.values.store(2, ordering(Site::FirstHold, Relaxed));
     }
 }
 
@@ -154,12 +157,12 @@ pub(in crate::engine) unsafe fn hold(slot: Slot) {
 /// # Safety
 /// 1. `frame` is alive, not yet shared and has a whole index.
 /// 2. As [`hold`], for all it shows; `inherited` says that all of it is.
-pub(in crate::engine) unsafe fn hold_all(frame: *const Frame, inherited: usize) {
+pub(in crate::engine) unsafe fn retain_all(frame: *const Frame, inherited: usize) {
     // SAFETY: #1 and #2.
     unsafe {
         trie::each(frame.cast(), inherited, &mut |slot| {
             if slot.as_frame() != frame {
-                hold(slot);
+                retain_value(slot);
             }
         });
         (*frame).set_state(Lifecycle::HOLDS_VALUES);
@@ -185,22 +188,22 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "starts a process")]
     fn a_weak_context_cannot_take_more_counts_than_there_are() {
-        let name = "chain::counts::tests::a_weak_context_cannot_take_more_counts_than_there_are";
-        assert!(is_aborted(name, || assert!(!take_if_alive(&AtomicU32::new(MANY + 1)))));
+        let name = "engine::reclaim::refcount::tests::a_weak_context_cannot_take_more_counts_than_there_are";
+        assert!(is_aborted(name, || assert!(!retain_if_alive(&AtomicU32::new(MANY + 1)))));
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "starts a process")]
     fn nobody_takes_more_counts_than_there_are() {
-        let name = "chain::counts::tests::nobody_takes_more_counts_than_there_are";
-        assert!(is_aborted(name, || take(&AtomicU32::new(MANY + 1))));
+        let name = "engine::reclaim::refcount::tests::nobody_takes_more_counts_than_there_are";
+        assert!(is_aborted(name, || retain(&AtomicU32::new(MANY + 1))));
     }
 
     #[test]
     fn counts_up_to_the_bound_are_taken() {
         let count = AtomicU32::new(MANY);
-        assert!(take_if_alive(&count));
+        assert!(retain_if_alive(&count));
         assert_eq!(count.into_inner(), MANY + 1);
-        assert!(!take_if_alive(&AtomicU32::new(0)));
+        assert!(!retain_if_alive(&AtomicU32::new(0)));
     }
 }

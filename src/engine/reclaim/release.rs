@@ -7,20 +7,20 @@
 //! while the panic travels.
 
 use super::base::{base, counted_besides};
-use super::refcount::{give, give_sole, is_only_kept_from_above, is_only_value, take};
-use super::release_list::{self, Ending};
+use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique, retain};
+use super::release_list::{self, ReleaseList};
 use crate::engine::build::general;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::{Lifecycle, Traits};
 use crate::engine::memory::frame::Frame;
-use crate::sync::{MODELLED, Site, Way, kept, reached};
+use crate::sync::{MODELLED, Site, Way, reached, step};
 use std::cell::Cell;
 use std::ptr;
 
 /// How many lists may be worked off inside each other before they queue.
 const NESTED: u32 = if MODELLED { 1 } else { 16 };
 
-impl Ending {
+impl ReleaseList {
     /// Ends them all. Runs foreign code.
     pub(in crate::engine) fn finish(&self) {
         if self.is_empty() {
@@ -32,7 +32,7 @@ impl Ending {
         struct Rest<'a>(&'a dyn Fn());
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
-                if kept(Site::RestIsDone) {
+                if step(Site::RestIsDone) {
                     (self.0)();
                 }
             }
@@ -50,7 +50,7 @@ impl Ending {
     }
 
     fn next(&self, deepest: bool) -> Option<*const Frame> {
-        if self.is_empty() && deepest && kept(Site::QueueIsDone) {
+        if self.is_empty() && deepest && step(Site::QueueIsDone) {
             release_list::queued(self);
         }
         self.pop()
@@ -79,12 +79,12 @@ impl Ending {
             }
             if state.has_any(Lifecycle::VALUE_ONLY) {
                 (*frame).state.set(state.without(Lifecycle::VALUE_ONLY));
-                return self.give_value(frame);
+                return self.release_value(frame);
             }
             if !state.has_any(Lifecycle::SHARED) {
-                return self.give_value(frame);
+                return self.release_value(frame);
             }
-            if state.has_any(Lifecycle::STRONG_GONE) || give(&(*frame).strong) {
+            if state.has_any(Lifecycle::STRONG_GONE) || release(&(*frame).strong) {
                 self.end_chain(frame, state.has_any(Lifecycle::STRONG_GONE));
             }
         }
@@ -108,28 +108,28 @@ impl Ending {
                 // A shared frame with a whole index always counts what it shows. The bit is
                 // immutable; `state` is not, and its stack may be writing it as the last context
                 // goes on another thread.
-                let holds = if kept(Site::EndAsksShape) {
+                let holds = if step(Site::EndAsksShape) {
                     this.is(Traits::FULL_INDEX)
                 } else {
                     this.in_state(Lifecycle::HOLDS_VALUES)
                 };
-                if holds && kept(Site::EndGivesValues) {
+                if holds && step(Site::EndGivesValues) {
                     trie::each(frame.cast(), 0, &mut |slot| {
                         if slot.as_frame() != frame {
-                            self.give_value(slot.as_frame());
+                            self.release_value(slot.as_frame());
                         }
                     });
                 }
-                if !this.is(Traits::FULL_INDEX) && this.hides() && kept(Site::HiderGives) {
-                    counted_besides(frame, &mut |shown| self.give_value(shown));
+                if !this.is(Traits::FULL_INDEX) && this.hides() && step(Site::HiderGives) {
+                    counted_besides(frame, &mut |shown| self.release_value(shown));
                 }
                 if outermost.is_some() {
                     reached(Way::BlockEndsAsOne);
                     self.push_block(frame);
                 } else {
-                    self.give_value(frame);
+                    self.release_value(frame);
                 }
-                if base.is_null() || !kept(Site::EndGivesParent) || !give(&(*base).strong) {
+                if base.is_null() || !step(Site::EndGivesParent) || !release(&(*base).strong) {
                     return;
                 }
                 (frame, alone) = (base, false);
@@ -143,13 +143,13 @@ impl Ending {
     /// # Safety
     /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the
     ///    stack any more.
-    pub(in crate::engine) unsafe fn give_from_stack(&self, frame: *const Frame) {
+    pub(in crate::engine) unsafe fn release_from_stack(&self, frame: *const Frame) {
         // SAFETY: #1.
         unsafe {
             match (*frame).state.get().among(Lifecycle::SHARED | Lifecycle::VALUE_SHARED) {
                 Lifecycle::NONE => self.push(frame),
-                Lifecycle::VALUE_SHARED => self.give_value(frame),
-                _ if give(&(*frame).strong) => self.end_chain(frame, false),
+                Lifecycle::VALUE_SHARED => self.release_value(frame),
+                _ if release(&(*frame).strong) => self.end_chain(frame, false),
                 _ => {}
             }
         }
@@ -158,13 +158,13 @@ impl Ending {
     /// Puts a block on the list, whose frames end together.
     ///
     /// # Safety
-    /// 1. `crown` is that of a bundle of which nobody has a `strong` or `values` count, and on no
+    /// 1. `crown` is that of a batch of which nobody has a `strong` or `values` count, and on no
     ///    list.
-    pub(in crate::engine) unsafe fn push_block(&self, crown: *const Frame) {
+    pub(in crate::engine) unsafe fn push_block(&self, head: *const Frame) {
         // SAFETY: #1.
         unsafe {
-            (*crown).set_state(Lifecycle::BATCH_GONE);
-            self.push(crown);
+            (*head).set_state(Lifecycle::BATCH_GONE);
+            self.push(head);
         }
     }
 
@@ -172,10 +172,10 @@ impl Ending {
     ///
     /// # Safety
     /// 1. The count is the caller's.
-    pub(in crate::engine) unsafe fn give_value(&self, frame: *const Frame) {
+    pub(in crate::engine) unsafe fn release_value(&self, frame: *const Frame) {
         // SAFETY: #1; with the last count the frame is ours.
         unsafe {
-            if give_sole(&(*frame).values, 1) {
+            if release_unique(&(*frame).values, 1) {
                 (*frame).set_state(Lifecycle::VALUE_GONE);
                 self.push(frame);
             }
@@ -195,7 +195,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
         fn drop(&mut self) {
             // SAFETY: #1 of `end_value`; the last weak count means that nobody knows the frame.
             unsafe {
-                if !self.1 && !(*self.0).before.is_head() || give_sole(&(*self.0).weak, 1) {
+                if !self.1 && !(*self.0).before.is_head() || release_unique(&(*self.0).weak, 1) {
                     free(self.0);
                 }
             }
@@ -211,7 +211,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
     drop(memory);
 }
 
-/// The outermost frame in the block of `frame`, if it is the crown of a bundle and all of them end
+/// The outermost frame in the block of `frame`, if it is the head of a batch and all of them end
 /// with it.
 ///
 /// # Safety
@@ -219,7 +219,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
 ///    its own.
 #[inline]
 unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
-    // SAFETY: #1; the frames of a bundle lie side by side, down to the one that begins its
+    // SAFETY: #1; the frames of a batch lie side by side, down to the one that begins its
     // checkpoint.
     unsafe {
         if !(*frame).before.is_head() || !is_only_value(&*frame) {
@@ -244,18 +244,18 @@ unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
     }
 }
 
-/// Ends the values of a whole bundle, from the crown outwards, and then its memory unless weak
+/// Ends the values of a whole batch, from the head outwards, and then its memory unless weak
 /// contexts keep that. Runs foreign code.
 ///
 /// # Safety
-/// 1. `crown` is that of a bundle that is on no stack, and nobody has a `strong` or `values` count
+/// 1. `crown` is that of a batch that is on no stack, and nobody has a `strong` or `values` count
 ///    of its frames.
 #[inline(never)]
-pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
+pub(in crate::engine) unsafe fn end_block(head: *const Frame) {
     struct Rest {
         /// Whose value is next; null if there is none.
         next: Cell<*const Frame>,
-        crown: *const Frame,
+        head: *const Frame,
         ended: Cell<u32>,
     }
     impl Rest {
@@ -271,7 +271,7 @@ pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
                     });
                     self.ended.set(self.ended.get() + 1);
                     Frame::drop_value(frame);
-                    if frame != self.crown {
+                    if frame != self.head {
                         ptr::drop_in_place(frame.cast_mut());
                     }
                 }
@@ -282,17 +282,17 @@ pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
         /// Goes on if the drop of a value panics.
         fn drop(&mut self) {
             self.end();
-            let all = if kept(Site::InnerGivesBlock) { self.ended.get() } else { 1 };
+            let all = if step(Site::InnerGivesBlock) { self.ended.get() } else { 1 };
             // SAFETY: #1 of `end_block`; each of them counted the block, and the last count means
             // that nobody knows it.
             unsafe {
-                if give_sole(&(*self.crown).weak, all) {
-                    general::free(self.crown);
+                if release_unique(&(*self.head).weak, all) {
+                    general::free(self.head);
                 }
             }
         }
     }
-    Rest { next: Cell::new(crown), crown, ended: Cell::new(0) }.end();
+    Rest { next: Cell::new(head), head, ended: Cell::new(0) }.end();
 }
 
 /// Gives a `strong` count back. Runs foreign code.
@@ -302,8 +302,8 @@ pub(in crate::engine) unsafe fn end_block(crown: *const Frame) {
 #[inline]
 pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
     // SAFETY: #1.
-    if give(unsafe { &(*frame).strong }) {
-        let ending = Ending::new();
+    if release(unsafe { &(*frame).strong }) {
+        let ending = ReleaseList::new();
         // SAFETY: it was the last one.
         unsafe { ending.end_chain(frame, false) };
         ending.finish();
@@ -317,7 +317,7 @@ pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
 pub(in crate::engine) unsafe fn give_weak(frame: *const Frame) {
     // SAFETY: #1; with the last one nobody knows the frame, and its value has ended before (I6).
     unsafe {
-        if give(&(*frame).weak) {
+        if release(&(*frame).weak) {
             free(frame);
         }
     }
@@ -332,12 +332,12 @@ unsafe fn free(frame: *const Frame) {
     // SAFETY: #1; frames in the block of another have a static name, and the block is there while
     // they count it (I6).
     unsafe {
-        match Frame::crown(frame) {
+        match Frame::head(frame) {
             None => general::free(frame),
-            Some(crown) => {
+            Some(head) => {
                 ptr::drop_in_place(frame.cast_mut());
-                if kept(Site::InnerGivesBlock) {
-                    give_weak(crown);
+                if step(Site::InnerGivesBlock) {
+                    give_weak(head);
                 }
             }
         }
@@ -346,29 +346,29 @@ unsafe fn free(frame: *const Frame) {
 
 /// A counted value without its parents.
 #[repr(transparent)]
-pub(crate) struct Held(pub(in crate::engine) *const Frame);
+pub(crate) struct SharedValue(pub(in crate::engine) *const Frame);
 
 // SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is
 // immutable.
-unsafe impl Send for Held {}
+unsafe impl Send for SharedValue {}
 // SAFETY: as above.
-unsafe impl Sync for Held {}
+unsafe impl Sync for SharedValue {}
 
-impl Clone for Held {
+impl Clone for SharedValue {
     fn clone(&self) -> Self {
-        if kept(Site::HeldTakes) {
+        if step(Site::HeldTakes) {
             // SAFETY: we have a count, so the frame is alive.
-            take(unsafe { &(*self.0).values });
+            retain(unsafe { &(*self.0).values });
         }
-        Held(self.0)
+        SharedValue(self.0)
     }
 }
 
-impl Drop for Held {
+impl Drop for SharedValue {
     fn drop(&mut self) {
-        let ending = Ending::new();
+        let ending = ReleaseList::new();
         // SAFETY: the count is ours.
-        unsafe { ending.give_value(self.0) };
+        unsafe { ending.release_value(self.0) };
         ending.finish();
     }
 }

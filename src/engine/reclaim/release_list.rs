@@ -10,14 +10,14 @@ use std::cell::Cell;
 use std::ptr;
 
 /// Frames that end, first in first out, linked through their `origin`.
-pub(crate) struct Ending {
+pub(crate) struct ReleaseList {
     first: Cell<*const Frame>,
     last: Cell<*const Frame>,
 }
 
-impl Ending {
+impl ReleaseList {
     pub(in crate::engine) const fn new() -> Self {
-        Ending { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
+        ReleaseList { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
     }
 
     pub(in crate::engine) fn is_empty(&self) -> bool {
@@ -50,7 +50,7 @@ impl Ending {
         Some(first)
     }
 
-    pub(in crate::engine) fn append(&self, other: &Ending) {
+    pub(in crate::engine) fn append(&self, other: &ReleaseList) {
         let first = other.first.replace(ptr::null());
         let last = other.last.replace(ptr::null());
         if first.is_null() {
@@ -64,7 +64,7 @@ impl Ending {
     }
 
     /// # Safety
-    /// As [`Ending::push`].
+    /// As [`ReleaseList::push`].
     pub(in crate::engine) unsafe fn push_front(&self, frame: *const Frame) {
         // SAFETY: #1 of `push`.
         unsafe { (*frame).origin.set(Origin { next: self.first.get() }) };
@@ -77,11 +77,11 @@ impl Ending {
 
 struct Levels {
     nested: Cell<u32>,
-    queue: Ending,
+    queue: ReleaseList,
 }
 
 thread_slot! {
-    static LEVELS: Levels = Levels { nested: Cell::new(0), queue: Ending::new() };
+    static LEVELS: Levels = Levels { nested: Cell::new(0), queue: ReleaseList::new() };
 }
 
 /// `None` when the thread is so far gone that its slot is, which only happens under loom.
@@ -117,11 +117,11 @@ pub(in crate::engine) fn nest(most: u32) -> Option<Level> {
 }
 
 /// Leaves a list to the deepest level.
-pub(in crate::engine) fn queue(list: &Ending) {
+pub(in crate::engine) fn queue(list: &ReleaseList) {
     with(|slot| slot.queue.append(list));
 }
 
 /// What was left to the deepest level.
-pub(in crate::engine) fn queued(list: &Ending) {
+pub(in crate::engine) fn queued(list: &ReleaseList) {
     with(|slot| list.append(&slot.queue));
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 /// What a variable is bound to, seen from one point.
 #[derive(Clone, Copy)]
-pub(crate) enum Seen {
+pub(crate) enum Resolution {
     Bound(&'static Location<'static>),
     Masked(&'static Location<'static>),
     /// It is bound, but does not reach here.
@@ -15,15 +15,15 @@ pub(crate) enum Seen {
 
 /// A binding or an alias that is seen.
 #[derive(Clone, Copy)]
-pub(in crate::engine) struct Sight(pub(in crate::engine) *const Frame);
+pub(in crate::engine) struct Resolved(pub(in crate::engine) *const Frame);
 
-impl Sight {
+impl Resolved {
     /// # Safety
     /// 1. What the sight was seen from is still there.
     #[inline]
-    pub(in crate::engine) unsafe fn seen(self) -> Seen {
+    pub(in crate::engine) unsafe fn seen(self) -> Resolution {
         // SAFETY: #1.
-        Seen::Bound(unsafe { (*self.0).place })
+        Resolution::Bound(unsafe { (*self.0).place })
     }
 
     /// # Safety
@@ -33,14 +33,14 @@ impl Sight {
         // SAFETY: #1; by #2 the value is a `T`.
         unsafe {
             let source = Frame::source(self.0);
-            Sight(source).plain_value()
+            Resolved(source).plain_value()
         }
     }
 
-    /// As [`Sight::value`], of a frame that is no alias.
+    /// As [`Resolved::value`], of a frame that is no alias.
     ///
     /// # Safety
-    /// As [`Sight::value`].
+    /// As [`Resolved::value`].
     #[inline]
     pub(in crate::engine) unsafe fn plain_value<T>(self) -> *const T {
         // SAFETY: as in `value`.

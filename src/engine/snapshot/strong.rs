@@ -4,7 +4,7 @@
 //! not carried. Everything reached through a link is immutable but for the counts, so links go to
 //! other threads freely.
 
-use super::resolved::{Seen, Sight};
+use super::resolved::{Resolution, Resolved};
 use crate::engine::build::general::*;
 use crate::engine::index::diff;
 use crate::engine::index::staying;
@@ -13,10 +13,10 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, Node, Slot};
-use crate::engine::reclaim::base::{Base, FAR_OUT, base, settle, take_base};
-use crate::engine::reclaim::refcount::{hold_all, take, take_if_alive};
-use crate::engine::reclaim::release::{Held, give_strong, give_weak};
-use crate::sync::{Site, Way, kept, reached};
+use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
+use crate::engine::reclaim::refcount::{retain, retain_all, retain_if_alive};
+use crate::engine::reclaim::release::{SharedValue, give_strong, give_weak};
+use crate::sync::{Site, Way, reached, step};
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -25,24 +25,24 @@ use std::ptr::{self, NonNull};
 
 /// Invariant: L1 — the frame is shared, and one of its `strong` counts is this link's.
 #[repr(transparent)]
-pub(crate) struct Link(NonNull<Frame>);
+pub(crate) struct Snapshot(NonNull<Frame>);
 
 // SAFETY: what is reached through a link is immutable or atomic, and values are `Send + Sync`.
-unsafe impl Send for Link {}
+unsafe impl Send for Snapshot {}
 // SAFETY: as above.
-unsafe impl Sync for Link {}
+unsafe impl Sync for Snapshot {}
 
-impl Clone for Link {
+impl Clone for Snapshot {
     #[inline]
     fn clone(&self) -> Self {
-        if kept(Site::CloneTakes) {
-            take(&self.frame().strong);
+        if step(Site::CloneTakes) {
+            retain(&self.frame().strong);
         }
-        Link(self.0)
+        Snapshot(self.0)
     }
 }
 
-impl Drop for Link {
+impl Drop for Snapshot {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the count is ours (L1).
@@ -50,7 +50,7 @@ impl Drop for Link {
     }
 }
 
-impl Link {
+impl Snapshot {
     pub(in crate::engine) fn as_raw(&self) -> *const Frame {
         self.0.as_ptr()
     }
@@ -62,7 +62,7 @@ impl Link {
     /// # Safety
     /// 1. `frame` is null, or shared, and one of its `strong` counts is the caller's to give.
     pub(in crate::engine) unsafe fn from_raw(frame: *const Frame) -> Option<Self> {
-        NonNull::new(frame.cast_mut()).map(Link)
+        NonNull::new(frame.cast_mut()).map(Snapshot)
     }
 
     fn frame(&self) -> &Frame {
@@ -80,7 +80,7 @@ impl Link {
         unsafe { trie::find(self.root(), id) }
     }
 
-    pub(crate) fn ptr_eq(&self, other: &Link) -> bool {
+    pub(crate) fn ptr_eq(&self, other: &Snapshot) -> bool {
         self.0 == other.0
     }
 
@@ -92,13 +92,13 @@ impl Link {
     }
 
     /// What a variable is bound to in this context.
-    pub(crate) fn see<T>(&self, key: &Key<T>) -> Seen {
+    pub(crate) fn see<T>(&self, key: &Key<T>) -> Resolution {
         // SAFETY: the link keeps what is seen (L1).
         self.look(key).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
     }
 
-    fn look<T>(&self, key: &Key<T>) -> Result<Sight, Seen> {
-        self.find(key.peek()).map_or(Err(Seen::Absent), look_at)
+    fn look<T>(&self, key: &Key<T>) -> Result<Resolved, Resolution> {
+        self.find(key.peek()).map_or(Err(Resolution::Absent), resolve)
     }
 
     /// The value that a variable is bound to in this context.
@@ -108,19 +108,19 @@ impl Link {
     }
 
     /// The binding of a variable in this context.
-    pub(crate) fn entry<T>(&self, key: &Key<T>) -> Option<Entry<'_>> {
-        self.look(key).ok().map(|sight| Entry { sight, link: PhantomData })
+    pub(crate) fn entry<T>(&self, key: &Key<T>) -> Option<BindingRef<'_>> {
+        self.look(key).ok().map(|sight| BindingRef { sight, link: PhantomData })
     }
 
     /// A chain that shows what `from` does, and a variable bound to `value`.
     pub(crate) fn with<T>(
-        from: Option<Link>,
+        from: Option<Snapshot>,
         key: &Key<T>,
         value: T,
         place: &'static Location<'static>,
-    ) -> Link {
+    ) -> Snapshot {
         key.bound_at(place);
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Binding,
             bits: key.head().reach,
             id: key.head().id(),
@@ -132,17 +132,17 @@ impl Link {
         unsafe {
             let frame = draft.build();
             Frame::init(frame, value);
-            Link::publish(frame, from)
+            Snapshot::publish(frame, from)
         }
     }
 
     /// A chain that shows what `from` does, but a variable as if never bound.
     pub(crate) fn without<T>(
-        from: Option<Link>,
+        from: Option<Snapshot>,
         key: &Key<T>,
         place: &'static Location<'static>,
-    ) -> Link {
-        let draft = Draft {
+    ) -> Snapshot {
+        let draft = FrameSpec {
             role: Role::Mask,
             id: key.head().id(),
             edit: Edit::Put,
@@ -150,59 +150,59 @@ impl Link {
             ..draft(&from, key.name(), place)
         };
         // SAFETY: as in `with`; a mask has no value.
-        unsafe { Link::publish(draft.build(), from) }
+        unsafe { Snapshot::publish(draft.build(), from) }
     }
 
     /// A chain of one frame, which shows what this one does and keeps nothing else.
-    pub(crate) fn trimmed(&self) -> Link {
+    pub(crate) fn trimmed(&self) -> Snapshot {
         if self.frame().is(Traits::FULL_INDEX) {
             return self.clone();
         }
         let from = Some(self.clone());
-        let draft = Draft {
-            role: Role::Digest,
+        let draft = FrameSpec {
+            role: Role::Compacted,
             parent: ptr::null(),
             ..draft(&from, &NAMELESS, Location::caller())
         };
         // SAFETY: as in `with`; what takes the place of all that is visible has no value.
-        unsafe { Link::publish(draft.build(), from) }
+        unsafe { Snapshot::publish(draft.build(), from) }
     }
 
     /// # Safety
     /// 1. `frame` was built from `from` and nobody else knows it.
-    pub(in crate::engine) unsafe fn publish(frame: *mut Frame, from: Option<Link>) -> Link {
+    pub(in crate::engine) unsafe fn publish(frame: *mut Frame, from: Option<Snapshot>) -> Snapshot {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
             let mut from = from;
-            if (*frame).is(Traits::FULL_INDEX) && kept(Site::WholeHolds) {
-                hold_all(frame, INHERITED);
+            if (*frame).is(Traits::FULL_INDEX) && step(Site::WholeHolds) {
+                retain_all(frame, INHERITED);
             } else if (*frame).hides() {
                 // A mask is there to let something go, however far out that was bound.
                 let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
                 settle(frame, (*frame).parent, INHERITED, most);
                 match base(frame) {
-                    Base::Parent(_) => _ = from.take().map(Link::into_raw),
-                    Base::Apart(base) => take_base(base.as_frame()),
+                    Base::Parent(_) => _ = from.take().map(Snapshot::into_raw),
+                    Base::Apart(base) => retain_base(base.as_frame()),
                 }
             } else {
                 // The frame counts its parent with the count of the link.
-                _ = from.take().map(Link::into_raw);
+                _ = from.take().map(Snapshot::into_raw);
             }
             (*frame).set_state(Lifecycle::SHARED);
-            let link = Link(NonNull::new_unchecked(frame));
+            let link = Snapshot(NonNull::new_unchecked(frame));
             drop(from);
             link
         }
     }
 
     /// All bindings that this context shows, in the order in which their variables were first used.
-    pub(crate) fn entries(&self) -> Vec<Entry<'_>> {
+    pub(crate) fn entries(&self) -> Vec<BindingRef<'_>> {
         let mut found = Vec::with_capacity(self.frame().root.entries as usize);
         // SAFETY: L1 keeps the frame and what its index leads to.
         unsafe {
             trie::each(self.root(), INHERITED, &mut |slot| {
-                if let Ok(sight) = look_at(slot) {
-                    found.push(Entry { sight, link: PhantomData });
+                if let Ok(sight) = resolve(slot) {
+                    found.push(BindingRef { sight, link: PhantomData });
                 }
             });
         }
@@ -215,7 +215,7 @@ impl Link {
         // SAFETY: as in `entries`.
         unsafe {
             trie::each(self.root(), INHERITED, &mut |slot| {
-                len += usize::from(look_at(slot).is_ok());
+                len += usize::from(resolve(slot).is_ok());
             });
         }
         len
@@ -224,12 +224,13 @@ impl Link {
     /// Calls `f` with the entries that differ, before and after, in time proportional to the nodes
     /// that do.
     pub(crate) fn differences<'a>(
-        before: Option<&'a Link>,
-        after: Option<&'a Link>,
-        f: &mut dyn FnMut(Option<Entry<'a>>, Option<Entry<'a>>),
+        before: Option<&'a Snapshot>,
+        after: Option<&'a Snapshot>,
+        f: &mut dyn FnMut(Option<BindingRef<'a>>, Option<BindingRef<'a>>),
     ) {
-        let entry = |slot: Slot| look_at(slot).ok().map(|sight| Entry { sight, link: PhantomData });
-        let root = |link: Option<&Link>| link.map_or(ptr::null(), |link| link.root());
+        let entry =
+            |slot: Slot| resolve(slot).ok().map(|sight| BindingRef { sight, link: PhantomData });
+        let root = |link: Option<&Snapshot>| link.map_or(ptr::null(), |link| link.root());
         // SAFETY: both links keep what their indices lead to (L1).
         unsafe {
             diff::differences(root(before), root(after), &mut |a, b| {
@@ -239,14 +240,16 @@ impl Link {
     }
 
     /// Whether both show the same bindings: whether there is no difference.
-    pub(crate) fn same(a: Option<&Link>, b: Option<&Link>) -> bool {
+    pub(crate) fn same(a: Option<&Snapshot>, b: Option<&Snapshot>) -> bool {
         let mut same = true;
-        Link::differences(a, b, &mut |before, after| same &= before.is_none() && after.is_none());
+        Snapshot::differences(a, b, &mut |before, after| {
+            same &= before.is_none() && after.is_none()
+        });
         same
     }
 
     /// Whether `outer` is kept by this link, being further out on the same chain.
-    pub(crate) fn keeps(&self, outer: &Link) -> bool {
+    pub(crate) fn keeps(&self, outer: &Snapshot) -> bool {
         let mut frame = self.as_raw();
         while !frame.is_null() {
             // SAFETY: L1 keeps the frame, which keeps its base (I4).
@@ -258,22 +261,22 @@ impl Link {
         false
     }
 
-    pub(crate) fn downgrade(&self) -> WeakLink {
-        if kept(Site::DowngradeTakes) {
-            take(&self.frame().weak);
+    pub(crate) fn downgrade(&self) -> WeakSnapshot {
+        if step(Site::DowngradeTakes) {
+            retain(&self.frame().weak);
         }
-        WeakLink(self.0)
+        WeakSnapshot(self.0)
     }
 }
 
 /// What a slot of a context shows: everything there was inherited.
-fn look_at(slot: Slot) -> Result<Sight, Seen> {
+fn resolve(slot: Slot) -> Result<Resolved, Resolution> {
     // SAFETY: slots that were found lead to live frames.
     let frame = unsafe { &*slot.as_frame() };
     match frame.role {
-        Role::Mask => Err(Seen::Masked(frame.place)),
-        _ if frame.is(Traits::SHORT_REACH) => Err(Seen::NotCarried(frame.place)),
-        _ => Ok(Sight(slot.as_frame())),
+        Role::Mask => Err(Resolution::Masked(frame.place)),
+        _ if frame.is(Traits::SHORT_REACH) => Err(Resolution::NotCarried(frame.place)),
+        _ => Ok(Resolved(slot.as_frame())),
     }
 }
 
@@ -281,12 +284,12 @@ fn look_at(slot: Slot) -> Result<Sight, Seen> {
 pub(in crate::engine) static NAMELESS: Name = Name::Static("");
 
 pub(in crate::engine) fn draft<'a>(
-    from: &Option<Link>,
+    from: &Option<Snapshot>,
     name: &'a Name,
     place: &'static Location<'static>,
-) -> Draft<'a> {
-    let from = from.as_ref().map_or(ptr::null(), Link::as_raw);
-    Draft {
+) -> FrameSpec<'a> {
+    let from = from.as_ref().map_or(ptr::null(), Snapshot::as_raw);
+    FrameSpec {
         role: Role::Mask,
         bits: Traits::NONE,
         id: 0,
@@ -306,17 +309,17 @@ pub(in crate::engine) fn draft<'a>(
 
 /// One binding that a context shows.
 #[derive(Clone, Copy)]
-pub(crate) struct Entry<'a> {
-    sight: Sight,
-    link: PhantomData<&'a Link>,
+pub(crate) struct BindingRef<'a> {
+    sight: Resolved,
+    link: PhantomData<&'a Snapshot>,
 }
 
 // SAFETY: as a reference to a link.
-unsafe impl Send for Entry<'_> {}
+unsafe impl Send for BindingRef<'_> {}
 // SAFETY: as above.
-unsafe impl Sync for Entry<'_> {}
+unsafe impl Sync for BindingRef<'_> {}
 
-impl<'a> Entry<'a> {
+impl<'a> BindingRef<'a> {
     /// A pointer that reaches the value, as one made of a reference to the frame would not.
     pub(in crate::engine) fn as_raw(&self) -> *const Frame {
         self.sight.0
@@ -340,14 +343,14 @@ impl<'a> Entry<'a> {
     }
 
     /// Whether both are one and the same binding.
-    pub(crate) fn same(&self, other: &Entry<'_>) -> bool {
+    pub(crate) fn same(&self, other: &BindingRef<'_>) -> bool {
         // SAFETY: both frames are kept by their links.
         unsafe { ptr::eq(Frame::source(self.sight.0), Frame::source(other.sight.0)) }
     }
 
     /// The value, if its variable was declared to be shown.
     pub(crate) fn shown(&self) -> Option<impl fmt::Debug + use<'a>> {
-        struct Value<'a>(Shown, PhantomData<&'a Link>);
+        struct Value<'a>(Shown, PhantomData<&'a Snapshot>);
         impl fmt::Debug for Value<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 // SAFETY: the link is borrowed and keeps the value.
@@ -356,41 +359,41 @@ impl<'a> Entry<'a> {
         }
         // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link
         // is.
-        unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a Link>))
+        unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a Snapshot>))
     }
 }
 
 /// Invariant: L2 — one of the frame's `weak` counts is this handle's.
-pub(crate) struct WeakLink(NonNull<Frame>);
+pub(crate) struct WeakSnapshot(NonNull<Frame>);
 
-// SAFETY: as `Link`; a weak one reaches nothing but the counts.
-unsafe impl Send for WeakLink {}
+// SAFETY: as `Snapshot`; a weak one reaches nothing but the counts.
+unsafe impl Send for WeakSnapshot {}
 // SAFETY: as above.
-unsafe impl Sync for WeakLink {}
+unsafe impl Sync for WeakSnapshot {}
 
-impl WeakLink {
+impl WeakSnapshot {
     #[cfg(debug_assertions)]
     pub(in crate::engine) fn as_raw(&self) -> *const Frame {
         self.0.as_ptr()
     }
 
-    pub(crate) fn upgrade(&self) -> Option<Link> {
+    pub(crate) fn upgrade(&self) -> Option<Snapshot> {
         // SAFETY: L2 keeps the memory.
-        let rises = take_if_alive(unsafe { &self.0.as_ref().strong });
+        let rises = retain_if_alive(unsafe { &self.0.as_ref().strong });
         reached(if rises { Way::Rises } else { Way::StaysDown });
-        rises.then(|| Link(self.0))
+        rises.then(|| Snapshot(self.0))
     }
 }
 
-impl Clone for WeakLink {
+impl Clone for WeakSnapshot {
     fn clone(&self) -> Self {
         // SAFETY: L2 keeps the memory.
-        take(unsafe { &self.0.as_ref().weak });
-        WeakLink(self.0)
+        retain(unsafe { &self.0.as_ref().weak });
+        WeakSnapshot(self.0)
     }
 }
 
-impl Drop for WeakLink {
+impl Drop for WeakSnapshot {
     fn drop(&mut self) {
         // SAFETY: the count is ours (L2).
         unsafe { give_weak(self.0.as_ptr()) }
@@ -398,8 +401,12 @@ impl Drop for WeakLink {
 }
 
 /// A value that is counted on its own, for a checkpoint that is prepared before it is entered.
-pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Held {
-    let draft = Draft {
+pub(crate) fn hold_value<T>(
+    key: &Key<T>,
+    value: T,
+    place: &'static Location<'static>,
+) -> SharedValue {
+    let draft = FrameSpec {
         role: Role::Binding,
         bits: Traits::NONE,
         id: key.head().id(),
@@ -411,6 +418,6 @@ pub(crate) fn hold_value<T>(key: &Key<T>, value: T, place: &'static Location<'st
         let frame = draft.build();
         Frame::init(frame, value);
         (*frame).set_state(Lifecycle::VALUE_SHARED);
-        Held(frame)
+        SharedValue(frame)
     }
 }

@@ -5,11 +5,11 @@
 //! block: [ Frame, value | Frame, value | … | slots of the index ] Frame { root, counts, … } [ value ]
 //! ```
 //! They come onto a stack together and leave it together, and no context is ever at one of the
-//! outer ones: so only the innermost, the crown, needs an index. The others count its memory (I6),
+//! outer ones: so only the innermost, the head, needs an index. The others count its memory (I6),
 //! and the last of them all frees the block.
 
-use super::enter::Begins;
-use super::raw::Spine;
+use super::enter::Boundary;
+use super::raw::RawStack;
 use crate::engine::build::policy::outgrown;
 use crate::engine::build::single::{copy, mark};
 use crate::engine::index::trie::{self, slots_bytes};
@@ -20,15 +20,15 @@ use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::serial::Serial;
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
 use crate::engine::reclaim::base::counts_parent;
-use crate::engine::reclaim::read_guard::Parting;
-use crate::engine::reclaim::refcount::take;
+use crate::engine::reclaim::read_guard::Departures;
+use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::{end_block, give_strong};
-use crate::sync::{AtomicU32, Site, Way, kept, reached};
+use crate::sync::{AtomicU32, Site, Way, reached, step};
 use std::panic::Location;
 
 /// What a scope binds, as far as its type says.
 #[derive(Clone, Copy)]
-pub(crate) struct Shape {
+pub(crate) struct BatchLayout {
     number: u32,
     /// Bytes of the frames but the last one, and of all.
     outer: usize,
@@ -36,12 +36,12 @@ pub(crate) struct Shape {
     fits: bool,
 }
 
-impl Shape {
-    pub(crate) const NOTHING: Shape = Shape { number: 0, outer: 0, all: 0, fits: true };
+impl BatchLayout {
+    pub(crate) const NOTHING: BatchLayout = BatchLayout { number: 0, outer: 0, all: 0, fits: true };
 
     /// And one more binding.
-    pub(crate) const fn and<T>(self) -> Shape {
-        Shape {
+    pub(crate) const fn and<T>(self) -> BatchLayout {
+        BatchLayout {
             number: self.number + 1,
             outer: self.all,
             all: self.all + room::<T>(),
@@ -50,8 +50,8 @@ impl Shape {
     }
 
     /// And one more mask.
-    pub(crate) const fn and_mask(self) -> Shape {
-        Shape { fits: false, ..self }
+    pub(crate) const fn and_mask(self) -> BatchLayout {
+        BatchLayout { fits: false, ..self }
     }
 }
 
@@ -61,7 +61,7 @@ const fn room<T>() -> usize {
 }
 
 /// What a scope is going to bind, and whether one node of an index has room for it.
-pub(crate) struct Plan {
+pub(crate) struct BatchPlan {
     from: *const Frame,
     /// What is visible, and what is going to be.
     old: u32,
@@ -71,11 +71,11 @@ pub(crate) struct Plan {
 }
 
 /// Frames that are being made.
-struct Bundle {
+struct Batch {
     /// Where the next one is to lie.
     next: *mut Frame,
-    crown: *mut Frame,
-    /// Bytes of the block before the crown.
+    head: *mut Frame,
+    /// Bytes of the block before the head.
     before: Position,
     number: u32,
     left: u32,
@@ -90,13 +90,13 @@ struct Bundle {
 }
 
 /// Makes the bindings and masks of one scope, one after the other.
-pub(crate) struct Binder<'a> {
-    spine: &'a Spine,
-    begins: Begins,
-    bundle: Option<Bundle>,
+pub(crate) struct BatchWriter<'a> {
+    raw: &'a RawStack,
+    begins: Boundary,
+    batch: Option<Batch>,
 }
 
-impl Plan {
+impl BatchPlan {
     /// One more binding.
     #[inline]
     pub(crate) fn binds<T>(&mut self, key: &Key<T>) {
@@ -120,24 +120,29 @@ impl Plan {
     }
 }
 
-impl Spine {
+impl RawStack {
     /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at
     /// once, as planned.
     #[inline]
     pub(crate) fn binder(
         &self,
-        begins: Begins,
-        shape: Shape,
-        plan: impl FnOnce(&mut Plan),
-    ) -> Binder<'_> {
-        let bundle =
-            if shape.number < 2 || !shape.fits { None } else { self.bundle(begins, shape, plan) };
-        let begins = if bundle.is_some() { Begins::Nothing } else { begins };
-        Binder { spine: self, begins, bundle }
+        begins: Boundary,
+        shape: BatchLayout,
+        plan: impl FnOnce(&mut BatchPlan),
+    ) -> BatchWriter<'_> {
+        let batch =
+            if shape.number < 2 || !shape.fits { None } else { self.batch(begins, shape, plan) };
+        let begins = if batch.is_some() { Boundary::Nothing } else { begins };
+        BatchWriter { raw: self, begins, batch }
     }
 
     #[inline]
-    fn bundle(&self, begins: Begins, shape: Shape, plan: impl FnOnce(&mut Plan)) -> Option<Bundle> {
+    fn batch(
+        &self,
+        begins: Boundary,
+        shape: BatchLayout,
+        plan: impl FnOnce(&mut BatchPlan),
+    ) -> Option<Batch> {
         let from = self.top.get();
         let mut old = 0;
         if !from.is_null() {
@@ -146,36 +151,37 @@ impl Spine {
             let is_long = outgrown(from.segment, from.root.entries);
             if !from.is(Traits::SINGLE_NODE) || is_long {
                 if is_long {
-                    reached(Way::BundleOutgrown);
+                    reached(Way::BatchOutgrown);
                 }
                 return None;
             }
             old = from.root.bitmap;
         }
-        let mut planned = Plan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
+        let mut planned = BatchPlan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
         plan(&mut planned);
         planned.fits.then(|| self.begin_bundle(begins, shape, &planned))
     }
 
     #[inline(never)]
-    fn begin_bundle(&self, begins: Begins, shape: Shape, plan: &Plan) -> Bundle {
-        let (&Plan { from, old, new, last, .. }, Shape { number, outer, .. }) = (plan, shape);
+    fn begin_bundle(&self, begins: Boundary, shape: BatchLayout, plan: &BatchPlan) -> Batch {
+        let (&BatchPlan { from, old, new, last, .. }, BatchLayout { number, outer, .. }) =
+            (plan, shape);
         let bitmap = old | new;
         let hides = if old & new == 0 { Position::NONE } else { Position::HIDES };
         let before = outer
             + slots_bytes(bitmap.count_ones() as usize + usize::from(hides != Position::NONE));
         let block = self.aside(|| free_list::allocate(before, last));
-        // SAFETY: the block has the crown after that many bytes, with room for its slots below.
+        // SAFETY: the block has the head after that many bytes, with room for its slots below.
         // What was visible stays below the new frames (S1).
         unsafe {
-            let crown = block.add(before).cast::<Frame>();
+            let head = block.add(before).cast::<Frame>();
             let segment = if from.is_null() { 0 } else { (*from).segment };
-            take_over(from, old, crown, new, self.crossing());
+            take_over(from, old, head, new, self.crossing());
             let (bits, origin, run) = self.place_in(begins);
             let (next, before, left) = (block.cast(), Position::of(before) | hides, number);
-            Bundle {
+            Batch {
                 next,
-                crown,
+                head,
                 before,
                 number,
                 left,
@@ -189,48 +195,48 @@ impl Spine {
         }
     }
 
-    /// Leaves the innermost frames, if they are one bundle, the checkpoint with that number, and
+    /// Leaves the innermost frames, if they are one batch, the checkpoint with that number, and
     /// contexts keep all of them or nobody else any. Says whether that was so. No read may be out.
     /// Runs foreign code.
-    pub(in crate::engine) fn leave_bundle(&self, serial: Serial) -> bool {
-        // SAFETY: a frame that begins a checkpoint has a serial number; the crown is ours, alone or
+    pub(in crate::engine) fn leave_batch(&self, serial: Serial) -> bool {
+        // SAFETY: a frame that begins a checkpoint has a serial number; the head is ours, alone or
         // with a count.
         unsafe {
             let Some(marker) =
-                self.bundle_on_top().filter(|marker| (**marker).origin.get().serial == serial)
+                self.batch_on_top().filter(|marker| (**marker).origin.get().serial == serial)
             else {
                 return false;
             };
-            let crown = self.top.get();
-            if self.step_below(marker) { give_strong(crown) } else { end_block(crown) }
+            let head = self.top.get();
+            if self.step_below(marker) { give_strong(head) } else { end_block(head) }
         }
         true
     }
 
-    /// As [`leave_bundle`](Self::leave_bundle), whatever its number; puts on the list what ends
+    /// As [`leave_batch`](Self::leave_batch), whatever its number; puts on the list what ends
     /// with that.
-    pub(in crate::engine) fn pop_bundle(&self, parting: &Parting<'_>) -> bool {
-        let Some(marker) = self.bundle_on_top().filter(|_| parting.is_unwatched()) else {
+    pub(in crate::engine) fn pop_batch(&self, departures: &Departures<'_>) -> bool {
+        let Some(marker) = self.batch_on_top().filter(|_| departures.is_unwatched()) else {
             return false;
         };
-        let (crown, ending) = (self.top.get(), parting.ending());
-        // SAFETY: the crown is ours, alone or with a count, and not reached from the stack any
+        let (head, ending) = (self.top.get(), departures.ending());
+        // SAFETY: the head is ours, alone or with a count, and not reached from the stack any
         // more.
         unsafe {
             if self.step_below(marker) {
-                ending.give_from_stack(crown)
+                ending.release_from_stack(head)
             } else {
-                ending.push_block(crown)
+                ending.push_block(head)
             }
         }
         true
     }
 
-    /// The outermost frame of the bundle that lies on top, if there is one and either contexts keep
+    /// The outermost frame of the batch that lies on top, if there is one and either contexts keep
     /// all of it, or nobody else any.
-    fn bundle_on_top(&self) -> Option<*const Frame> {
+    fn batch_on_top(&self) -> Option<*const Frame> {
         let top = self.top.get();
-        // SAFETY: S1; the frames of a bundle lie side by side, down to the one that begins its
+        // SAFETY: S1; the frames of a batch lie side by side, down to the one that begins its
         // checkpoint.
         unsafe {
             if self.is_bare() || !(*top).before.is_head() {
@@ -252,23 +258,23 @@ impl Spine {
         }
     }
 
-    /// Takes the bundle on top, which `marker` begins, from the stack. Says whether it is shared:
+    /// Takes the batch on top, which `marker` begins, from the stack. Says whether it is shared:
     /// then each of its frames counts the next one, so the stack had one count of them all, that of
-    /// the crown, and now has one of what is below.
+    /// the head, and now has one of what is below.
     ///
     /// # Safety
-    /// 1. `marker` is what `bundle_on_top` gave.
+    /// 1. `marker` is what `batch_on_top` gave.
     unsafe fn step_below(&self, marker: *const Frame) -> bool {
         // SAFETY: #1; what is below a shared frame is shared (I7).
         unsafe {
             let is_shared = (*marker).in_state(Lifecycle::SHARED);
             let below = (*marker).parent;
-            if is_shared && counts_parent(marker) && kept(Site::LeaveTakesBelow) {
-                take(&(*below).strong);
+            if is_shared && counts_parent(marker) && step(Site::LeaveTakesBelow) {
+                retain(&(*below).strong);
             }
             self.top.set(below);
             if is_shared {
-                reached(Way::BundleShared);
+                reached(Way::BatchShared);
             }
             is_shared
         }
@@ -307,53 +313,53 @@ unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag:
     }
 }
 
-impl Binder<'_> {
+impl BatchWriter<'_> {
     /// Binds a variable.
     #[inline]
     pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
-        match &mut self.bundle {
-            None => self.spine.bind(
+        match &mut self.batch {
+            None => self.raw.bind(
                 key,
                 value,
-                std::mem::replace(&mut self.begins, Begins::Nothing),
+                std::mem::replace(&mut self.begins, Boundary::Nothing),
                 place,
             ),
-            Some(bundle) => {
+            Some(batch) => {
                 key.bound_at(place);
-                let frame = bundle.frame(self.spine, key.head(), place, room::<T>());
+                let frame = batch.frame(self.raw, key.head(), place, room::<T>());
                 // SAFETY: the frame was made with the kind of `T`, of our top, which stays below.
                 unsafe { Frame::init(frame, value) };
-                self.spine.top.set(frame);
+                self.raw.top.set(frame);
             }
         }
     }
 
     /// Masks a variable.
     pub(crate) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
-        self.spine.mask(key, std::mem::replace(&mut self.begins, Begins::Nothing), place);
+        self.raw.mask(key, std::mem::replace(&mut self.begins, Boundary::Nothing), place);
     }
 
     /// Begins the scope all the same, if nothing was bound.
     pub(crate) fn finish(self, place: &'static Location<'static>) {
-        if self.begins != Begins::Nothing {
-            self.spine.mark(self.begins, place);
+        if self.begins != Boundary::Nothing {
+            self.raw.mark(self.begins, place);
         }
     }
 }
 
-impl Bundle {
+impl Batch {
     /// The next frame, without its value.
     #[inline(never)]
     fn frame(
         &mut self,
-        spine: &Spine,
+        raw: &RawStack,
         head: &Head,
         place: &'static Location<'static>,
         room: usize,
     ) -> *mut Frame {
         let Name::Static(name) = head.name else { unreachable!("the plan has seen it") };
         let id = head.peek();
-        let parent = spine.top.get();
+        let parent = raw.top.get();
         let (bits, origin, run) =
             (self.bits | head.reach | Traits::SINGLE_NODE, self.origin, self.run);
         let is_near = head.reach != Traits::NONE;
@@ -361,12 +367,12 @@ impl Bundle {
             self.far = Position::NONE;
         }
         self.left -= 1;
-        let is_crown = self.left == 0;
-        let frame = if is_crown { self.crown } else { self.next };
-        let before = if is_crown {
+        let is_head = self.left == 0;
+        let frame = if is_head { self.head } else { self.next };
+        let before = if is_head {
             Position::HEAD | self.far | self.before
         } else {
-            Position::MEMBER | Position::of_few(self.crown.addr() - self.next.addr())
+            Position::MEMBER | Position::of_few(self.head.addr() - self.next.addr())
         };
         // SAFETY: the block has room for what was planned, in this order; nobody else knows it yet.
         unsafe {
@@ -375,7 +381,7 @@ impl Bundle {
                 bits,
                 ..Frame::new(id, parent, head.kind, name, place, origin, before)
             });
-            if is_crown {
+            if is_head {
                 let this = &mut *frame;
                 this.root = Node { bitmap: self.bitmap, entries: self.bitmap.count_ones() };
                 this.weak = AtomicU32::new(self.number);
@@ -388,12 +394,8 @@ impl Bundle {
                 self.origin = Origin { marker: frame };
             }
             let special = if is_near { SPECIAL } else { 0 };
-            put(
-                self.crown.cast(),
-                quick_rank(self.bitmap, bit(id, 0)),
-                Slot::frame(frame, special),
-            );
-            if is_crown {
+            put(self.head.cast(), quick_rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
+            if is_head {
                 trie::check(frame.cast(), 0, 0, None);
             }
             frame

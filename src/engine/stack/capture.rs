@@ -1,18 +1,18 @@
 //! Snapshots: marking what was private as shared, once for each frame.
 
-use super::raw::Spine;
+use super::raw::RawStack;
 use crate::engine::index::staying::{note_staying, staying_is_used};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
-use crate::engine::reclaim::base::{Base, FAR_OUT, base, settle, take_base};
-use crate::engine::reclaim::refcount::{hold_all, share_with_stack, take};
-use crate::engine::snapshot::strong::Link;
-use crate::sync::{Site, Way, kept, reached};
+use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
+use crate::engine::reclaim::refcount::{retain, retain_all, share_with_stack};
+use crate::engine::snapshot::strong::Snapshot;
+use crate::sync::{Site, Way, reached, step};
 
-impl Spine {
+impl RawStack {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
     #[inline]
-    pub(crate) fn capture(&self) -> Option<Link> {
+    pub(crate) fn capture(&self) -> Option<Snapshot> {
         // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark
         // them.
         unsafe {
@@ -22,10 +22,10 @@ impl Spine {
             }
             let this = &*top;
             if self.is_bare() || this.in_state(Lifecycle::SHARED) {
-                if kept(Site::CaptureTakes) {
-                    take(&this.strong);
+                if step(Site::CaptureTakes) {
+                    retain(&this.strong);
                 }
-                Link::from_raw(top)
+                Snapshot::from_raw(top)
             } else {
                 self.share_first()
             }
@@ -35,17 +35,17 @@ impl Spine {
     /// Marks what is visible here, of which the innermost frame was this stack's alone, for its
     /// first context.
     #[inline(never)]
-    fn share_first(&self) -> Option<Link> {
+    fn share_first(&self) -> Option<Snapshot> {
         let top = self.top.get();
         // SAFETY: S1; the value of a frame that adopts a context is that.
         unsafe {
             if (*top).role == Role::Adopt {
                 (*top).watch.reads();
-                return (*Frame::value::<Option<Link>>(top)).clone();
+                return (*Frame::value::<Option<Snapshot>>(top)).clone();
             }
             self.share();
             share_with_stack(&(*top).strong);
-            Link::from_raw(top)
+            Snapshot::from_raw(top)
         }
     }
 
@@ -66,10 +66,10 @@ impl Spine {
                 }
                 if (*frame).is(Traits::FULL_INDEX)
                     && !(*frame).in_state(Lifecycle::HOLDS_VALUES)
-                    && kept(Site::WholeHolds)
+                    && step(Site::WholeHolds)
                 {
                     reached(Way::WholeShared);
-                    hold_all(frame, 0);
+                    retain_all(frame, 0);
                 }
                 if (*frame).hides() {
                     settle(frame, self.floor(), 0, FAR_OUT);
@@ -85,7 +85,7 @@ impl Spine {
                             || next.is_inherited()
                             || (*base).in_state(Lifecycle::SHARED)
                         {
-                            return take_base(base);
+                            return retain_base(base);
                         }
                         // The frame above it on the stack does not count it, so the stack does.
                         share_with_stack(&(*base).strong);

@@ -4,25 +4,25 @@
 //! leaves behind on its own stack is ended by a second slot that does have one, armed by the first
 //! frame.
 
-use super::enter::Begins;
+use super::enter::Boundary;
 use super::keep::Kept;
 use super::late::LateGuards;
 use super::leave::Leaving;
-use super::owned::Own;
-use super::raw::{Closed, Spine, Unread};
+use super::owned::OwnedStack;
+use super::raw::{Closed, Miss, RawStack};
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::serial::{Serial, Serials};
-use crate::engine::reclaim::read_guard::{Borrows, Parting};
-use crate::engine::snapshot::resolved::{Seen, Sight};
-use crate::engine::snapshot::strong::Link;
-use crate::sync::{Site, at_thread_end, kept, thread_slot};
+use crate::engine::reclaim::read_guard::{Departures, ReadGuards};
+use crate::engine::snapshot::resolved::{Resolution, Resolved};
+use crate::engine::snapshot::strong::Snapshot;
+use crate::sync::{Site, at_thread_end, step, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
 
 pub(crate) struct Current {
-    spine: Spine,
-    borrows: Borrows,
+    raw: RawStack,
+    reads: ReadGuards,
     serials: Serials,
     late: LateGuards,
     armed: Cell<bool>,
@@ -43,14 +43,14 @@ at_thread_end! { fn arm(CURRENT) => end_of_thread }
 fn end_of_thread(current: &Current) {
     current.armed.set(false);
     for _ in 0..8 {
-        if current.spine.is_lent() {
+        if current.raw.is_lent() {
             return;
         }
-        if kept(Site::ThreadEnds) {
-            let floor = current.spine.clear(&Parting::under(&current.borrows));
+        if step(Site::ThreadEnds) {
+            let floor = current.raw.clear(&Departures::under(&current.reads));
             drop(floor);
         }
-        if current.spine.is_bare() {
+        if current.raw.is_bare() {
             return;
         }
     }
@@ -79,7 +79,7 @@ fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
 fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
     let current = Current { armed: Cell::new(true), ..Current::new() };
     let result = f(&current);
-    drop(current.spine.clear(&Parting::free()));
+    drop(current.raw.clear(&Departures::free()));
     result
 }
 
@@ -91,55 +91,59 @@ fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
 pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
     key: &Key<T>,
     f: F,
-    other: impl FnOnce(F, Unread) -> Result<R, E>,
+    other: impl FnOnce(F, Miss) -> Result<R, E>,
 ) -> Result<R, E> {
     // SAFETY: the frame has the id of a key of `T`.
-    let value = |sight: Sight| unsafe { sight.plain_value::<T>() };
-    match with(|current| current.spine.glance(key.peek()).map(value)).unwrap_or(Err(Unread::Absent))
+    let value = |sight: Resolved| unsafe { sight.plain_value::<T>() };
+    match with(|current| current.raw.lookup_root(key.peek()).map(value))
+        .unwrap_or(Err(Miss::Absent))
     {
         Ok(value) => Ok(must(|current| {
             // SAFETY: the record keeps what the stack may let go meanwhile.
-            current.borrows.during(current.spine.top.get(), || f(unsafe { &*value }))
+            current.reads.during(current.raw.top.get(), || f(unsafe { &*value }))
         })),
         Err(unread) => other(f, unread),
     }
 }
 
 /// As [`read`], by the long way, which always has an answer.
-pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(key: &Key<T>, f: F) -> Result<R, (F, Seen)> {
+pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(
+    key: &Key<T>,
+    f: F,
+) -> Result<R, (F, Resolution)> {
     let mut f = Some(f);
     let read = with(|current| {
-        let sight = match current.spine.glance_through(key.peek()) {
+        let sight = match current.raw.lookup_plain(key.peek()) {
             Ok(sight) => sight,
-            Err(Unread::Absent) => return Err(Seen::Absent),
-            Err(Unread::Unclear) => current.look(key.peek())?,
+            Err(Miss::Absent) => return Err(Resolution::Absent),
+            Err(Miss::Unclear) => current.look(key.peek())?,
         };
         let f = f.take().expect("is taken once");
         // SAFETY: as in `read`.
-        Ok(current.borrows.during(current.spine.top.get(), || f(unsafe { &*sight.value::<T>() })))
+        Ok(current.reads.during(current.raw.top.get(), || f(unsafe { &*sight.value::<T>() })))
     });
     match read {
         Some(Ok(result)) => Ok(result),
         Some(Err(seen)) => Err((f.take().expect("was not taken"), seen)),
-        None => Err((f.take().expect("was not taken"), Seen::Absent)),
+        None => Err((f.take().expect("was not taken"), Resolution::Absent)),
     }
 }
 
 impl Current {
     const fn new() -> Current {
         Current {
-            spine: Spine::new(),
-            borrows: Borrows::new(),
+            raw: RawStack::new(),
+            reads: ReadGuards::new(),
             serials: Serials::new(),
             late: LateGuards::new(),
             armed: Cell::new(false),
         }
     }
 
-    /// As [`Spine::look`], and through stacks on which the work goes on.
-    fn look(&self, id: usize) -> Result<Sight, Seen> {
-        match self.spine.look(id) {
-            Err(seen @ Seen::NotCarried(_)) if self.spine.is_through() => {
+    /// As [`RawStack::look`], and through stacks on which the work goes on.
+    fn look(&self, id: usize) -> Result<Resolved, Resolution> {
+        match self.raw.look(id) {
+            Err(seen @ Resolution::NotCarried(_)) if self.raw.is_through() => {
                 self.look_beneath(id).ok_or(seen)
             }
             other => other,
@@ -147,10 +151,10 @@ impl Current {
     }
 
     #[cold]
-    fn look_beneath(&self, id: usize) -> Option<Sight> {
-        let (frame, inherited) = self.spine.stays(id)?;
-        (inherited && !self.spine.has_entered() && self.is_beneath(id, frame))
-            .then_some(Sight(frame))
+    fn look_beneath(&self, id: usize) -> Option<Resolved> {
+        let (frame, inherited) = self.raw.stays(id)?;
+        (inherited && !self.raw.has_entered() && self.is_beneath(id, frame))
+            .then_some(Resolved(frame))
     }
 
     /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach
@@ -158,8 +162,8 @@ impl Current {
     ///
     /// That stack is suspended, and its frames stay, for longer than any read from here.
     fn is_beneath(&self, id: usize, frame: *const Frame) -> bool {
-        for spine in self.borrows.beneath().map(Spine::of_ends) {
-            match spine.stays(id) {
+        for raw in self.reads.beneath().map(RawStack::of_ends) {
+            match raw.stays(id) {
                 Some((same, inherited)) if same == frame => {
                     if !inherited {
                         return true;
@@ -167,7 +171,7 @@ impl Current {
                 }
                 _ => return false,
             }
-            if !spine.is_through() || spine.has_entered() {
+            if !raw.is_through() || raw.has_entered() {
                 return false;
             }
         }
@@ -178,14 +182,14 @@ impl Current {
     #[cold]
     fn remember(&self, serial: Serial) {
         self.late.push(serial);
-        self.borrows.note_late();
+        self.reads.note_late();
     }
 
     /// After a turn: puts the list of reads back, and leaves what guards were dropped for in it.
     #[cold]
     #[inline(never)]
     fn swapped_out(&self) {
-        let before = self.borrows.put_back();
+        let before = self.reads.put_back();
         if self.late.number() != before {
             self.leave_late(before);
         }
@@ -219,16 +223,16 @@ impl Current {
         let rest = Rest { current: self, before, number };
         rest.leave();
         drop(rest);
-        if !self.spine.is_lent() {
+        if !self.raw.is_lent() {
             self.late.clear();
         } else if self.late.number() != 0 {
-            self.borrows.note_late();
+            self.reads.note_late();
         }
     }
 
     fn leave_late_one(&self, before: usize) {
         let Some(serial) = self.late.take_after(before) else { return };
-        let leaving = self.spine.leave(serial, &Parting::under(&self.borrows));
+        let leaving = self.raw.leave(serial, &Departures::under(&self.reads));
         if leaving == Leaving::NotHere {
             self.late.push(serial);
         }
@@ -243,93 +247,96 @@ impl Current {
     }
 
     #[inline]
-    fn begins(&self, sealed: bool) -> (Begins, Serial) {
+    fn begins(&self, sealed: bool) -> (Boundary, Serial) {
         self.arm();
         let serial = self.serials.next();
-        (if sealed { Begins::Sealed(serial) } else { Begins::Open(serial) }, serial)
+        (if sealed { Boundary::Sealed(serial) } else { Boundary::Open(serial) }, serial)
     }
 }
 
 /// What a variable is bound to on the current stack, without its value.
 #[inline]
-pub(crate) fn see<T>(key: &Key<T>) -> Seen {
+pub(crate) fn see<T>(key: &Key<T>) -> Resolution {
     // SAFETY: what is seen is on the current stack, or on one beneath.
-    let seen = |sight: Sight| unsafe { sight.seen() };
-    with(|current| match current.spine.glance(key.peek()) {
+    let seen = |sight: Resolved| unsafe { sight.seen() };
+    with(|current| match current.raw.lookup_root(key.peek()) {
         Ok(sight) => seen(sight),
-        Err(Unread::Absent) => Seen::Absent,
-        Err(Unread::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, seen),
+        Err(Miss::Absent) => Resolution::Absent,
+        Err(Miss::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, seen),
     })
-    .unwrap_or(Seen::Absent)
+    .unwrap_or(Resolution::Absent)
 }
 
 /// Keeps the value that a variable is bound to on the current stack, unless it is of short reach.
-pub(crate) fn keep<T>(key: &Key<T>) -> Result<Kept<T>, Seen> {
-    with(|current| current.spine.keep(key)).unwrap_or(Err(Seen::Absent))
+pub(crate) fn keep<T>(key: &Key<T>) -> Result<Kept<T>, Resolution> {
+    with(|current| current.raw.keep(key)).unwrap_or(Err(Resolution::Absent))
 }
 
-pub(crate) fn history<T>(key: &Key<T>) -> Vec<Seen> {
+pub(crate) fn history<T>(key: &Key<T>) -> Vec<Resolution> {
     let id = key.peek();
     let look = |current: &Current| {
-        let mut history = current.spine.history(id);
-        let inherited = current.spine.stays_below(id).filter(|_| current.spine.is_through());
-        if let (Some(last @ Seen::NotCarried(_)), Some(frame)) = (history.last_mut(), inherited) {
-            if !current.spine.has_entered() && current.is_beneath(id, frame) {
+        let mut history = current.raw.history(id);
+        let inherited = current.raw.stays_below(id).filter(|_| current.raw.is_through());
+        if let (Some(last @ Resolution::NotCarried(_)), Some(frame)) =
+            (history.last_mut(), inherited)
+        {
+            if !current.raw.has_entered() && current.is_beneath(id, frame) {
                 // SAFETY: the frame is on a stack beneath the current one.
-                *last = unsafe { Sight(frame).seen() };
+                *last = unsafe { Resolved(frame).seen() };
             }
         }
         history
     };
-    let history =
-        |current: &Current| current.borrows.during(current.spine.top.get(), || look(current));
+    let history = |current: &Current| current.reads.during(current.raw.top.get(), || look(current));
     with(history).unwrap_or_default()
 }
 
 /// Whether what is visible here began with a context that was handed over, an empty one included.
 pub(crate) fn is_received() -> bool {
-    with(|current| current.spine.is_received()).unwrap_or(false)
+    with(|current| current.raw.is_received()).unwrap_or(false)
 }
 
-/// A spine for work that goes on from here: it begins with what is visible. O(1), unless there is
+/// A raw stack for work that goes on from here: it begins with what is visible. O(1), unless there is
 /// something that stays on its stack.
-pub(crate) fn going_on() -> Spine {
+pub(crate) fn going_on() -> RawStack {
     // Only debug builds ever ask.
-    Spine::going_on(capture(), !cfg!(debug_assertions) || is_received())
+    RawStack::going_on(capture(), !cfg!(debug_assertions) || is_received())
 }
 
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
 #[inline]
 pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>) -> Serial {
-    must(|current| current.spine.scope(key, value, || current.begins(true).1, place))
+    must(|current| current.raw.scope(key, value, || current.begins(true).1, place))
 }
 
-/// Runs `f` with the spine of this thread and a way to begin on it. `f` must not run foreign code.
-pub(crate) fn on_spine<R>(f: impl FnOnce(&Spine, &dyn Fn(bool) -> (Begins, Serial)) -> R) -> R {
-    must(|current| f(&current.spine, &|sealed| current.begins(sealed)))
+/// Runs `f` with the raw stack of this thread and a way to begin on it. `f` must not run foreign code.
+pub(crate) fn on_spine<R>(
+    f: impl FnOnce(&RawStack, &dyn Fn(bool) -> (Boundary, Serial)) -> R,
+) -> R {
+    must(|current| f(&current.raw, &|sealed| current.begins(sealed)))
 }
 
 /// Begins an open checkpoint in which `context` takes the place of all that was visible.
-pub(crate) fn adopt(context: Option<Link>, place: &'static Location<'static>) -> Serial {
+pub(crate) fn adopt(context: Option<Snapshot>, place: &'static Location<'static>) -> Serial {
     must(|current| {
         let (_, serial) = current.begins(false);
-        current.spine.adopt(context, serial, place);
+        current.raw.adopt(context, serial, place);
         serial
     })
 }
 
 /// Changes the innermost checkpoint, if it is open. `f` must not run foreign code.
-pub(crate) fn change<R>(f: impl FnOnce(&Spine, &Parting<'_>) -> R) -> Result<R, Closed> {
+pub(crate) fn change<R>(f: impl FnOnce(&RawStack, &Departures<'_>) -> R) -> Result<R, Closed> {
     must(|current| {
-        current.spine.is_open()?;
+        current.raw.is_open()?;
         current.arm();
-        Ok(f(&current.spine, &Parting::under(&current.borrows)))
+        Ok(f(&current.raw, &Departures::under(&current.reads)))
     })
 }
 
 /// Whether the innermost checkpoint can be changed.
 pub(crate) fn is_open() -> Result<(), Closed> {
-    with(|current| current.spine.is_open()).unwrap_or(Err(Closed::NoCheckpoint))
+    with(|current| current.raw.is_open()).unwrap_or(Err(Closed::NoCheckpoint))
 }
 
 /// A number for a frame on a stack that is not current.
@@ -340,8 +347,7 @@ pub(crate) fn serial() -> Serial {
 /// Leaves the checkpoint with that number and all inside it. Runs foreign code.
 #[inline(never)]
 pub(crate) fn leave(serial: Serial) -> Leaving {
-    if with(|current| current.borrows.is_empty() && current.spine.leave_alone(serial)) == Some(true)
-    {
+    if with(|current| current.reads.is_empty() && current.raw.leave_alone(serial)) == Some(true) {
         return Leaving::InOrder;
     }
     leave_among_others(serial)
@@ -349,14 +355,12 @@ pub(crate) fn leave(serial: Serial) -> Leaving {
 
 #[inline(never)]
 fn leave_among_others(serial: Serial) -> Leaving {
-    if with(|current| current.borrows.is_empty() && current.spine.leave_bundle(serial))
-        == Some(true)
-    {
+    if with(|current| current.reads.is_empty() && current.raw.leave_batch(serial)) == Some(true) {
         return Leaving::InOrder;
     }
     let leave = |current: &Current| {
-        let leaving = current.spine.leave(serial, &Parting::under(&current.borrows));
-        if leaving == Leaving::NotHere && current.spine.is_lent() {
+        let leaving = current.raw.leave(serial, &Departures::under(&current.reads));
+        if leaving == Leaving::NotHere && current.raw.is_lent() {
             current.remember(serial);
         }
         leaving
@@ -365,39 +369,43 @@ fn leave_among_others(serial: Serial) -> Leaving {
 }
 
 #[inline]
-pub(crate) fn capture() -> Option<Link> {
-    with(|current| current.spine.capture()).flatten()
+pub(crate) fn capture() -> Option<Snapshot> {
+    with(|current| current.raw.capture()).flatten()
 }
 
 /// The stack that is current here and its reads, for a walk.
 #[cfg(debug_assertions)]
-pub(in crate::engine) fn look_at(f: impl FnOnce(&Spine, &Borrows)) {
-    with(|current| f(&current.spine, &current.borrows));
+pub(in crate::engine) fn resolve(f: impl FnOnce(&RawStack, &ReadGuards)) {
+    with(|current| f(&current.raw, &current.reads));
 }
 
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f`
 /// panics.
 #[inline]
-pub(crate) fn run_on<R>(own: &mut Own, f: impl FnOnce() -> R) -> R {
-    run_begun(own, || Own::new(Spine::held()), f)
+pub(crate) fn run_on<R>(own: &mut OwnedStack, f: impl FnOnce() -> R) -> R {
+    run_begun(own, || OwnedStack::new(RawStack::held()), f)
 }
 
 /// As [`run_on`]; if `own` has not begun, it is first made what `begin` gives.
 #[inline]
-pub(crate) fn run_begun<R>(own: &mut Own, begin: impl FnOnce() -> Own, f: impl FnOnce() -> R) -> R {
+pub(crate) fn run_begun<R>(
+    own: &mut OwnedStack,
+    begin: impl FnOnce() -> OwnedStack,
+    f: impl FnOnce() -> R,
+) -> R {
     must(|current| {
-        let (spine, borrows) = (&current.spine, &current.borrows);
+        let (raw, reads) = (&current.raw, &current.reads);
         let under;
-        if borrows.has_any() | own.spine().is_through() {
-            if own.spine().is_waiting() {
+        if reads.has_any() | own.raw().is_through() {
+            if own.raw().is_waiting() {
                 begin_on(own, begin);
             }
-            under = borrows.under(spine.ends(), current.late.number());
+            under = reads.under(raw.ends(), current.late.number());
             // SAFETY: it is there until after the turn, which puts the list back; nothing moves it.
-            unsafe { borrows.push(&under) };
+            unsafe { reads.push(&under) };
         }
         let _turn = Turn(current);
-        spine.run_as(own.spine(), f)
+        raw.run_as(own.raw(), f)
     })
 }
 
@@ -409,7 +417,7 @@ impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
         // Mostly there was nothing on the list and nothing has come.
-        if self.0.borrows.has_any() {
+        if self.0.reads.has_any() {
             self.0.swapped_out();
         }
     }
@@ -417,6 +425,6 @@ impl Drop for Turn<'_> {
 
 #[cold]
 #[inline(never)]
-fn begin_on(own: &mut Own, begin: impl FnOnce() -> Own) {
+fn begin_on(own: &mut OwnedStack, begin: impl FnOnce() -> OwnedStack) {
     *own = begin();
 }

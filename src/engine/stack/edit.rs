@@ -1,7 +1,7 @@
 //! Changes of the innermost checkpoint, which is open: set, unset, pop, reset.
 
-use super::enter::Begins;
-use super::raw::Spine;
+use super::enter::Boundary;
+use super::raw::RawStack;
 use crate::engine::build::general::*;
 use crate::engine::build::policy::outgrown;
 use crate::engine::index::staying::note_staying;
@@ -12,52 +12,50 @@ use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::Slot;
 use crate::engine::reclaim::base::counts_parent;
-use crate::engine::reclaim::read_guard::{Parting, end_unless_seen};
-use crate::engine::reclaim::refcount::{hold, hold_all, take};
-use crate::engine::reclaim::release::Held;
-use crate::engine::reclaim::release_list::Ending;
-use crate::engine::snapshot::resolved::{Seen, Sight};
+use crate::engine::reclaim::read_guard::{Departures, end_unless_seen};
+use crate::engine::reclaim::refcount::{retain, retain_all, retain_value};
+use crate::engine::reclaim::release::SharedValue;
+use crate::engine::reclaim::release_list::ReleaseList;
+use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::NAMELESS;
-use crate::sync::{Site, Way, kept, reached};
+use crate::sync::{Site, Way, reached, step};
 use std::panic::Location;
 use std::ptr;
 
-impl Spine {
+impl RawStack {
     /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change
     /// replaces ends, or is left to the contexts that show it, and the frames of a checkpoint that
-    /// has changed too often give way to a digest.
-    pub(in crate::engine) fn clear_way(&self, id: usize, kind: &Kind, parting: &Parting<'_>) {
+    /// has changed too often give way to a compaction frame.
+    pub(in crate::engine) fn clear_way(&self, id: usize, kind: &Kind, departures: &Departures<'_>) {
         if self.is_bare() {
             return;
         }
         // SAFETY: S1.
         let top = unsafe { &*self.top.get() };
         if top.id == id && !top.is(Traits::BOUNDARY) {
-            return self.pop(parting);
+            return self.pop(departures);
         }
         let replaced = if kind.is_plain() { None } else { self.replaced(id) };
+        // SAFETY: it was found on this stack.
+        let is_private = |frame: *const Frame| unsafe { (*frame).state.get() == Lifecycle::NONE };
         let is_due = match replaced {
-            // SAFETY: it was found on this stack.
-            Some(frame)
-                if parting.can_end_value()
-                    && unsafe { (*frame).state.get() } == Lifecycle::NONE =>
-            {
+            Some(frame) if departures.can_end_value() && is_private(frame) => {
                 // SAFETY: nobody else knows the frame, no read is out, and the stack will not show
                 // it any more.
-                unsafe { parting.end_value(frame) };
+                unsafe { departures.end_value(frame) };
                 reached(Way::EndsWhenSetAnew);
                 false
             }
             // Contexts may show it, and the stack has a count of it with which it keeps the frame:
-            // a digest has none.
+            // a compaction frame has none.
             Some(_) => u32::from(top.run) > 1 + top.root.entries / 8,
             None => false,
         };
-        if (is_due || outgrown(top.run, top.root.entries)) && parting.is_unwatched() {
+        if (is_due || outgrown(top.run, top.root.entries)) && departures.is_unwatched() {
             if is_due {
-                reached(Way::DigestWhenSetAnew);
+                reached(Way::CompactionWhenSetAnew);
             }
-            self.digest(replaced.map(|_| id), parting.ending());
+            self.compact(replaced.map(|_| id), departures.ending());
         }
     }
 
@@ -65,7 +63,7 @@ impl Spine {
     /// drop. Once it is replaced the stack does not show it again: what comes to light later was
     /// bound further out.
     fn replaced(&self, id: usize) -> Option<*const Frame> {
-        // SAFETY: S1; what was not inherited is on this stack, or was until a digest took its
+        // SAFETY: S1; what was not inherited is on this stack, or was until a compaction frame took its
         // place.
         unsafe {
             let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
@@ -81,10 +79,10 @@ impl Spine {
         key: &Key<T>,
         value: T,
         place: &'static Location<'static>,
-        parting: &Parting<'_>,
+        departures: &Departures<'_>,
     ) {
-        self.clear_way(key.head().id(), key.head().kind, parting);
-        self.bind(key, value, Begins::Nothing, place);
+        self.clear_way(key.head().id(), key.head().kind, departures);
+        self.bind(key, value, Boundary::Nothing, place);
     }
 
     /// Masks a variable in the innermost checkpoint, which is open.
@@ -92,10 +90,10 @@ impl Spine {
         &self,
         key: &Key<T>,
         place: &'static Location<'static>,
-        parting: &Parting<'_>,
+        departures: &Departures<'_>,
     ) {
-        self.clear_way(key.head().id(), key.head().kind, parting);
-        self.mask(key, Begins::Nothing, place);
+        self.clear_way(key.head().id(), key.head().kind, departures);
+        self.mask(key, Boundary::Nothing, place);
     }
 
     /// Where `id` leads just outside the checkpoint that `marker` begins.
@@ -134,13 +132,13 @@ impl Spine {
         &self,
         key: &Key<T>,
         place: &'static Location<'static>,
-        parting: &Parting<'_>,
+        departures: &Departures<'_>,
     ) -> bool {
         let id = key.peek();
         // SAFETY: S1.
         let Some(nearest) = (unsafe { self.find_at(self.top.get(), id) }) else { return false };
         let next = self.next_out(nearest, id);
-        self.clear_way(id, key.head().kind, parting);
+        self.clear_way(id, key.head().kind, departures);
         self.reveal(key, next, place);
         true
     }
@@ -150,14 +148,14 @@ impl Spine {
         &self,
         key: &Key<T>,
         place: &'static Location<'static>,
-        parting: &Parting<'_>,
+        departures: &Departures<'_>,
     ) {
         let id = key.peek();
         if id == 0 {
             // Never used, so nowhere bound; frames of no variable have this id too.
             return;
         }
-        self.clear_way(id, key.head().kind, parting);
+        self.clear_way(id, key.head().kind, departures);
         // SAFETY: S1; the marker is that of this stack's innermost checkpoint.
         let outside = unsafe { self.find_outside(self.marker(), id) };
         self.reveal(key, outside, place);
@@ -173,23 +171,23 @@ impl Spine {
         if now.map(Slot::as_frame) == to.map(Slot::as_frame) {
             return;
         }
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Reveal,
             id: key.head().id(),
-            kind: if to.is_some() { Kind::of::<Held>() } else { Kind::of::<()>() },
+            kind: if to.is_some() { Kind::of::<SharedValue>() } else { Kind::of::<()>() },
             edit: if to.is_some() { Edit::Put } else { Edit::Remove },
             to,
-            ..self.draft(Begins::Nothing, key.name(), place)
+            ..self.draft(Boundary::Nothing, key.name(), place)
         };
         // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by
         // the caller. What is not inherited is on this stack; the value behind the frame is a
-        // `Held` if there is a place.
+        // `SharedValue` if there is a place.
         unsafe {
             let frame =
                 draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             if let Some(slot) = to {
-                hold(slot);
-                Frame::init(frame, Held(slot.as_frame()));
+                retain_value(slot);
+                Frame::init(frame, SharedValue(slot.as_frame()));
             }
             self.top.set(frame);
         }
@@ -198,62 +196,62 @@ impl Spine {
     /// The bindings and masks of `id` from the nearest one outwards, as far as this stack made
     /// them, and the first one that it inherited. Allocates, and the allocator is foreign code:
     /// what is visible here must be kept meanwhile, as during a read.
-    pub(crate) fn history(&self, id: usize) -> Vec<Seen> {
+    pub(crate) fn history(&self, id: usize) -> Vec<Resolution> {
         // SAFETY: S1.
         let nearest = unsafe { self.find_at(self.top.get(), id) };
         // SAFETY: what is seen is on this stack.
-        let seen = |sight: Sight| unsafe { sight.seen() };
+        let seen = |sight: Resolved| unsafe { sight.seen() };
         std::iter::successors(nearest, |slot| self.next_out(*slot, id))
-            .map(|slot| self.look_at(slot).map_or_else(|seen| seen, seen))
+            .map(|slot| self.resolve(slot).map_or_else(|seen| seen, seen))
             .collect()
     }
 
     /// Puts one frame in the place of all others of the innermost checkpoint. It does not show the
     /// variable that is about to be bound anew, if there is one.
-    fn digest(&self, without: Option<usize>, ending: &Ending) {
+    fn compact(&self, without: Option<usize>, ending: &ReleaseList) {
         let (top, marker) = (self.top.get(), self.marker());
         let below = if marker.is_null() { self.floor() } else { marker };
-        let draft = Draft {
-            role: Role::Digest,
+        let draft = FrameSpec {
+            role: Role::Compacted,
             parent: below,
             run: 1,
             id: without.unwrap_or(0),
             edit: if without.is_some() { Edit::Remove } else { Edit::Keep },
-            ..self.draft(Begins::Nothing, &NAMELESS, Location::caller())
+            ..self.draft(Boundary::Nothing, &NAMELESS, Location::caller())
         };
         // SAFETY: the index is taken from the top; what it shows is counted before anything is let
         // go. A count that keeps frames is given back when all of them have been passed: from then
         // on another thread may end them.
         unsafe {
-            let digest =
+            let compaction =
                 draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             // It binds no variable.
-            (*digest).id = 0;
-            if kept(Site::DigestHolds) {
-                hold_all(digest, 0);
+            (*compaction).id = 0;
+            if step(Site::CompactionHolds) {
+                retain_all(compaction, 0);
             }
-            (*digest).set_state(Lifecycle::SHARED);
-            note_staying(digest);
-            self.top.set(digest);
+            (*compaction).set_state(Lifecycle::SHARED);
+            note_staying(compaction);
+            self.top.set(compaction);
             let (mut frame, mut counted, mut passed) = (top, false, ptr::null::<Frame>());
             while frame != below {
                 let shared = (*frame).in_state(Lifecycle::SHARED);
                 // A shared frame that the one above it counts is not the stack's to give back (I4).
                 if !(shared && counted) {
                     if !passed.is_null() {
-                        ending.give_from_stack(passed);
+                        ending.release_from_stack(passed);
                     }
                     passed = frame;
                 }
                 counted = shared && counts_parent(frame);
-                end_unless_seen(frame, digest, ending);
+                end_unless_seen(frame, compaction, ending);
                 frame = (*frame).parent;
             }
-            if counted && !below.is_null() && kept(Site::DigestTakesBelow) {
+            if counted && !below.is_null() && step(Site::CompactionTakesBelow) {
                 // The lowest of them counts it; from now on the stack does.
-                take(&(*below).strong);
+                retain(&(*below).strong);
             }
-            ending.give_from_stack(passed);
+            ending.release_from_stack(passed);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Frames that come onto a stack.
 
-use super::raw::Spine;
+use super::raw::RawStack;
 use crate::engine::build::general::*;
 use crate::engine::build::single;
 use crate::engine::index::trie::Edit;
@@ -10,14 +10,14 @@ use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::serial::Serial;
 use crate::engine::memory::slot::INHERITED;
-use crate::engine::reclaim::release::Held;
-use crate::engine::snapshot::strong::{Link, NAMELESS};
+use crate::engine::reclaim::release::SharedValue;
+use crate::engine::snapshot::strong::{NAMELESS, Snapshot};
 use std::panic::Location;
 use std::ptr;
 
 /// What begins with a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Begins {
+pub(crate) enum Boundary {
     /// A checkpoint that may be changed from inside.
     Open(Serial),
     /// A checkpoint that may not.
@@ -26,15 +26,17 @@ pub(crate) enum Begins {
     Nothing,
 }
 
-impl Spine {
+impl RawStack {
     /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
     #[inline]
-    pub(in crate::engine) fn place_in(&self, begins: Begins) -> (Traits, Origin, u16) {
+    pub(in crate::engine) fn place_in(&self, begins: Boundary) -> (Traits, Origin, u16) {
         match begins {
-            Begins::Open(serial) => (Traits::BOUNDARY, Origin { serial }, 0),
-            Begins::Sealed(serial) => (Traits::BOUNDARY | Traits::SEALED, Origin { serial }, 0),
-            Begins::Nothing if self.is_bare() => (Traits::NONE, Origin { marker: ptr::null() }, 1),
-            Begins::Nothing => {
+            Boundary::Open(serial) => (Traits::BOUNDARY, Origin { serial }, 0),
+            Boundary::Sealed(serial) => (Traits::BOUNDARY | Traits::SEALED, Origin { serial }, 0),
+            Boundary::Nothing if self.is_bare() => {
+                (Traits::NONE, Origin { marker: ptr::null() }, 1)
+            }
+            Boundary::Nothing => {
                 // SAFETY: S1.
                 let top = unsafe { &*self.top.get() };
                 (
@@ -49,12 +51,12 @@ impl Spine {
     /// The numbers of a new frame on top.
     pub(in crate::engine) fn draft<'a>(
         &self,
-        begins: Begins,
+        begins: Boundary,
         name: &'a Name,
         place: &'static Location<'static>,
-    ) -> Draft<'a> {
+    ) -> FrameSpec<'a> {
         let (bits, origin, run) = self.place_in(begins);
-        Draft {
+        FrameSpec {
             role: Role::Mark,
             bits,
             id: 0,
@@ -78,7 +80,7 @@ impl Spine {
         &self,
         key: &Key<T>,
         value: T,
-        begins: Begins,
+        begins: Boundary,
         place: &'static Location<'static>,
     ) {
         key.bound_at(place);
@@ -106,7 +108,7 @@ impl Spine {
             let again = self.scope_again(key.head(), place);
             let (frame, serial) = again.unwrap_or_else(|| {
                 let serial = serial();
-                (self.frame_for(key.head(), Begins::Sealed(serial), place), serial)
+                (self.frame_for(key.head(), Boundary::Sealed(serial), place), serial)
             });
             Frame::init(frame, value);
             self.top.set(frame);
@@ -138,7 +140,7 @@ impl Spine {
     fn frame_for(
         &self,
         head: &Head,
-        begins: Begins,
+        begins: Boundary,
         place: &'static Location<'static>,
     ) -> *mut Frame {
         let from = (self.top.get(), self.crossing());
@@ -159,12 +161,12 @@ impl Spine {
     fn frame_for_any(
         &self,
         head: &Head,
-        begins: Begins,
+        begins: Boundary,
         place: &'static Location<'static>,
     ) -> *mut Frame {
         let draft = self.draft(begins, &head.name, place);
         let bits = draft.bits | head.reach;
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Binding,
             bits,
             id: head.id(),
@@ -180,19 +182,19 @@ impl Spine {
     pub(crate) fn bind_held<T>(
         &self,
         key: &Key<T>,
-        value: &Held,
+        value: &SharedValue,
         place: &'static Location<'static>,
     ) {
         key.bound_at(place);
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Alias,
             id: key.head().id(),
-            kind: Kind::of::<Held>(),
+            kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..self.draft(Begins::Nothing, key.name(), place)
+            ..self.draft(Boundary::Nothing, key.name(), place)
         };
-        let draft = Draft { bits: draft.bits | key.head().reach, ..draft };
-        // SAFETY: as in `bind`; the value behind an alias is a `Held`.
+        let draft = FrameSpec { bits: draft.bits | key.head().reach, ..draft };
+        // SAFETY: as in `bind`; the value behind an alias is a `SharedValue`.
         unsafe {
             let frame =
                 draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
@@ -202,8 +204,13 @@ impl Spine {
     }
 
     /// Masks a variable.
-    pub(crate) fn mask<T>(&self, key: &Key<T>, begins: Begins, place: &'static Location<'static>) {
-        let draft = Draft {
+    pub(crate) fn mask<T>(
+        &self,
+        key: &Key<T>,
+        begins: Boundary,
+        place: &'static Location<'static>,
+    ) {
+        let draft = FrameSpec {
             role: Role::Mask,
             id: key.head().id(),
             edit: Edit::Put,
@@ -216,7 +223,7 @@ impl Spine {
     }
 
     /// Begins a checkpoint that binds nothing.
-    pub(crate) fn mark(&self, begins: Begins, place: &'static Location<'static>) {
+    pub(crate) fn mark(&self, begins: Boundary, place: &'static Location<'static>) {
         // SAFETY: as in `bind`; a mark has no value.
         self.top.set(unsafe {
             self.draft(begins, &NAMELESS, place)
@@ -227,17 +234,17 @@ impl Spine {
     /// Begins an open checkpoint in which `context` takes the place of all that was visible.
     pub(crate) fn adopt(
         &self,
-        context: Option<Link>,
+        context: Option<Snapshot>,
         serial: Serial,
         place: &'static Location<'static>,
     ) {
-        let from = context.as_ref().map_or(ptr::null(), Link::as_raw);
-        let draft = Draft {
+        let from = context.as_ref().map_or(ptr::null(), Snapshot::as_raw);
+        let draft = FrameSpec {
             role: Role::Adopt,
-            kind: Kind::of::<Option<Link>>(),
+            kind: Kind::of::<Option<Snapshot>>(),
             from,
             tag: INHERITED,
-            ..self.draft(Begins::Open(serial), &NAMELESS, place)
+            ..self.draft(Boundary::Open(serial), &NAMELESS, place)
         };
         // SAFETY: the link, which is the value of the frame, keeps what the index is taken from.
         unsafe {

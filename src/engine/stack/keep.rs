@@ -2,34 +2,34 @@
 //!
 //! Each takes one count of the value (I5 of `Frame`) and none of the frame's parents, so it keeps
 //! nothing else alive. Values of short reach end with their checkpoint, whoever counts them, and so
-//! are never kept: what a link shows has full reach, and [`Spine::keep`] looks.
+//! are never kept: what a link shows has full reach, and [`RawStack::keep`] looks.
 
-use super::enter::Begins;
-use super::raw::Spine;
+use super::enter::Boundary;
+use super::raw::RawStack;
 use crate::engine::build::general::*;
 use crate::engine::index::trie::Edit;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
-use crate::engine::reclaim::read_guard::Parting;
-use crate::engine::reclaim::refcount::{hold, take};
-use crate::engine::reclaim::release::Held;
-use crate::engine::snapshot::resolved::{Seen, Sight};
-use crate::engine::snapshot::strong::{Entry, Link, draft};
+use crate::engine::reclaim::read_guard::Departures;
+use crate::engine::reclaim::refcount::{retain, retain_value};
+use crate::engine::reclaim::release::SharedValue;
+use crate::engine::snapshot::resolved::{Resolution, Resolved};
+use crate::engine::snapshot::strong::{BindingRef, Snapshot, draft};
 use crate::sync::Arc;
 use std::marker::PhantomData;
 use std::panic::Location;
 
 /// A counted value of a known type. Invariant: K1 — the frame was found by the id of a key of `T`,
 /// has the value itself and reaches everywhere.
-pub(crate) struct Kept<T>(Held, PhantomData<T>);
+pub(crate) struct Kept<T>(SharedValue, PhantomData<T>);
 
 impl<T> Kept<T> {
     #[inline]
     pub(crate) fn get(&self) -> &T {
         // SAFETY: the count keeps the value while `self` is borrowed, and by K1 it is a `T`.
-        unsafe { &*Sight((self.0).0).plain_value() }
+        unsafe { &*Resolved((self.0).0).plain_value() }
     }
 }
 
@@ -39,23 +39,23 @@ impl<T> Clone for Kept<T> {
     }
 }
 
-impl Spine {
+impl RawStack {
     /// Keeps the value that a variable is bound to here, unless it is of short reach.
-    pub(crate) fn keep<T>(&self, key: &Key<T>) -> Result<Kept<T>, Seen> {
+    pub(crate) fn keep<T>(&self, key: &Key<T>) -> Result<Kept<T>, Resolution> {
         // SAFETY: S1; what is seen is on this stack or was inherited. The value of an alias is
         // counted by it, so one more count may be taken; `hold` is told whether the frame is this
         // stack's to look at.
         unsafe {
-            let slot = self.find_at(self.top.get(), key.peek()).ok_or(Seen::Absent)?;
-            let frame = self.look_at(slot)?.0;
+            let slot = self.find_at(self.top.get(), key.peek()).ok_or(Resolution::Absent)?;
+            let frame = self.resolve(slot)?.0;
             if (*frame).is(Traits::SHORT_REACH) {
-                return Err(Seen::NotCarried((*frame).place));
+                return Err(Resolution::NotCarried((*frame).place));
             }
             match (*frame).role {
-                Role::Alias => Ok(Kept(Held::once_more(frame), PhantomData)),
+                Role::Alias => Ok(Kept(SharedValue::once_more(frame), PhantomData)),
                 _ => {
-                    hold(slot);
-                    Ok(Kept(Held(frame), PhantomData))
+                    retain_value(slot);
+                    Ok(Kept(SharedValue(frame), PhantomData))
                 }
             }
         }
@@ -63,16 +63,16 @@ impl Spine {
 
     /// Binds in the innermost checkpoint, which is open, what `entry` shows: the same value, made
     /// at the same place.
-    pub(crate) fn bind_again(&self, entry: &Entry<'_>, parting: &Parting<'_>) {
+    pub(crate) fn bind_again(&self, entry: &BindingRef<'_>, departures: &Departures<'_>) {
         let frame = entry.frame();
-        self.clear_way(frame.id, Kind::of::<Held>(), parting);
+        self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
         let name = name_of(frame);
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Alias,
             id: frame.id,
-            kind: Kind::of::<Held>(),
+            kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..self.draft(Begins::Nothing, &name, frame.place)
+            ..self.draft(Boundary::Nothing, &name, frame.place)
         };
         // SAFETY: as in `bind_held`; the id of the alias is that of the frame with the value, and
         // the entry has full reach, so the new frame has too. The link behind the entry keeps the
@@ -80,7 +80,7 @@ impl Spine {
         unsafe {
             let again =
                 draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
-            Frame::init(again, Held::once_more(entry.as_raw()));
+            Frame::init(again, SharedValue::once_more(entry.as_raw()));
             self.top.set(again);
         }
     }
@@ -88,18 +88,18 @@ impl Spine {
     /// Masks in the innermost checkpoint, which is open, the variable that `entry` binds.
     pub(crate) fn mask_again(
         &self,
-        entry: &Entry<'_>,
+        entry: &BindingRef<'_>,
         place: &'static Location<'static>,
-        parting: &Parting<'_>,
+        departures: &Departures<'_>,
     ) {
         let frame = entry.frame();
-        self.clear_way(frame.id, Kind::of::<Held>(), parting);
+        self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
         let name = name_of(frame);
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Mask,
             id: frame.id,
             edit: Edit::Put,
-            ..self.draft(Begins::Nothing, &name, place)
+            ..self.draft(Boundary::Nothing, &name, place)
         };
         // SAFETY: as in `mask`.
         self.top.set(unsafe {
@@ -108,47 +108,48 @@ impl Spine {
     }
 }
 
-impl Link {
+impl Snapshot {
     /// Keeps the value that a variable is bound to in this context.
     pub(crate) fn keep<T>(&self, key: &Key<T>) -> Option<Kept<T>> {
         // SAFETY: the link keeps the frame (L1), which was found by the key and has full reach.
-        self.entry(key).map(|entry| Kept(unsafe { Held::once_more(entry.as_raw()) }, PhantomData))
+        self.entry(key)
+            .map(|entry| Kept(unsafe { SharedValue::once_more(entry.as_raw()) }, PhantomData))
     }
 
     /// A chain that shows what `from` does, and what `entry` shows: the same value, made at the
     /// same place.
-    pub(crate) fn and(from: Option<Link>, entry: &Entry<'_>) -> Link {
+    pub(crate) fn and(from: Option<Snapshot>, entry: &BindingRef<'_>) -> Snapshot {
         let frame = entry.frame();
         let name = name_of(frame);
-        let draft = Draft {
+        let draft = FrameSpec {
             role: Role::Alias,
             id: frame.id,
-            kind: Kind::of::<Held>(),
+            kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
             ..draft(&from, &name, frame.place)
         };
         // SAFETY: as in `with`, and in `bind_again`.
         unsafe {
             let again = draft.build();
-            Frame::init(again, Held::once_more(entry.as_raw()));
-            Link::publish(again, from)
+            Frame::init(again, SharedValue::once_more(entry.as_raw()));
+            Snapshot::publish(again, from)
         }
     }
 }
 
-impl Held {
+impl SharedValue {
     /// One more count of the value that `frame` shows.
     ///
     /// # Safety
     /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
     ///    through a link, or is that of an alias. The pointer reaches the value: it was not made of
     ///    a reference to the frame.
-    unsafe fn once_more(frame: *const Frame) -> Held {
+    unsafe fn once_more(frame: *const Frame) -> SharedValue {
         // SAFETY: #1.
         unsafe {
             let source = Frame::source(frame);
-            take(&(*source).values);
-            Held(source)
+            retain(&(*source).values);
+            SharedValue(source)
         }
     }
 }

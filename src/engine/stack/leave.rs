@@ -1,6 +1,6 @@
 //! Frames that leave a stack: in order, with all inside them, or all at once.
 
-use super::raw::Spine;
+use super::raw::RawStack;
 use crate::engine::build::general;
 use crate::engine::build::single;
 use crate::engine::memory::flags::*;
@@ -8,10 +8,10 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::base::{Base, base, counts_parent};
-use crate::engine::reclaim::read_guard::{Parting, retire};
-use crate::engine::reclaim::refcount::{give_if_sole, give_to_others, is_sole, take};
-use crate::engine::snapshot::strong::Link;
-use crate::sync::{Ordering::Relaxed, Site, Way, kept, order, reached};
+use crate::engine::reclaim::read_guard::{Departures, retire};
+use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others, retain};
+use crate::engine::snapshot::strong::Snapshot;
+use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached, step};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,41 +23,41 @@ pub(crate) enum Leaving {
     NotHere,
 }
 
-impl Spine {
+impl RawStack {
     /// Takes the innermost frame from the stack; puts on the list what ends with that.
-    pub(in crate::engine) fn pop(&self, parting: &Parting<'_>) {
+    pub(in crate::engine) fn pop(&self, departures: &Departures<'_>) {
         // SAFETY: the top is on this stack (S1) and above the floor, as all callers have looked.
         unsafe {
             let frame = self.top.get();
             let parent = (*frame).parent;
             self.top.set(parent);
             let counts_parent = (*frame).in_state(Lifecycle::SHARED) && counts_parent(frame);
-            if parting.keep(frame, parent) {
+            if departures.keep(frame, parent) {
                 if counts_parent {
-                    take(&(*parent).strong);
+                    retain(&(*parent).strong);
                 }
                 return;
             }
             if counts_parent {
                 // The count of the parent passes to the stack if the frame ends here, else the
                 // stack takes its own.
-                if give_if_sole(&(*frame).strong) {
+                if release_if_unique(&(*frame).strong) {
                     (*frame).set_state(Lifecycle::STRONG_GONE);
-                } else if kept(Site::LeaveTakesParent) {
-                    take(&(*parent).strong);
+                } else if step(Site::LeaveTakesParent) {
+                    retain(&(*parent).strong);
                 }
             }
-            retire(frame, parting.ending());
+            retire(frame, departures.ending());
         }
     }
 
     /// As [`pop`](Self::pop), with the frames that lie in its block where that can be done at once.
     #[inline]
-    pub(in crate::engine) fn pop_some(&self, parting: &Parting<'_>) {
+    pub(in crate::engine) fn pop_some(&self, departures: &Departures<'_>) {
         // SAFETY: S1; the stack is not bare, as all callers have looked.
-        let is_crown = unsafe { (*self.top.get()).before.is_head() };
-        if !is_crown || !self.pop_bundle(parting) {
-            self.pop(parting);
+        let is_head = unsafe { (*self.top.get()).before.is_head() };
+        if !is_head || !self.pop_batch(departures) {
+            self.pop(departures);
         }
     }
 
@@ -84,10 +84,10 @@ impl Spine {
                     && is_plain
                     && !this.is(Traits::DETACHED | Traits::SHORT_REACH);
                 let simple = simple && (!this.hides() || counts_parent(top));
-                if !simple || !give_if_sole(&this.strong) {
+                if !simple || !release_if_unique(&this.strong) {
                     return false;
                 }
-                if !is_sole(this) {
+                if !is_unique(this) {
                     this.set_state(Lifecycle::STRONG_GONE);
                     self.top.set(this.parent);
                     self.end_shared(top);
@@ -96,12 +96,12 @@ impl Spine {
                 this.state.set(Lifecycle::NONE);
                 // A frame whose counts were in use had given back all but one of each.
                 // Relaxed: the frame is this thread's alone.
-                this.strong.store(1, order(Site::AgainStrong, Relaxed));
+                this.strong.store(1, ordering(Site::AgainStrong, Relaxed));
             }
             self.top.set(this.parent);
             if !is_plain {
                 self.end_scope(top, serial);
-            } else if !free_list::keep_again(top, serial) {
+            } else if !free_list::keep_for_reentry(top, serial) {
                 self.free_scope(top, serial);
             }
             true
@@ -129,7 +129,7 @@ impl Spine {
             let block = Block(frame);
             Frame::drop_value(frame);
             std::mem::forget(block);
-            if !free_list::keep_again(frame, serial) {
+            if !free_list::keep_for_reentry(frame, serial) {
                 single::free(frame, serial, below);
             }
         }
@@ -158,13 +158,13 @@ impl Spine {
     /// keep.
     #[cold]
     fn end_shared(&self, frame: *const Frame) {
-        let parting = Parting::free();
+        let departures = Departures::free();
         // SAFETY: the frame was on this stack.
-        unsafe { retire(frame, parting.ending()) };
+        unsafe { retire(frame, departures.ending()) };
     }
 
     /// Leaves the checkpoint with that serial number and all inside it.
-    pub(crate) fn leave(&self, serial: Serial, parting: &Parting<'_>) -> Leaving {
+    pub(crate) fn leave(&self, serial: Serial, departures: &Departures<'_>) -> Leaving {
         // SAFETY: markers of frames on this stack are on it too (S1).
         unsafe {
             let mut marker = self.marker();
@@ -185,7 +185,7 @@ impl Spine {
             }
             let target = (*marker).parent;
             while self.top.get() != target {
-                self.pop_some(parting);
+                self.pop_some(departures);
             }
             leaving
         }
@@ -210,7 +210,7 @@ impl Spine {
                 let Base::Parent(parent) = base(outer) else { return false };
                 frame = parent;
             }
-            if !give_to_others(&(*self.top.get()).strong) {
+            if !release_to_others(&(*self.top.get()).strong) {
                 return false;
             }
         }
@@ -220,11 +220,11 @@ impl Spine {
     }
 
     /// Leaves everything, the floor included; puts on the list what ends with that.
-    pub(crate) fn clear(&self, parting: &Parting<'_>) -> Option<Link> {
+    pub(crate) fn clear(&self, departures: &Departures<'_>) -> Option<Snapshot> {
         while !self.is_bare() {
-            self.pop_some(parting);
+            self.pop_some(departures);
         }
-        // SAFETY: a bare spine owns one count of its floor.
-        unsafe { Link::from_raw(self.take_floor()) }
+        // SAFETY: a bare raw stack owns one count of its floor.
+        unsafe { Snapshot::from_raw(self.take_floor()) }
     }
 }

@@ -1,66 +1,66 @@
 //! A stack that is owned as a value, by a future, a thread to be or a runtime.
 
-use super::raw::{Closed, Spine};
+use super::raw::{Closed, RawStack};
 use crate::engine::memory::key::Key;
-use crate::engine::reclaim::read_guard::Parting;
-use crate::engine::snapshot::resolved::Seen;
+use crate::engine::reclaim::read_guard::Departures;
+use crate::engine::snapshot::resolved::Resolution;
 
-/// A spine that is owned as a value. What can be done with a shared reference only reads.
-pub(crate) struct Own {
-    spine: Spine,
+/// A raw stack that is owned as a value. What can be done with a shared reference only reads.
+pub(crate) struct OwnedStack {
+    raw: RawStack,
 }
 
-// SAFETY: `&Own` gives nothing but reads of what is immutable while it is borrowed.
-unsafe impl Sync for Own {}
+// SAFETY: `&OwnedStack` gives nothing but reads of what is immutable while it is borrowed.
+unsafe impl Sync for OwnedStack {}
 
-impl Own {
-    pub(in crate::engine) fn spine(&mut self) -> &Spine {
-        &self.spine
+impl OwnedStack {
+    pub(in crate::engine) fn raw(&mut self) -> &RawStack {
+        &self.raw
     }
 
-    pub(crate) fn new(spine: Spine) -> Self {
-        Own { spine }
+    pub(crate) fn new(raw: RawStack) -> Self {
+        OwnedStack { raw }
     }
 
-    pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Seen> {
-        // SAFETY: the frame has the id of a key of `T`; nothing is left while the spine is
+    pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Resolution> {
+        // SAFETY: the frame has the id of a key of `T`; nothing is left while the raw stack is
         // borrowed.
-        self.spine.look(key.peek()).map(|sight| unsafe { &*sight.value() })
+        self.raw.look(key.peek()).map(|sight| unsafe { &*sight.value() })
     }
 
-    pub(crate) fn see<T>(&self, key: &Key<T>) -> Seen {
-        self.spine.see(key.peek())
+    pub(crate) fn see<T>(&self, key: &Key<T>) -> Resolution {
+        self.raw.see(key.peek())
     }
 
     pub(crate) fn is_open(&self) -> Result<(), Closed> {
-        self.spine.is_open()
+        self.raw.is_open()
     }
 
-    /// Works on the spine. `f` must not run foreign code; what it lets go ends afterwards.
-    pub(crate) fn work<R>(&mut self, f: impl FnOnce(&Spine, &Parting<'_>) -> R) -> R {
-        f(&self.spine, &Parting::free())
+    /// Works on the raw stack. `f` must not run foreign code; what it lets go ends afterwards.
+    pub(crate) fn work<R>(&mut self, f: impl FnOnce(&RawStack, &Departures<'_>) -> R) -> R {
+        f(&self.raw, &Departures::free())
     }
 
     /// Leaves what was entered on the stack, down to what it inherited, if anything was. The drop
     /// of what comes back runs foreign code.
-    pub(crate) fn leave_all(&mut self) -> Option<Parting<'static>> {
-        if self.spine.is_bare() || self.spine.leave_to_contexts() {
+    pub(crate) fn leave_all(&mut self) -> Option<Departures<'static>> {
+        if self.raw.is_bare() || self.raw.leave_to_contexts() {
             return None;
         }
-        let parting = Parting::free();
-        while !self.spine.is_bare() {
-            self.spine.pop_some(&parting);
+        let departures = Departures::free();
+        while !self.raw.is_bare() {
+            self.raw.pop_some(&departures);
         }
-        Some(parting)
+        Some(departures)
     }
 }
 
-impl Drop for Own {
+impl Drop for OwnedStack {
     fn drop(&mut self) {
         // Declared before what may panic as it goes, so that it is dropped after it and all the
         // same. The result of a call would be lost.
         let _floor;
-        let parting = Parting::free();
-        _floor = self.spine.clear(&parting);
+        let departures = Departures::free();
+        _floor = self.raw.clear(&departures);
     }
 }

@@ -1,7 +1,7 @@
-//! The spine of a stack: two pointers, and the steps that move them.
+//! The raw stack of a stack: two pointers, and the steps that move them.
 //!
 //! `top` is the innermost frame, `floor` the first one that is not the stack's own: null, or the
-//! frame of the context that the stack was made for. The spine owns one count of the floor while it
+//! frame of the context that the stack was made for. The raw stack owns one count of the floor while it
 //! has nothing above, and what I4 and I8 say otherwise. No step runs foreign code: what ends is put
 //! on a list for the caller to finish.
 
@@ -10,9 +10,9 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
 use crate::engine::reclaim::read_guard::Ends;
-use crate::engine::snapshot::resolved::{Seen, Sight};
-use crate::engine::snapshot::strong::Link;
-use crate::sync::{Site, kept};
+use crate::engine::snapshot::resolved::{Resolution, Resolved};
+use crate::engine::snapshot::strong::Snapshot;
+use crate::sync::{Site, step};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -29,14 +29,14 @@ pub(crate) enum Closed {
 /// Invariants: S1 — `top` is alive, and so is everything below it down to the floor. S2 — a stack
 /// that begins in a checkpoint of its own is marked [`OPEN`] and may be changed while `top` is the
 /// floor.
-pub(crate) struct Spine {
+pub(crate) struct RawStack {
     pub(in crate::engine) top: Cell<*const Frame>,
     /// The floor, and in its lowest bits [`OPEN`], [`THROUGH`] and [`BARE`].
     floor: Cell<*const Frame>,
 }
 
 /// Why one look at an index does not show a value.
-pub(crate) enum Unread {
+pub(crate) enum Miss {
     /// Nothing is bound.
     Absent,
     /// It takes a longer look.
@@ -60,10 +60,10 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
 /// # Safety
 /// 1. What `slot` leads to is alive.
 #[inline]
-unsafe fn glance_at(slot: Slot, id: usize) -> Result<Sight, Unread> {
-    let Some(frame) = slot.as_plain_frame() else { return Err(Unread::Unclear) };
+unsafe fn lookup_root_at(slot: Slot, id: usize) -> Result<Resolved, Miss> {
+    let Some(frame) = slot.as_plain_frame() else { return Err(Miss::Unclear) };
     // SAFETY: #1.
-    if unsafe { (*frame).id } == id { Ok(Sight(frame)) } else { Err(Unread::Absent) }
+    if unsafe { (*frame).id } == id { Ok(Resolved(frame)) } else { Err(Miss::Absent) }
 }
 
 /// The bit of a floor that says that the stack begins in a checkpoint of its own.
@@ -78,31 +78,31 @@ const THROUGH: usize = 2;
 /// note.
 const BARE: usize = 4;
 
-// SAFETY: a spine owns its frames (I8) or counts them (I4); values are `Send + Sync`.
-unsafe impl Send for Spine {}
+// SAFETY: a raw stack owns its frames (I8) or counts them (I4); values are `Send + Sync`.
+unsafe impl Send for RawStack {}
 
-impl Spine {
-    /// The spine of a thread.
+impl RawStack {
+    /// The raw stack of a thread.
     pub(in crate::engine) const fn new() -> Self {
-        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()) }
+        RawStack { top: Cell::new(ptr::null()), floor: Cell::new(ptr::null()) }
     }
 
-    /// The spine of a stack that is held as a value, with nothing on it.
+    /// The raw stack of a stack that is held as a value, with nothing on it.
     pub(crate) const fn held() -> Self {
-        Spine { top: Cell::new(ptr::null()), floor: Cell::new(ptr::without_provenance(BARE)) }
+        RawStack { top: Cell::new(ptr::null()), floor: Cell::new(ptr::without_provenance(BARE)) }
     }
 
-    /// A spine that begins with what `context` shows, in an open checkpoint of its own.
-    pub(crate) fn on(context: Option<Link>) -> Self {
-        let floor = context.map_or(ptr::null(), Link::into_raw);
-        Spine { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
+    /// A raw stack that begins with what `context` shows, in an open checkpoint of its own.
+    pub(crate) fn on(context: Option<Snapshot>) -> Self {
+        let floor = context.map_or(ptr::null(), Snapshot::into_raw);
+        RawStack { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
     }
 
-    /// A spine that is to be made by whoever runs it first.
+    /// A raw stack that is to be made by whoever runs it first.
     pub(crate) fn waiting() -> Self {
-        let spine = Self::held();
-        spine.floor.set(ptr::without_provenance(THROUGH));
-        spine
+        let raw = Self::held();
+        raw.floor.set(ptr::without_provenance(THROUGH));
+        raw
     }
 
     #[inline]
@@ -110,25 +110,25 @@ impl Spine {
         self.floor.get().addr() & (OPEN | THROUGH) == THROUGH
     }
 
-    /// As [`Spine::on`], where the work goes on that saw what `context` was just taken from.
-    pub(in crate::engine) fn going_on(context: Option<Link>, received: bool) -> Self {
+    /// As [`RawStack::on`], where the work goes on that saw what `context` was just taken from.
+    pub(in crate::engine) fn going_on(context: Option<Snapshot>, received: bool) -> Self {
         let through =
-            if context.as_ref().is_some_and(Link::may_have_staying) { THROUGH } else { 0 };
+            if context.as_ref().is_some_and(Snapshot::may_have_staying) { THROUGH } else { 0 };
         let bare = if received { 0 } else { BARE };
-        let spine = Self::on(context);
-        spine.floor.set(spine.floor.get().map_addr(|at| at | through | bare));
-        spine
+        let raw = Self::on(context);
+        raw.floor.set(raw.floor.get().map_addr(|at| at | through | bare));
+        raw
     }
 
-    /// Runs `f` while this spine is what `own` is, and puts both back after, even if `f` panics.
+    /// Runs `f` while this raw stack is what `own` is, and puts both back after, even if `f` panics.
     ///
     /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for
     /// itself. It is not written again unless `f` changed it, as most polls do not.
     #[inline]
-    pub(in crate::engine) fn run_as<R>(&self, own: &Spine, f: impl FnOnce() -> R) -> R {
+    pub(in crate::engine) fn run_as<R>(&self, own: &RawStack, f: impl FnOnce() -> R) -> R {
         struct Back<'a> {
-            here: &'a Spine,
-            own: &'a Spine,
+            here: &'a RawStack,
+            own: &'a RawStack,
             before: Ends,
             lent: *const Frame,
         }
@@ -140,7 +140,7 @@ impl Spine {
                 if top != self.lent {
                     self.own.top.set(top);
                 }
-                if kept(Site::SwapsBack) {
+                if step(Site::SwapsBack) {
                     self.here.set_ends(self.before);
                 }
             }
@@ -158,7 +158,7 @@ impl Spine {
     #[cold]
     #[inline(never)]
     pub(in crate::engine) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Back<'a>(&'a Spine, Ends);
+        struct Back<'a>(&'a RawStack, Ends);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 self.0.set_ends(self.1);
@@ -190,7 +190,7 @@ impl Spine {
 
     /// Another stack of this thread, to look at: the one that a stack was swapped in over.
     pub(in crate::engine) fn of_ends((top, floor): Ends) -> Self {
-        Spine { top: Cell::new(top), floor: Cell::new(floor) }
+        RawStack { top: Cell::new(top), floor: Cell::new(floor) }
     }
 
     /// Whether what stays on its stack may be seen through this one; also if this one has not
@@ -221,7 +221,7 @@ impl Spine {
         self.stays_at(self.top.get(), id)
     }
 
-    /// As [`Spine::stays`], of what was inherited alone.
+    /// As [`RawStack::stays`], of what was inherited alone.
     pub(in crate::engine) fn stays_below(&self, id: usize) -> Option<*const Frame> {
         self.stays_at(self.floor(), id).map(|(frame, _)| frame)
     }
@@ -250,7 +250,7 @@ impl Spine {
         self.top.get() == self.floor()
     }
 
-    /// Whether this is the spine of a stack that is held as a value, not that of a thread.
+    /// Whether this is the raw stack of a stack that is held as a value, not that of a thread.
     pub(in crate::engine) fn is_lent(&self) -> bool {
         !self.floor.get().is_null()
     }
@@ -292,24 +292,24 @@ impl Spine {
     /// What the root of the index says of `id`, without a call: what it is plainly bound by, which
     /// has the value itself and reaches here.
     #[inline]
-    pub(in crate::engine) fn glance(&self, id: usize) -> Result<Sight, Unread> {
+    pub(in crate::engine) fn lookup_root(&self, id: usize) -> Result<Resolved, Miss> {
         let top = self.top.get();
         if top.is_null() {
-            return Err(Unread::Absent);
+            return Err(Miss::Absent);
         }
         // SAFETY: the top is alive, with everything its index leads to (S1).
         unsafe {
             (*top).body.reads();
             let slot = slot_at(top.cast(), id, 0);
-            slot.map_or(Err(Unread::Absent), |slot| glance_at(slot, id))
+            slot.map_or(Err(Miss::Absent), |slot| lookup_root_at(slot, id))
         }
     }
 
-    /// As [`Spine::glance`], through all nodes of the index.
-    pub(in crate::engine) fn glance_through(&self, id: usize) -> Result<Sight, Unread> {
+    /// As [`RawStack::lookup_root`], through all nodes of the index.
+    pub(in crate::engine) fn lookup_plain(&self, id: usize) -> Result<Resolved, Miss> {
         let top = self.top.get();
         if top.is_null() {
-            return Err(Unread::Absent);
+            return Err(Miss::Absent);
         }
         let (mut node, mut shift) = (top.cast(), 0);
         // SAFETY: the top is alive, with everything its index leads to (S1).
@@ -317,42 +317,44 @@ impl Spine {
             (*top).body.reads();
             loop {
                 match slot_at(node, id, shift) {
-                    None => return Err(Unread::Absent),
+                    None => return Err(Miss::Absent),
                     Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
-                    Some(slot) => return glance_at(slot, id),
+                    Some(slot) => return lookup_root_at(slot, id),
                 }
             }
         }
     }
 
     /// What `id` is bound to here.
-    pub(crate) fn see(&self, id: usize) -> Seen {
+    pub(crate) fn see(&self, id: usize) -> Resolution {
         // SAFETY: what is seen is on this stack.
         self.look(id).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
     }
 
     /// The frame that `id` is bound by here, or what there is instead.
     #[inline(never)]
-    pub(in crate::engine) fn look(&self, id: usize) -> Result<Sight, Seen> {
+    pub(in crate::engine) fn look(&self, id: usize) -> Result<Resolved, Resolution> {
         // SAFETY: S1.
         match unsafe { self.find_at(self.top.get(), id) } {
-            None => Err(Seen::Absent),
-            Some(slot) => self.look_at(slot),
+            None => Err(Resolution::Absent),
+            Some(slot) => self.resolve(slot),
         }
     }
 
-    pub(in crate::engine) fn look_at(&self, slot: Slot) -> Result<Sight, Seen> {
+    pub(in crate::engine) fn resolve(&self, slot: Slot) -> Result<Resolved, Resolution> {
         // SAFETY: slots that were found lead to live frames; markers are compared, not followed.
         unsafe {
             let frame = &*slot.as_frame();
             let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
             match frame.role {
-                Role::Mask => Err(Seen::Masked(frame.place)),
+                Role::Mask => Err(Resolution::Masked(frame.place)),
                 _ if frame.is(Traits::STACK) && slot.is_inherited() => {
-                    Err(Seen::NotCarried(frame.place))
+                    Err(Resolution::NotCarried(frame.place))
                 }
-                _ if frame.is(Traits::CHECKPOINT) && !here() => Err(Seen::NotCarried(frame.place)),
-                _ => Ok(Sight(slot.as_frame())),
+                _ if frame.is(Traits::CHECKPOINT) && !here() => {
+                    Err(Resolution::NotCarried(frame.place))
+                }
+                _ => Ok(Resolved(slot.as_frame())),
             }
         }
     }
