@@ -1,6 +1,6 @@
 //! The doors for models: what lives in a `static`, made anew for each execution.
 
-use super::control::{is_plain, order, over, torn};
+use super::control::{is_plain, ordering, over, torn};
 use super::primitives::{InnerUsize, STATICS, lazy_static};
 use super::{Arc, Ordering, Site};
 use std::any::Any;
