@@ -29,15 +29,24 @@ mod walk;
 pub(crate) use memory::frame::Name;
 pub(crate) use memory::key::{Key, Reach};
 pub(crate) use memory::serial::Serial;
-pub(crate) use reclaim::release::SharedValue;
+pub(crate) use snapshot::binding::BindingRef;
 pub(crate) use snapshot::resolved::Resolution;
-pub(crate) use snapshot::strong::{BindingRef, Snapshot, WeakSnapshot, hold_value};
+pub(crate) use snapshot::strong::Snapshot;
+pub(crate) use snapshot::value::{SharedValue, hold_value};
+pub(crate) use snapshot::weak::WeakSnapshot;
 pub(crate) use stack::batch::{BatchLayout, BatchPlan, BatchWriter};
-pub(crate) use stack::current;
 pub(crate) use stack::enter::Boundary;
 pub(crate) use stack::keep::Kept;
 pub(crate) use stack::leave::Leaving;
+pub(crate) use stack::lookup::Miss;
 pub(crate) use stack::owned::OwnedStack;
-pub(crate) use stack::raw::{Closed, Miss, RawStack};
+pub(crate) use stack::raw::{Closed, RawStack};
 #[cfg(debug_assertions)]
 pub use walk::Roots;
+
+/// What is done to the stack that is current on this thread.
+pub(crate) mod current {
+    pub(crate) use super::stack::current::*;
+    pub(crate) use super::stack::read::*;
+    pub(crate) use super::stack::turn::*;
+}

@@ -4,14 +4,15 @@
 //! up to 32 variables that do not meet in one slot, a small value of ordinary alignment, and a name
 //! that is static.
 
-use super::general;
 use super::policy::outgrown;
+use crate::engine::build::general;
 use crate::engine::index::trie::slots_bytes;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
-use crate::engine::memory::free_list;
 use crate::engine::memory::key::Head;
+use crate::engine::memory::reentry;
 use crate::engine::memory::serial::Serial;
+use crate::engine::memory::size_class;
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
 use std::panic::Location;
 use std::ptr;
@@ -47,12 +48,12 @@ pub(in crate::engine) unsafe fn build(
     let taken = below.bitmap & bit != 0;
     let slots = below.entries as usize + usize::from(!taken);
     let before = slots_bytes(slots + usize::from(taken));
-    let class = free_list::class(before, head.kind)?;
+    let class = size_class::class(before, head.kind)?;
     let bits = bits | head.reach | Traits::SINGLE_NODE;
     let hides = if taken { Position::HIDES } else { Position::NONE };
     // SAFETY: the block has room for the slots, the frame and its value; nobody else knows it.
     unsafe {
-        let kept = free_list::take_for(id, from, class);
+        let kept = reentry::take_for(id, from, class);
         let block = if kept.is_null() { fresh(class) } else { kept };
         let frame = block.add(before).cast::<Frame>();
         frame.write(Frame {
@@ -95,7 +96,7 @@ pub(in crate::engine) unsafe fn again(
 ) -> Option<(*mut Frame, Serial)> {
     // SAFETY: #1; what ended last is kept as it was.
     unsafe {
-        let (frame, serial) = free_list::take_kept(head.peek(), from, number_below(from))?;
+        let (frame, serial) = reentry::take_kept(head.peek(), from, number_below(from))?;
         debug_assert_eq!(
             (*frame).bits.among(Traits::SHORT_REACH),
             head.reach,
@@ -136,12 +137,12 @@ pub(in crate::engine) unsafe fn free(frame: *const Frame, serial: Serial, below:
         let is_scope = this.role == Role::Binding
             && this.bits.among(Traits::SEALED | Traits::OWNED_NAME) == Traits::SEALED;
         let class = if is_scope && below != Serial::UNKNOWN {
-            free_list::class(this.before.bytes(), this.kind)
+            size_class::class(this.before.bytes(), this.kind)
         } else {
             None
         };
         match class {
-            Some(class) => free_list::remember(frame.cast_mut(), class, serial, below),
+            Some(class) => reentry::remember(frame.cast_mut(), class, serial, below),
             None => general::free(frame),
         }
     }

@@ -1,6 +1,6 @@
 //! Where two indices differ. Shared nodes are skipped, so the cost follows the nodes that are not.
 
-use super::trie;
+use crate::engine::index::trie;
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::{Node, Slot, get, rank};

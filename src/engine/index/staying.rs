@@ -1,7 +1,7 @@
 //! Whether a context leads to a binding that stays on its stack, asked so that what hides none need
 //! not be looked through.
 
-use super::trie;
+use crate::engine::index::trie;
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::Frame;
 use crate::sync::OnceLock;

@@ -1,7 +1,9 @@
 //! Who keeps a frame, and how it ends.
 
 pub(in crate::engine) mod base;
+pub(in crate::engine) mod departures;
 pub(in crate::engine) mod read_guard;
 pub(in crate::engine) mod refcount;
 pub(in crate::engine) mod release;
 pub(in crate::engine) mod release_list;
+pub(in crate::engine) mod retire;

@@ -7,7 +7,7 @@
 //! while the panic travels.
 
 use super::base::{base, counted_besides};
-use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique, retain};
+use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique};
 use super::release_list::{self, ReleaseList};
 use crate::engine::build::general;
 use crate::engine::index::trie;
@@ -341,34 +341,5 @@ unsafe fn free(frame: *const Frame) {
                 }
             }
         }
-    }
-}
-
-/// A counted value without its parents.
-#[repr(transparent)]
-pub(crate) struct SharedValue(pub(in crate::engine) *const Frame);
-
-// SAFETY: values are `Send + Sync`, and what is read of the frame through a count of the value is
-// immutable.
-unsafe impl Send for SharedValue {}
-// SAFETY: as above.
-unsafe impl Sync for SharedValue {}
-
-impl Clone for SharedValue {
-    fn clone(&self) -> Self {
-        if step(Site::HeldTakes) {
-            // SAFETY: we have a count, so the frame is alive.
-            retain(unsafe { &(*self.0).values });
-        }
-        SharedValue(self.0)
-    }
-}
-
-impl Drop for SharedValue {
-    fn drop(&mut self) {
-        let ending = ReleaseList::new();
-        // SAFETY: the count is ours.
-        unsafe { ending.release_value(self.0) };
-        ending.finish();
     }
 }

@@ -4,6 +4,7 @@
 //! not carried. Everything reached through a link is immutable but for the counts, so links go to
 //! other threads freely.
 
+use super::binding::BindingRef;
 use super::resolved::{Resolution, Resolved};
 use crate::engine::build::general::*;
 use crate::engine::index::diff;
@@ -14,10 +15,9 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, Node, Slot};
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
-use crate::engine::reclaim::refcount::{retain, retain_all, retain_if_alive};
-use crate::engine::reclaim::release::{SharedValue, give_strong, give_weak};
-use crate::sync::{Site, Way, reached, step};
-use std::fmt;
+use crate::engine::reclaim::refcount::{retain, retain_all};
+use crate::engine::reclaim::release::give_strong;
+use crate::sync::{Site, step};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
@@ -25,7 +25,7 @@ use std::ptr::{self, NonNull};
 
 /// Invariant: L1 — the frame is shared, and one of its `strong` counts is this link's.
 #[repr(transparent)]
-pub(crate) struct Snapshot(NonNull<Frame>);
+pub(crate) struct Snapshot(pub(in crate::engine) NonNull<Frame>);
 
 // SAFETY: what is reached through a link is immutable or atomic, and values are `Send + Sync`.
 unsafe impl Send for Snapshot {}
@@ -65,7 +65,7 @@ impl Snapshot {
         NonNull::new(frame.cast_mut()).map(Snapshot)
     }
 
-    fn frame(&self) -> &Frame {
+    pub(in crate::engine) fn frame(&self) -> &Frame {
         // SAFETY: L1 keeps it alive.
         unsafe { self.0.as_ref() }
     }
@@ -260,13 +260,6 @@ impl Snapshot {
         }
         false
     }
-
-    pub(crate) fn downgrade(&self) -> WeakSnapshot {
-        if step(Site::DowngradeTakes) {
-            retain(&self.frame().weak);
-        }
-        WeakSnapshot(self.0)
-    }
 }
 
 /// What a slot of a context shows: everything there was inherited.
@@ -304,120 +297,5 @@ pub(in crate::engine) fn draft<'a>(
         edit: Edit::Keep,
         to: None,
         lets_go: false,
-    }
-}
-
-/// One binding that a context shows.
-#[derive(Clone, Copy)]
-pub(crate) struct BindingRef<'a> {
-    sight: Resolved,
-    link: PhantomData<&'a Snapshot>,
-}
-
-// SAFETY: as a reference to a link.
-unsafe impl Send for BindingRef<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for BindingRef<'_> {}
-
-impl<'a> BindingRef<'a> {
-    /// A pointer that reaches the value, as one made of a reference to the frame would not.
-    pub(in crate::engine) fn as_raw(&self) -> *const Frame {
-        self.sight.0
-    }
-
-    pub(in crate::engine) fn frame(&self) -> &'a Frame {
-        // SAFETY: the link is borrowed for 'a and keeps the frame.
-        unsafe { &*self.sight.0 }
-    }
-
-    pub(crate) fn name(&self) -> &'a str {
-        self.frame().name()
-    }
-
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.frame().place
-    }
-
-    pub(crate) fn is_of<T>(&self, key: &Key<T>) -> bool {
-        self.frame().id == key.peek()
-    }
-
-    /// Whether both are one and the same binding.
-    pub(crate) fn same(&self, other: &BindingRef<'_>) -> bool {
-        // SAFETY: both frames are kept by their links.
-        unsafe { ptr::eq(Frame::source(self.sight.0), Frame::source(other.sight.0)) }
-    }
-
-    /// The value, if its variable was declared to be shown.
-    pub(crate) fn shown(&self) -> Option<impl fmt::Debug + use<'a>> {
-        struct Value<'a>(Shown, PhantomData<&'a Snapshot>);
-        impl fmt::Debug for Value<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // SAFETY: the link is borrowed and keeps the value.
-                unsafe { self.0.fmt(f) }
-            }
-        }
-        // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link
-        // is.
-        unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a Snapshot>))
-    }
-}
-
-/// Invariant: L2 — one of the frame's `weak` counts is this handle's.
-pub(crate) struct WeakSnapshot(NonNull<Frame>);
-
-// SAFETY: as `Snapshot`; a weak one reaches nothing but the counts.
-unsafe impl Send for WeakSnapshot {}
-// SAFETY: as above.
-unsafe impl Sync for WeakSnapshot {}
-
-impl WeakSnapshot {
-    #[cfg(debug_assertions)]
-    pub(in crate::engine) fn as_raw(&self) -> *const Frame {
-        self.0.as_ptr()
-    }
-
-    pub(crate) fn upgrade(&self) -> Option<Snapshot> {
-        // SAFETY: L2 keeps the memory.
-        let rises = retain_if_alive(unsafe { &self.0.as_ref().strong });
-        reached(if rises { Way::Rises } else { Way::StaysDown });
-        rises.then(|| Snapshot(self.0))
-    }
-}
-
-impl Clone for WeakSnapshot {
-    fn clone(&self) -> Self {
-        // SAFETY: L2 keeps the memory.
-        retain(unsafe { &self.0.as_ref().weak });
-        WeakSnapshot(self.0)
-    }
-}
-
-impl Drop for WeakSnapshot {
-    fn drop(&mut self) {
-        // SAFETY: the count is ours (L2).
-        unsafe { give_weak(self.0.as_ptr()) }
-    }
-}
-
-/// A value that is counted on its own, for a checkpoint that is prepared before it is entered.
-pub(crate) fn hold_value<T>(
-    key: &Key<T>,
-    value: T,
-    place: &'static Location<'static>,
-) -> SharedValue {
-    let draft = FrameSpec {
-        role: Role::Binding,
-        bits: Traits::NONE,
-        id: key.head().id(),
-        kind: key.head().kind,
-        ..draft(&None, key.name(), place)
-    };
-    // SAFETY: the kind is that of `T`; the one count of the value is the handle's.
-    unsafe {
-        let frame = draft.build();
-        Frame::init(frame, value);
-        (*frame).set_state(Lifecycle::VALUE_SHARED);
-        SharedValue(frame)
     }
 }

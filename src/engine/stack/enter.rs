@@ -9,9 +9,10 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::serial::Serial;
+use crate::engine::memory::size_class;
 use crate::engine::memory::slot::INHERITED;
-use crate::engine::reclaim::release::SharedValue;
 use crate::engine::snapshot::strong::{NAMELESS, Snapshot};
+use crate::engine::snapshot::value::SharedValue;
 use std::panic::Location;
 use std::ptr;
 
@@ -147,7 +148,7 @@ impl RawStack {
         // SAFETY: the top is alive (S1) and stays below the new frame.
         let frame = unsafe {
             single::build(head, from, self.place_in(begins), place, |class| {
-                self.aside(|| free_list::allocate_class(class))
+                self.aside(|| size_class::allocate_class(class))
             })
         };
         if let Some(frame) = frame {

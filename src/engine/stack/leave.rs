@@ -5,11 +5,12 @@ use crate::engine::build::general;
 use crate::engine::build::single;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
-use crate::engine::memory::free_list;
+use crate::engine::memory::reentry;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::base::{Base, base, counts_parent};
-use crate::engine::reclaim::read_guard::{Departures, retire};
+use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others, retain};
+use crate::engine::reclaim::retire::retire;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached, step};
 
@@ -101,7 +102,7 @@ impl RawStack {
             self.top.set(this.parent);
             if !is_plain {
                 self.end_scope(top, serial);
-            } else if !free_list::keep_for_reentry(top, serial) {
+            } else if !reentry::keep_for_reentry(top, serial) {
                 self.free_scope(top, serial);
             }
             true
@@ -129,7 +130,7 @@ impl RawStack {
             let block = Block(frame);
             Frame::drop_value(frame);
             std::mem::forget(block);
-            if !free_list::keep_for_reentry(frame, serial) {
+            if !reentry::keep_for_reentry(frame, serial) {
                 single::free(frame, serial, below);
             }
         }

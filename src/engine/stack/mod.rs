@@ -2,11 +2,15 @@
 
 pub(in crate::engine) mod batch;
 pub(in crate::engine) mod capture;
-pub(crate) mod current;
+pub(in crate::engine) mod current;
 pub(in crate::engine) mod edit;
 pub(in crate::engine) mod enter;
 pub(in crate::engine) mod keep;
 pub(in crate::engine) mod late;
 pub(in crate::engine) mod leave;
+pub(in crate::engine) mod leave_batch;
+pub(in crate::engine) mod lookup;
 pub(in crate::engine) mod owned;
 pub(in crate::engine) mod raw;
+pub(in crate::engine) mod read;
+pub(in crate::engine) mod turn;

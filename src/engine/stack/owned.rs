@@ -2,7 +2,7 @@
 
 use super::raw::{Closed, RawStack};
 use crate::engine::memory::key::Key;
-use crate::engine::reclaim::read_guard::Departures;
+use crate::engine::reclaim::departures::Departures;
 use crate::engine::snapshot::resolved::Resolution;
 
 /// A raw stack that is owned as a value. What can be done with a shared reference only reads.

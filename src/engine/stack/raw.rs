@@ -5,12 +5,10 @@
 //! has nothing above, and what I4 and I8 say otherwise. No step runs foreign code: what ends is put
 //! on a list for the caller to finish.
 
-use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
-use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
+use crate::engine::memory::slot::INHERITED;
 use crate::engine::reclaim::read_guard::Ends;
-use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sync::{Site, step};
 use std::cell::Cell;
@@ -33,37 +31,6 @@ pub(crate) struct RawStack {
     pub(in crate::engine) top: Cell<*const Frame>,
     /// The floor, and in its lowest bits [`OPEN`], [`THROUGH`] and [`BARE`].
     floor: Cell<*const Frame>,
-}
-
-/// Why one look at an index does not show a value.
-pub(crate) enum Miss {
-    /// Nothing is bound.
-    Absent,
-    /// It takes a longer look.
-    Unclear,
-}
-
-/// The slot of a node that `id` belongs to at that level, if there is one.
-///
-/// # Safety
-/// 1. `node` is alive.
-#[inline]
-unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
-    let bit = bit(id, shift);
-    // SAFETY: #1; the bit says that there is a slot.
-    unsafe {
-        let bitmap = (*node).bitmap;
-        if bitmap & bit == 0 { None } else { Some(get(node, quick_rank(bitmap, bit))) }
-    }
-}
-
-/// # Safety
-/// 1. What `slot` leads to is alive.
-#[inline]
-unsafe fn lookup_root_at(slot: Slot, id: usize) -> Result<Resolved, Miss> {
-    let Some(frame) = slot.as_plain_frame() else { return Err(Miss::Unclear) };
-    // SAFETY: #1.
-    if unsafe { (*frame).id } == id { Ok(Resolved(frame)) } else { Err(Miss::Absent) }
 }
 
 /// The bit of a floor that says that the stack begins in a checkpoint of its own.
@@ -275,88 +242,6 @@ impl RawStack {
         }
         // SAFETY: the top is on this stack (S1).
         unsafe { Frame::marker(self.top.get()) }
-    }
-
-    #[inline]
-    fn root(frame: *const Frame) -> Option<*const Node> {
-        (!frame.is_null()).then_some(frame.cast())
-    }
-
-    /// Where `id` leads, seen from `frame` of this stack.
-    pub(in crate::engine) unsafe fn find_at(&self, frame: *const Frame, id: usize) -> Option<Slot> {
-        let tag = if frame == self.floor() { INHERITED } else { 0 };
-        // SAFETY: the caller names a live frame of this stack.
-        unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
-    }
-
-    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which
-    /// has the value itself and reaches here.
-    #[inline]
-    pub(in crate::engine) fn lookup_root(&self, id: usize) -> Result<Resolved, Miss> {
-        let top = self.top.get();
-        if top.is_null() {
-            return Err(Miss::Absent);
-        }
-        // SAFETY: the top is alive, with everything its index leads to (S1).
-        unsafe {
-            (*top).body.reads();
-            let slot = slot_at(top.cast(), id, 0);
-            slot.map_or(Err(Miss::Absent), |slot| lookup_root_at(slot, id))
-        }
-    }
-
-    /// As [`RawStack::lookup_root`], through all nodes of the index.
-    pub(in crate::engine) fn lookup_plain(&self, id: usize) -> Result<Resolved, Miss> {
-        let top = self.top.get();
-        if top.is_null() {
-            return Err(Miss::Absent);
-        }
-        let (mut node, mut shift) = (top.cast(), 0);
-        // SAFETY: the top is alive, with everything its index leads to (S1).
-        unsafe {
-            (*top).body.reads();
-            loop {
-                match slot_at(node, id, shift) {
-                    None => return Err(Miss::Absent),
-                    Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
-                    Some(slot) => return lookup_root_at(slot, id),
-                }
-            }
-        }
-    }
-
-    /// What `id` is bound to here.
-    pub(crate) fn see(&self, id: usize) -> Resolution {
-        // SAFETY: what is seen is on this stack.
-        self.look(id).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
-    }
-
-    /// The frame that `id` is bound by here, or what there is instead.
-    #[inline(never)]
-    pub(in crate::engine) fn look(&self, id: usize) -> Result<Resolved, Resolution> {
-        // SAFETY: S1.
-        match unsafe { self.find_at(self.top.get(), id) } {
-            None => Err(Resolution::Absent),
-            Some(slot) => self.resolve(slot),
-        }
-    }
-
-    pub(in crate::engine) fn resolve(&self, slot: Slot) -> Result<Resolved, Resolution> {
-        // SAFETY: slots that were found lead to live frames; markers are compared, not followed.
-        unsafe {
-            let frame = &*slot.as_frame();
-            let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
-            match frame.role {
-                Role::Mask => Err(Resolution::Masked(frame.place)),
-                _ if frame.is(Traits::STACK) && slot.is_inherited() => {
-                    Err(Resolution::NotCarried(frame.place))
-                }
-                _ if frame.is(Traits::CHECKPOINT) && !here() => {
-                    Err(Resolution::NotCarried(frame.place))
-                }
-                _ => Ok(Resolved(slot.as_frame())),
-            }
-        }
     }
 
     /// Whether the innermost checkpoint may be changed.

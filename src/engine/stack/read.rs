@@ -1,0 +1,132 @@
+//! Reads of the current stack.
+
+use super::current::{Current, must, with};
+use super::keep::Kept;
+use super::lookup::Miss;
+use super::raw::RawStack;
+use crate::engine::memory::frame::Frame;
+use crate::engine::memory::key::Key;
+use crate::engine::snapshot::resolved::{Resolution, Resolved};
+
+/// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
+///
+/// What `f` gives is nowhere part of something that may be empty, so that it is not copied from one
+/// to the next.
+#[inline]
+pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
+    key: &Key<T>,
+    f: F,
+    other: impl FnOnce(F, Miss) -> Result<R, E>,
+) -> Result<R, E> {
+    // SAFETY: the frame has the id of a key of `T`.
+    let value = |sight: Resolved| unsafe { sight.plain_value::<T>() };
+    match with(|current| current.raw.lookup_root(key.peek()).map(value))
+        .unwrap_or(Err(Miss::Absent))
+    {
+        Ok(value) => Ok(must(|current| {
+            // SAFETY: the record keeps what the stack may let go meanwhile.
+            current.reads.during(current.raw.top.get(), || f(unsafe { &*value }))
+        })),
+        Err(unread) => other(f, unread),
+    }
+}
+
+/// As [`read`], by the long way, which always has an answer.
+pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(
+    key: &Key<T>,
+    f: F,
+) -> Result<R, (F, Resolution)> {
+    let mut f = Some(f);
+    let read = with(|current| {
+        let sight = match current.raw.lookup_plain(key.peek()) {
+            Ok(sight) => sight,
+            Err(Miss::Absent) => return Err(Resolution::Absent),
+            Err(Miss::Unclear) => current.look(key.peek())?,
+        };
+        let f = f.take().expect("is taken once");
+        // SAFETY: as in `read`.
+        Ok(current.reads.during(current.raw.top.get(), || f(unsafe { &*sight.value::<T>() })))
+    });
+    match read {
+        Some(Ok(result)) => Ok(result),
+        Some(Err(seen)) => Err((f.take().expect("was not taken"), seen)),
+        None => Err((f.take().expect("was not taken"), Resolution::Absent)),
+    }
+}
+
+impl Current {
+    /// As [`RawStack::look`], and through stacks on which the work goes on.
+    fn look(&self, id: usize) -> Result<Resolved, Resolution> {
+        match self.raw.look(id) {
+            Err(seen @ Resolution::NotCarried(_)) if self.raw.is_through() => {
+                self.look_beneath(id).ok_or(seen)
+            }
+            other => other,
+        }
+    }
+
+    #[cold]
+    fn look_beneath(&self, id: usize) -> Option<Resolved> {
+        let (frame, inherited) = self.raw.stays(id)?;
+        (inherited && !self.raw.has_entered() && self.is_beneath(id, frame))
+            .then_some(Resolved(frame))
+    }
+
+    /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach
+    /// "stack": then it was not handed over, the work has only gone on.
+    ///
+    /// That stack is suspended, and its frames stay, for longer than any read from here.
+    fn is_beneath(&self, id: usize, frame: *const Frame) -> bool {
+        for raw in self.reads.beneath().map(RawStack::of_ends) {
+            match raw.stays(id) {
+                Some((same, inherited)) if same == frame => {
+                    if !inherited {
+                        return true;
+                    }
+                }
+                _ => return false,
+            }
+            if !raw.is_through() || raw.has_entered() {
+                return false;
+            }
+        }
+        false
+    }
+}
+
+/// What a variable is bound to on the current stack, without its value.
+#[inline]
+pub(crate) fn see<T>(key: &Key<T>) -> Resolution {
+    // SAFETY: what is seen is on the current stack, or on one beneath.
+    let seen = |sight: Resolved| unsafe { sight.seen() };
+    with(|current| match current.raw.lookup_root(key.peek()) {
+        Ok(sight) => seen(sight),
+        Err(Miss::Absent) => Resolution::Absent,
+        Err(Miss::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, seen),
+    })
+    .unwrap_or(Resolution::Absent)
+}
+
+/// Keeps the value that a variable is bound to on the current stack, unless it is of short reach.
+pub(crate) fn keep<T>(key: &Key<T>) -> Result<Kept<T>, Resolution> {
+    with(|current| current.raw.keep(key)).unwrap_or(Err(Resolution::Absent))
+}
+
+pub(crate) fn history<T>(key: &Key<T>) -> Vec<Resolution> {
+    let id = key.peek();
+    let look = |current: &Current| {
+        let mut history = current.raw.history(id);
+        let inherited = current.raw.stays_below(id).filter(|_| current.raw.is_through());
+        if let (Some(last @ Resolution::NotCarried(_)), Some(frame)) =
+            (history.last_mut(), inherited)
+        {
+            if !current.raw.has_entered() && current.is_beneath(id, frame) {
+                // SAFETY: the frame is on a stack beneath the current one.
+                *last = unsafe { Resolved(frame).seen() };
+            }
+        }
+        history
+    };
+    let history = |current: &Current| current.reads.during(current.raw.top.get(), || look(current));
+    with(history).unwrap_or_default()
+}

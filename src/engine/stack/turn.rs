@@ -1,0 +1,121 @@
+//! A turn: the time in which another stack is current.
+
+use super::current::{Current, must};
+use super::leave::Leaving;
+use super::owned::OwnedStack;
+use super::raw::RawStack;
+use crate::engine::memory::serial::Serial;
+use crate::engine::reclaim::departures::Departures;
+use std::cell::Cell;
+
+/// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f`
+/// panics.
+#[inline]
+pub(crate) fn run_on<R>(own: &mut OwnedStack, f: impl FnOnce() -> R) -> R {
+    run_begun(own, || OwnedStack::new(RawStack::held()), f)
+}
+
+/// As [`run_on`]; if `own` has not begun, it is first made what `begin` gives.
+#[inline]
+pub(crate) fn run_begun<R>(
+    own: &mut OwnedStack,
+    begin: impl FnOnce() -> OwnedStack,
+    f: impl FnOnce() -> R,
+) -> R {
+    must(|current| {
+        let (raw, reads) = (&current.raw, &current.reads);
+        let under;
+        if reads.has_any() | own.raw().is_through() {
+            if own.raw().is_waiting() {
+                begin_on(own, begin);
+            }
+            under = reads.under(raw.ends(), current.late.number());
+            // SAFETY: it is there until after the turn, which puts the list back; nothing moves it.
+            unsafe { reads.push(&under) };
+        }
+        let _turn = Turn(current);
+        raw.run_as(own.raw(), f)
+    })
+}
+
+/// The time in which another stack is current. Its drop comes after that stack was swapped out: on
+/// return and on panic.
+struct Turn<'a>(&'a Current);
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Mostly there was nothing on the list and nothing has come.
+        if self.0.reads.has_any() {
+            self.0.swapped_out();
+        }
+    }
+}
+
+impl Current {
+    /// Notes a guard that was dropped here, while its checkpoint is on another stack.
+    #[cold]
+    pub(in crate::engine) fn remember(&self, serial: Serial) {
+        self.late.push(serial);
+        self.reads.note_late();
+    }
+
+    /// After a turn: puts the list of reads back, and leaves what guards were dropped for in it.
+    #[cold]
+    #[inline(never)]
+    fn swapped_out(&self) {
+        let before = self.reads.put_back();
+        if self.late.number() != before {
+            self.leave_late(before);
+        }
+    }
+
+    /// After a turn: leaves the checkpoints whose guards were dropped in it, but for the first ones,
+    /// which were remembered `before` it. Those that are not on the current stack may be on one
+    /// beneath. Runs foreign code.
+    #[cold]
+    fn leave_late(&self, before: usize) {
+        /// Goes on if the drop of a value panics.
+        struct Rest<'a> {
+            current: &'a Current,
+            before: usize,
+            number: Cell<usize>,
+        }
+        impl Rest<'_> {
+            fn leave(&self) {
+                while self.number.get() > 0 {
+                    self.number.set(self.number.get() - 1);
+                    self.current.leave_late_one(self.before);
+                }
+            }
+        }
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.leave();
+            }
+        }
+        let number = Cell::new(self.late.number().saturating_sub(before));
+        let rest = Rest { current: self, before, number };
+        rest.leave();
+        drop(rest);
+        if !self.raw.is_lent() {
+            self.late.clear();
+        } else if self.late.number() != 0 {
+            self.reads.note_late();
+        }
+    }
+
+    fn leave_late_one(&self, before: usize) {
+        let Some(serial) = self.late.take_after(before) else { return };
+        let leaving = self.raw.leave(serial, &Departures::under(&self.reads));
+        if leaving == Leaving::NotHere {
+            self.late.push(serial);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin_on(own: &mut OwnedStack, begin: impl FnOnce() -> OwnedStack) {
+    *own = begin();
+}
