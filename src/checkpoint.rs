@@ -1,10 +1,7 @@
 //! Blocks of bindings: `Checkpoint` (open) and `Scope` (sealed).
 
-use crate::engine::{
-    BatchLayout, BatchPlan, BatchWriter, Boundary, RawStack, SharedValue, current, hold_value,
-};
+use crate::engine::{Bind, BindingList, Boundary, Mask, PreparedBinding, RawStack, current};
 use crate::entered::Entered;
-use crate::error::Place;
 use crate::future::InContext;
 use crate::stack::Stack;
 use crate::var::Var;
@@ -107,31 +104,14 @@ impl<F: Default> Default for InContext<F, Checkpoint> {
 #[must_use = "nothing is bound before it is entered"]
 #[derive(Clone)]
 pub struct Prepared<'v> {
-    bindings: Vec<(Place, &'v (dyn Prepare + 'v), SharedValue)>,
-}
-
-/// How a prepared binding is made on a stack, whatever its type.
-trait Prepare: Sync {
-    fn bind(&self, value: &SharedValue, place: Place, raw: &RawStack);
-    fn name(&self) -> &str;
-}
-
-impl<T: Send + Sync + 'static> Prepare for Var<T> {
-    fn bind(&self, value: &SharedValue, place: Place, raw: &RawStack) {
-        raw.bind_held(self.key(), value, place);
-    }
-
-    fn name(&self) -> &str {
-        self.name()
-    }
+    bindings: Vec<PreparedBinding<'v>>,
 }
 
 impl<'v> Prepared<'v> {
     /// One more binding; of several for one variable the last wins.
     #[track_caller]
     pub fn set<T: Send + Sync + 'static>(mut self, var: &'v Var<T>, value: T) -> Self {
-        let place = Location::caller();
-        self.bindings.push((place, var, hold_value(var.key(), value, place)));
+        self.bindings.push(PreparedBinding::new(var.key(), value, Location::caller()));
         self
     }
 
@@ -144,14 +124,12 @@ impl<'v> Prepared<'v> {
     }
 
     #[cfg(debug_assertions)]
-    pub(crate) fn values(&self) -> impl Iterator<Item = &SharedValue> {
-        self.bindings.iter().map(|(_, _, value)| value)
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = &PreparedBinding<'v>> {
+        self.bindings.iter()
     }
 
     fn bind(&self, raw: &RawStack) {
-        for (place, var, value) in &self.bindings {
-            var.bind(value, place, raw);
-        }
+        self.bindings.iter().for_each(|binding| raw.bind_prepared(binding));
     }
 
     /// Calls `f` inside an open checkpoint that begins with these bindings.
@@ -181,8 +159,8 @@ impl RefUnwindSafe for Prepared<'_> {}
 
 impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let entry = |(place, var, _): &(Place, &(dyn Prepare + '_), SharedValue)| {
-            (String::from(var.name()), place.to_string())
+        let entry = |binding: &PreparedBinding<'_>| {
+            (String::from(binding.name()), binding.place().to_string())
         };
         f.debug_map().entries(self.bindings.iter().map(entry)).finish()
     }
@@ -229,13 +207,13 @@ impl<B: Bindings> Scope<B> {
     /// One more binding.
     #[track_caller]
     pub fn set<T: Send + Sync + 'static>(self, var: &Var<T>, value: T) -> Scope<(B, Bind<'_, T>)> {
-        Scope { bindings: (self.bindings, Bind { var, value, place: Location::caller() }) }
+        Scope { bindings: (self.bindings, Bind::new(var.key(), value, Location::caller())) }
     }
 
     /// One more mask: inside, the variable reads as if never bound.
     #[track_caller]
     pub fn unset<T: Send + Sync + 'static>(self, var: &Var<T>) -> Scope<(B, Mask<'_, T>)> {
-        Scope { bindings: (self.bindings, Mask { var, place: Location::caller() }) }
+        Scope { bindings: (self.bindings, Mask::new(var.key(), Location::caller())) }
     }
 
     /// Enters the scope.
@@ -244,15 +222,9 @@ impl<B: Bindings> Scope<B> {
         let place = Location::caller();
         Entered::new(current::on_spine(|raw, begin| {
             let (begins, serial) = begin(true);
-            self.begin(raw, begins, place);
+            raw.begin_scope(self.bindings, begins, place);
             serial
         }))
-    }
-
-    fn begin(self, raw: &RawStack, begins: Boundary, place: Place) {
-        let mut binder = raw.binder(begins, B::SHAPE, |plan| self.bindings.plan(plan));
-        self.bindings.bind(&mut binder);
-        binder.finish(place);
     }
 
     /// Calls `f` inside the scope.
@@ -268,7 +240,7 @@ impl<B: Bindings> Scope<B> {
         InContext::waiting(future, self, Location::caller(), |scope, place| {
             let mut stack = Stack::going_on();
             let begins = Boundary::Sealed(current::serial());
-            stack.own().work(|raw, _| scope.begin(raw, begins, place));
+            stack.own().work(|raw, _| raw.begin_scope(scope.bindings, begins, place));
             stack
         })
     }
@@ -281,75 +253,9 @@ impl<B> fmt::Debug for Scope<B> {
 }
 
 /// What a [`Scope`] binds. Made by its methods only.
-pub trait Bindings: sealed::Bindings {}
+pub trait Bindings: BindingList {}
 
-impl<B: sealed::Bindings> Bindings for B {}
-
-mod sealed {
-    use crate::engine::{BatchLayout, BatchPlan, BatchWriter};
-
-    #[expect(private_interfaces, reason = "nobody outside can name this trait")]
-    pub trait Bindings {
-        /// What they are, as far as their types say.
-        #[doc(hidden)]
-        const SHAPE: BatchLayout;
-
-        /// Says what is going to be bound; asked only of what is all bindings, see [`BatchLayout`].
-        #[doc(hidden)]
-        fn plan(&self, _: &mut BatchPlan) {}
-
-        /// Binds all, in the same order.
-        #[doc(hidden)]
-        fn bind(self, binder: &mut BatchWriter<'_>);
-    }
-}
-
-/// One binding of a [`Scope`], or of a future that [`Var::scope`] made.
-pub struct Bind<'v, T: 'static> {
-    var: &'v Var<T>,
-    value: T,
-    place: Place,
-}
-
-/// A mask of a [`Scope`].
-pub struct Mask<'v, T: 'static> {
-    var: &'v Var<T>,
-    place: Place,
-}
-
-#[expect(private_interfaces, reason = "nobody outside can name this trait")]
-impl sealed::Bindings for () {
-    const SHAPE: BatchLayout = BatchLayout::NOTHING;
-
-    fn bind(self, _: &mut BatchWriter<'_>) {}
-}
-
-#[expect(private_interfaces, reason = "nobody outside can name this trait")]
-impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Bind<'_, T>) {
-    const SHAPE: BatchLayout = B::SHAPE.and::<T>();
-
-    fn plan(&self, plan: &mut BatchPlan) {
-        self.0.plan(plan);
-        plan.binds(self.1.var.key());
-    }
-
-    fn bind(self, binder: &mut BatchWriter<'_>) {
-        let (outer, Bind { var, value, place }) = self;
-        outer.bind(binder);
-        binder.bind(var.key(), value, place);
-    }
-}
-
-#[expect(private_interfaces, reason = "nobody outside can name this trait")]
-impl<B: sealed::Bindings, T: Send + Sync + 'static> sealed::Bindings for (B, Mask<'_, T>) {
-    const SHAPE: BatchLayout = B::SHAPE.and_mask();
-
-    fn bind(self, binder: &mut BatchWriter<'_>) {
-        let (outer, Mask { var, place }) = self;
-        outer.bind(binder);
-        binder.mask(var.key(), place);
-    }
-}
+impl<B: BindingList> Bindings for B {}
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// Binds the variable until the guard is dropped, in a sealed scope.
@@ -398,16 +304,12 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[track_caller]
     pub fn scope<F>(&self, value: T, future: F) -> InContext<F, Bind<'_, T>> {
         let place = Location::caller();
-        InContext::waiting(
-            future,
-            Bind { var: self, value, place },
-            place,
-            |Bind { var, value, place }, _| {
-                let mut stack = Stack::going_on();
-                let serial = current::serial();
-                stack.own().work(|raw, _| raw.scope(var.key(), value, || serial, place));
-                stack
-            },
-        )
+        InContext::waiting(future, Bind::new(self.key(), value, place), place, |bind, _| {
+            let (key, value, place) = bind.into_parts();
+            let mut stack = Stack::going_on();
+            let serial = current::serial();
+            stack.own().work(|raw, _| raw.scope(key, value, || serial, place));
+            stack
+        })
     }
 }

@@ -25,9 +25,9 @@ use std::ops::Deref;
 /// assert_eq!(kept.user, "ada");
 /// ```
 #[must_use = "it only keeps the value"]
-pub struct Kept<'v, T: 'static>(SharedValue<'v, T>);
+pub struct Kept<'v, T: 'static>(Held<'v, T>);
 
-enum SharedValue<'v, T: 'static> {
+enum Held<'v, T: 'static> {
     Bound(engine::Kept<T>),
     Global(Arc<T>),
     Default(&'v T),
@@ -35,7 +35,7 @@ enum SharedValue<'v, T: 'static> {
 
 impl<T> Kept<'_, T> {
     pub(crate) fn bound(kept: engine::Kept<T>) -> Self {
-        Kept(SharedValue::Bound(kept))
+        Kept(Held::Bound(kept))
     }
 }
 
@@ -54,8 +54,8 @@ impl<T: Send + Sync + 'static> Var<T> {
             Ok(kept) => Ok(Kept::bound(kept)),
             Err(seen @ Resolution::NotCarried(_)) if self.is_bound() => Err(self.missing(seen)),
             Err(seen) => match (self.global(), self.default_value()) {
-                (Some(global), _) => Ok(Kept(SharedValue::Global(global))),
-                (None, Some(value)) => Ok(Kept(SharedValue::Default(value))),
+                (Some(global), _) => Ok(Kept(Held::Global(global))),
+                (None, Some(value)) => Ok(Kept(Held::Default(value))),
                 (None, None) => Err(self.missing(seen)),
             },
         }
@@ -67,9 +67,9 @@ impl<T> Deref for Kept<'_, T> {
 
     fn deref(&self) -> &T {
         match &self.0 {
-            SharedValue::Bound(kept) => kept.get(),
-            SharedValue::Global(value) => value,
-            SharedValue::Default(value) => value,
+            Held::Bound(kept) => kept.get(),
+            Held::Global(value) => value,
+            Held::Default(value) => value,
         }
     }
 }
@@ -84,9 +84,9 @@ impl<T> AsRef<T> for Kept<'_, T> {
 impl<T> Clone for Kept<'_, T> {
     fn clone(&self) -> Self {
         Kept(match &self.0 {
-            SharedValue::Bound(kept) => SharedValue::Bound(kept.clone()),
-            SharedValue::Global(value) => SharedValue::Global(Arc::clone(value)),
-            SharedValue::Default(value) => SharedValue::Default(value),
+            Held::Bound(kept) => Held::Bound(kept.clone()),
+            Held::Global(value) => Held::Global(Arc::clone(value)),
+            Held::Default(value) => Held::Default(value),
         })
     }
 }

@@ -298,8 +298,9 @@ mod watch;
 mod wrap;
 
 pub use cell::ContextCell;
-pub use checkpoint::{Bind, Checkpoint, Prepared, Scope};
+pub use checkpoint::{Checkpoint, Prepared, Scope};
 pub use context::{Binding, Bindings, Change, Context, WeakContext};
+pub use engine::Bind;
 pub use entered::Entered;
 pub use envelope::Envelope;
 pub use error::{Missing, NotOpen, Place, Reason, SetError};

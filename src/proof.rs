@@ -44,7 +44,7 @@ mod roots {
 
         /// A prepared checkpoint.
         pub fn prepared(&mut self, prepared: &Prepared<'_>) {
-            prepared.values().for_each(|value| self.name_value(value));
+            prepared.bindings().for_each(|binding| self.name_prepared(binding));
         }
     }
 }

@@ -22,9 +22,14 @@ pub(crate) enum Reach {
 }
 
 pub(crate) struct Key<T> {
+    raw: RawKey,
+    of: PhantomData<T>,
+}
+
+/// A key whose type is known elsewhere.
+pub(in crate::engine) struct RawKey {
     head: Head,
     last: LastPlace,
-    of: PhantomData<T>,
 }
 
 /// What of a key does not depend on its type.
@@ -47,14 +52,14 @@ impl<T> Key<T> {
             kind: Kind::of::<T>(),
             reach: Traits::NONE,
         };
-        Key { head, last: LastPlace::new(), of: PhantomData }
+        Key { raw: RawKey { head, last: LastPlace::new() }, of: PhantomData }
     }
 
     /// Declares the reach. What was bound before was bound by another variable: the id is a fresh
     /// one.
     pub(crate) const fn set_reach(&mut self, reach: Reach) {
-        self.head.id = StaticAtomicUsize::new(0);
-        self.head.reach = match reach {
+        self.raw.head.id = StaticAtomicUsize::new(0);
+        self.raw.head.reach = match reach {
             Reach::Stack => Traits::STACK,
             Reach::Checkpoint => Traits::CHECKPOINT,
         };
@@ -66,27 +71,31 @@ impl<T> Key<T> {
     where
         T: fmt::Debug,
     {
-        self.head.id = StaticAtomicUsize::new(0);
-        self.head.kind = Kind::shown::<T>();
+        self.raw.head.id = StaticAtomicUsize::new(0);
+        self.raw.head.kind = Kind::shown::<T>();
     }
 
     pub(crate) fn name(&self) -> &Name {
-        &self.head.name
+        &self.raw.head.name
+    }
+
+    pub(in crate::engine) fn raw(&self) -> &RawKey {
+        &self.raw
     }
 
     pub(in crate::engine) fn head(&self) -> &Head {
-        &self.head
+        &self.raw.head
     }
 
     /// Notes that a binding is made at that place, in debug builds.
     #[inline]
     pub(in crate::engine) fn bound_at(&self, place: &'static Location<'static>) {
-        self.last.set(place);
+        self.raw.bound_at(place);
     }
 
     /// Where the last binding was made, and whether by this thread; nothing in release builds.
     pub(crate) fn last_bound(&self) -> Option<(&'static Location<'static>, bool)> {
-        self.last.get()
+        self.raw.last.get()
     }
 
     /// Whether the variable was ever bound or masked.
@@ -97,7 +106,19 @@ impl<T> Key<T> {
     /// The id, or 0 if the variable was never bound.
     #[inline]
     pub(in crate::engine) fn peek(&self) -> usize {
-        self.head.peek()
+        self.raw.head.peek()
+    }
+}
+
+impl RawKey {
+    pub(in crate::engine) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// As [`Key::bound_at`].
+    #[inline]
+    pub(in crate::engine) fn bound_at(&self, place: &'static Location<'static>) {
+        self.last.set(place);
     }
 }
 

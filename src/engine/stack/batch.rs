@@ -8,6 +8,7 @@
 //! outer ones: so only the innermost, the head, needs an index. The others count its memory (I6),
 //! and the last of them all frees the block.
 
+use super::batch_plan::{BatchLayout, BatchPlan, room};
 use super::enter::Boundary;
 use super::raw::RawStack;
 use crate::engine::build::policy::outgrown;
@@ -17,53 +18,9 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
-use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank, rank};
+use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank};
 use crate::sync::{AtomicU32, Way, reached};
 use std::panic::Location;
-
-/// What a scope binds, as far as its type says.
-#[derive(Clone, Copy)]
-pub(crate) struct BatchLayout {
-    number: u32,
-    /// Bytes of the frames but the last one, and of all.
-    outer: usize,
-    all: usize,
-    fits: bool,
-}
-
-impl BatchLayout {
-    pub(crate) const NOTHING: BatchLayout = BatchLayout { number: 0, outer: 0, all: 0, fits: true };
-
-    /// And one more binding.
-    pub(crate) const fn and<T>(self) -> BatchLayout {
-        BatchLayout {
-            number: self.number + 1,
-            outer: self.all,
-            all: self.all + room::<T>(),
-            fits: self.fits && align_of::<T>() <= align_of::<Frame>() && self.all < Position::MOST,
-        }
-    }
-
-    /// And one more mask.
-    pub(crate) const fn and_mask(self) -> BatchLayout {
-        BatchLayout { fits: false, ..self }
-    }
-}
-
-/// The bytes of a frame with such a value, among others.
-const fn room<T>() -> usize {
-    (size_of::<Frame>() + size_of::<T>()).next_multiple_of(align_of::<Frame>())
-}
-
-/// What a scope is going to bind, and whether one node of an index has room for it.
-pub(crate) struct BatchPlan {
-    from: *const Frame,
-    /// What is visible, and what is going to be.
-    old: u32,
-    new: u32,
-    fits: bool,
-    last: &'static Kind,
-}
 
 /// Frames that are being made.
 struct Batch {
@@ -85,41 +42,20 @@ struct Batch {
 }
 
 /// Makes the bindings and masks of one scope, one after the other.
-pub(crate) struct BatchWriter<'a> {
+pub(in crate::engine) struct BatchWriter<'a> {
     raw: &'a RawStack,
     begins: Boundary,
     batch: Option<Batch>,
 }
 
-impl BatchPlan {
-    /// One more binding.
-    #[inline]
-    pub(crate) fn binds<T>(&mut self, key: &Key<T>) {
-        let head = key.head();
-        let id = head.id();
-        let bit = bit(id, 0);
-        self.fits &= self.new & bit == 0 && matches!(head.name, Name::Static(_));
-        if self.old & bit != 0 {
-            self.fits &= self.leads_to(bit, id);
-        }
-        self.new |= bit;
-        self.last = head.kind;
-    }
-
-    /// Whether the slot of that bit is that of `id`, not of another variable.
-    #[cold]
-    fn leads_to(&self, bit: u32, id: usize) -> bool {
-        // SAFETY: the bit is one of the index of `from`, the top of a stack, which leads to frames
-        // alone.
-        unsafe { (*get(self.from.cast(), rank(self.old, bit)).as_frame()).id == id }
-    }
-}
-
 impl RawStack {
-    /// Begins a scope of that shape with the bindings that `plan` names. They are to be made at
-    /// once, as planned.
+    /// Begins a scope of that shape with the bindings that `plan` names.
+    ///
+    /// # Safety
+    /// 1. The bindings are made at once, by what this gives: those that `plan` names, in its order,
+    ///    and of the types that `shape` was made of.
     #[inline]
-    pub(crate) fn binder(
+    pub(in crate::engine) unsafe fn binder(
         &self,
         begins: Boundary,
         shape: BatchLayout,
@@ -154,11 +90,11 @@ impl RawStack {
         }
         let mut planned = BatchPlan { from, old, new: 0, fits: true, last: Kind::of::<()>() };
         plan(&mut planned);
-        planned.fits.then(|| self.begin_bundle(begins, shape, &planned))
+        planned.fits.then(|| self.begin_batch(begins, shape, &planned))
     }
 
     #[inline(never)]
-    fn begin_bundle(&self, begins: Boundary, shape: BatchLayout, plan: &BatchPlan) -> Batch {
+    fn begin_batch(&self, begins: Boundary, shape: BatchLayout, plan: &BatchPlan) -> Batch {
         let (&BatchPlan { from, old, new, last, .. }, BatchLayout { number, outer, .. }) =
             (plan, shape);
         let bitmap = old | new;
@@ -226,7 +162,12 @@ unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag:
 impl BatchWriter<'_> {
     /// Binds a variable.
     #[inline]
-    pub(crate) fn bind<T>(&mut self, key: &Key<T>, value: T, place: &'static Location<'static>) {
+    pub(in crate::engine) fn bind<T>(
+        &mut self,
+        key: &Key<T>,
+        value: T,
+        place: &'static Location<'static>,
+    ) {
         match &mut self.batch {
             None => self.raw.bind(
                 key,
@@ -245,12 +186,13 @@ impl BatchWriter<'_> {
     }
 
     /// Masks a variable.
-    pub(crate) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
+    pub(in crate::engine) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
         self.raw.mask(key, std::mem::replace(&mut self.begins, Boundary::Nothing), place);
     }
 
     /// Begins the scope all the same, if nothing was bound.
-    pub(crate) fn finish(self, place: &'static Location<'static>) {
+    #[inline]
+    pub(in crate::engine) fn finish(self, place: &'static Location<'static>) {
         if self.begins != Boundary::Nothing {
             self.raw.mark(self.begins, place);
         }

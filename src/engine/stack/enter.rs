@@ -12,7 +12,7 @@ use crate::engine::memory::serial::Serial;
 use crate::engine::memory::size_class;
 use crate::engine::memory::slot::INHERITED;
 use crate::engine::snapshot::strong::{NAMELESS, Snapshot};
-use crate::engine::snapshot::value::SharedValue;
+use crate::engine::snapshot::value::{PreparedBinding, SharedValue};
 use std::panic::Location;
 use std::ptr;
 
@@ -180,22 +180,20 @@ impl RawStack {
     }
 
     /// Binds a variable to a value that is counted elsewhere.
-    pub(crate) fn bind_held<T>(
-        &self,
-        key: &Key<T>,
-        value: &SharedValue,
-        place: &'static Location<'static>,
-    ) {
+    pub(crate) fn bind_prepared(&self, binding: &PreparedBinding<'_>) {
+        let PreparedBinding { key, value, place } = binding;
         key.bound_at(place);
+        let head = key.head();
         let draft = FrameSpec {
             role: Role::Alias,
-            id: key.head().id(),
+            id: head.id(),
             kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..self.draft(Boundary::Nothing, key.name(), place)
+            ..self.draft(Boundary::Nothing, &head.name, place)
         };
-        let draft = FrameSpec { bits: draft.bits | key.head().reach, ..draft };
-        // SAFETY: as in `bind`; the value behind an alias is a `SharedValue`.
+        let draft = FrameSpec { bits: draft.bits | head.reach, ..draft };
+        // SAFETY: as in `bind`; the value behind an alias is a `SharedValue`, here of the type of
+        // the variable, as a `PreparedBinding` says.
         unsafe {
             let frame =
                 draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));

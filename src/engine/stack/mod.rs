@@ -1,6 +1,8 @@
 //! What a thread does: enter, set, capture, leave; stacks as values, and the one that is current.
 
 pub(in crate::engine) mod batch;
+pub(in crate::engine) mod batch_plan;
+pub(in crate::engine) mod bindings;
 pub(in crate::engine) mod capture;
 pub(in crate::engine) mod current;
 pub(in crate::engine) mod edit;

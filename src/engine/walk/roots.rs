@@ -6,7 +6,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::reentry;
 use crate::engine::reclaim::base::base;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::engine::snapshot::value::SharedValue;
+use crate::engine::snapshot::value::PreparedBinding;
 use crate::engine::snapshot::weak::WeakSnapshot;
 use crate::engine::stack::current;
 
@@ -31,8 +31,8 @@ impl Roots {
         self.weak.push(weak.as_raw());
     }
 
-    pub(crate) fn name_value(&mut self, value: &SharedValue) {
-        self.values.push(value.0);
+    pub(crate) fn name_prepared(&mut self, binding: &PreparedBinding<'_>) {
+        self.values.push(binding.value.0);
     }
 
     /// The stack that is current here, with the reads that are out from it.
