@@ -6,15 +6,15 @@
 mod service;
 
 use clap::Parser as _;
-use service::chaos::Chaos;
-use service::fate::{self, Fault};
-use service::hop::{Hop, Sight};
-use service::options::Options;
-use service::verdict::Verdict;
+use service::oracle::hop::{Hop, Sight};
+use service::oracle::scenario::{self, Fault};
+use service::runs::chaos::Chaos;
+use service::runs::options::Options;
+use service::runs::report::Verdict;
 use std::process::ExitCode;
 
 fn run(arguments: &[&str]) -> Verdict {
-    fate::expect_ordered_panics();
+    scenario::expect_ordered_panics();
     let small = ["service", "--rounds", "2", "--concurrency", "8"];
     service::run(&Options::parse_from(small.iter().chain(arguments).copied()))
         .expect("the loopback is there")
@@ -125,7 +125,7 @@ fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
 
 #[test]
 fn a_service_shut_down_in_a_storm_leaves_nothing() {
-    fate::expect_ordered_panics();
+    scenario::expect_ordered_panics();
     let options =
         Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
     let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");

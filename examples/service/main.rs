@@ -16,63 +16,35 @@
 //! record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
 //! what each costs.
 //!
-//! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/`
-//! are the long way, one function for each boundary; `six.rs` is what is measured; `visit.rs` is
-//! the check.
+//! Read `carriers/contexts.rs` first: it is all that an ordinary service needs.
+//! `server/all_hops.rs` and `server/hops/` are the long way, one function for each boundary;
+//! `server/six_hops.rs` is what is measured; `carriers/probe.rs` is the check.
 
-mod app;
-mod block;
-mod body;
-mod by_hand;
-mod carrier;
-mod census;
-pub(crate) mod chaos;
+mod carriers;
 mod client;
-mod comparison;
-mod contexts;
-mod courier;
-pub(crate) mod fate;
-mod hands;
-pub(crate) mod hop;
-mod journey;
-mod ledger;
-mod lobby;
-mod memory;
-mod nothing;
-pub(crate) mod options;
-mod plan;
-mod processor;
-mod race;
-mod ratio;
+pub(crate) mod oracle;
+pub(crate) mod runs;
 mod server;
-mod six;
-mod stops;
-mod storm;
-pub(crate) mod tally;
-mod travels;
-mod truth;
-mod variables;
-pub(crate) mod verdict;
-mod visit;
 
-use app::App;
-use chaos::Chaos;
 use clap::Parser;
-use client::Client;
-use comparison::Comparison;
+use client::http::Client;
 use indicatif::{ProgressBar, ProgressStyle};
-use options::Options;
-use race::Race;
-use server::{Apps, Server};
+use oracle::{scenario, variables};
+use runs::chaos::Chaos;
+use runs::comparison::Comparison;
+use runs::options::Options;
+use runs::race::{self, Race};
+use runs::report::Verdict;
+use runs::verify::{self, Travels, travel};
+use server::listen::{Apps, Server};
+use server::routes::App;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
-use travels::{Travels, travel};
-use verdict::Verdict;
 
 fn main() -> io::Result<ExitCode> {
     let options = Options::parse();
-    fate::expect_ordered_panics();
+    scenario::expect_ordered_panics();
     if options.serve {
         return serve().map(|()| ExitCode::SUCCESS);
     }
@@ -109,7 +81,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Verdict> {
 fn travels(options: &Options) -> io::Result<Travels> {
     let (apps, begun) = (Apps::default(), Instant::now());
     let server = Server::start(&apps)?;
-    let progress = progress(options.requests(travels::REQUESTS));
+    let progress = progress(options.requests(verify::REQUESTS));
     let tally = travel(options, &apps, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();

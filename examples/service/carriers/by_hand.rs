@@ -1,0 +1,125 @@
+//! The ways without this crate: the values passed as arguments to every function and task.
+//!
+//! Either each on its own, as whoever made it would hand it on: ten arguments, counted by
+//! reference. Or all in one shared record, which is cheaper, and can be done where one place knows
+//! all that is ever carried.
+
+use super::carrier::Carrier;
+use super::oracle::expected::Truth;
+use super::oracle::hop::Hop;
+use super::oracle::live_count::{Census, Counted};
+use super::oracle::variables::{CARRIED, Text, texts};
+use axum::extract::Request;
+use axum::http::Extensions;
+use axum::middleware::Next;
+use axum::response::Response;
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+/// How ten values lie in the hands of a hop.
+pub(crate) trait Hands: Clone + Debug + Send + Sync + 'static {
+    /// For people; and at another stage at each hop.
+    const NAMES: [&'static str; 2];
+
+    /// Where its services are found.
+    const PATHS: [&'static str; 2];
+
+    fn new(values: [Text; CARRIED]) -> Self;
+
+    fn value(&self, which: usize) -> &Text;
+}
+
+/// Each on its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments([Arc<Text>; CARRIED]);
+
+impl Hands for Arguments {
+    const NAMES: [&'static str; 2] = ["ten arguments", "arguments, staged"];
+    const PATHS: [&'static str; 2] = ["/arguments", "/arguments-staged"];
+
+    fn new(values: [Text; CARRIED]) -> Self {
+        Arguments(values.map(Arc::new))
+    }
+
+    #[inline]
+    fn value(&self, which: usize) -> &Text {
+        &self.0[which]
+    }
+}
+
+/// All together.
+#[derive(Clone, Debug)]
+pub(crate) struct Record(Arc<[Text; CARRIED]>);
+
+impl Hands for Record {
+    const NAMES: [&'static str; 2] = ["one record", "record, staged"];
+    const PATHS: [&'static str; 2] = ["/record", "/record-staged"];
+
+    fn new(values: [Text; CARRIED]) -> Self {
+        Record(Arc::new(values))
+    }
+
+    #[inline]
+    fn value(&self, which: usize) -> &Text {
+        &self.0[which]
+    }
+}
+
+/// The values of a request, in the hands of one hop. `STAGED`: an eleventh too, which each hop has
+/// anew.
+#[derive(Clone, Debug)]
+pub(crate) struct ByHand<H, const STAGED: bool> {
+    hands: H,
+    stage: Option<Counted<Hop>>,
+}
+
+impl<H: Hands, const STAGED: bool> ByHand<H, STAGED> {
+    fn at_stage(hands: H, census: &Census, hop: Hop) -> Self {
+        ByHand { hands, stage: STAGED.then(|| census.count(hop)) }
+    }
+}
+
+impl<H: Hands, const STAGED: bool> Carrier for ByHand<H, STAGED> {
+    const NAME: &'static str = H::NAMES[STAGED as usize];
+    const PATH: &'static str = H::PATHS[STAGED as usize];
+
+    fn bind(
+        census: &Census,
+        mut request: Request,
+        next: Next,
+    ) -> impl Future<Output = Response> + Send {
+        let hands = H::new(texts(request.headers()).map(|text| census.count(text)));
+        request.extensions_mut().insert(Self::at_stage(hands, census, Hop::Handler));
+        next.run(request)
+    }
+
+    fn take(extensions: &mut Extensions) -> Self {
+        extensions.remove().expect("the middleware put it there")
+    }
+
+    #[inline]
+    fn see<R>(&self, _: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
+        look(Some(self.hands.value(which)))
+    }
+
+    fn stage(&self, truth: Hop) -> Option<Hop> {
+        if STAGED { self.stage.as_deref().copied() } else { Some(truth) }
+    }
+
+    fn at<F>(
+        self,
+        census: &Census,
+        hop: Hop,
+        f: impl FnOnce(Self) -> F + Send,
+    ) -> impl Future<Output = F::Output> + Send
+    where
+        F: Future + Send,
+    {
+        f(Self::at_stage(self.hands, census, hop))
+    }
+
+    fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
+        f(Self::at_stage(self.hands.clone(), census, hop))
+    }
+}

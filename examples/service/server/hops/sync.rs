@@ -1,0 +1,62 @@
+//! Threads, scoped and not, messages to threads that serve all requests, and an iterator driven
+//! elsewhere.
+
+use super::workers::{Mailbox, Pool};
+use super::{Guest, Hop};
+use stackholm::{Context, ContextExt, thread};
+use std::panic::resume_unwind;
+use std::thread::JoinHandle;
+
+/// Waits for a thread; its panic becomes ours.
+fn joined<R>(thread: JoinHandle<R>) -> R {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+pub(super) fn thread(visit: &Guest) {
+    let visit = visit.clone();
+    joined(thread::spawn(move || visit.check(Hop::Thread)));
+}
+
+pub(super) fn scoped(visit: &Guest) {
+    thread::scope(|scope| {
+        for thread in [(); 2].map(|()| scope.spawn(|| visit.check(Hop::Scoped))) {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+    });
+}
+
+pub(super) fn builder(visit: &Guest) {
+    let (builder, visit) = (thread::Builder::new().name("built"), visit.clone());
+    joined(builder.spawn(move || visit.check(Hop::Builder)).expect("there is a thread to be had"));
+}
+
+pub(super) fn mailbox(visit: &Guest) {
+    let visit = visit.clone();
+    Mailbox::post(move || visit.check(Hop::Mailbox));
+}
+
+pub(super) fn iterator(visit: &Guest) {
+    let visit = visit.clone();
+    let looks = (0..3).map(move |_| visit.check(Hop::Iterator)).in_current_context();
+    joined(std::thread::spawn(move || looks.for_each(drop)));
+}
+
+pub(super) fn crossbeam(visit: &Guest) {
+    let scope = crossbeam_utils::thread::scope(|scope| {
+        for _ in 0..2 {
+            let look = Context::current().wrap(|| visit.check(Hop::Crossbeam));
+            scope.spawn(move |_| look());
+        }
+    });
+    if let Err(mut panics) = scope {
+        match panics.downcast_mut::<Vec<Box<dyn std::any::Any + Send>>>().and_then(Vec::pop) {
+            Some(first) => resume_unwind(first),
+            None => resume_unwind(panics),
+        }
+    }
+}
+
+pub(super) fn pool(visit: &Guest) {
+    let visit = visit.clone();
+    Pool::execute(Context::current().wrap(move || visit.check(Hop::Pool)));
+}
