@@ -10,10 +10,10 @@ use service::oracle::hop::{Hop, Sight};
 use service::oracle::scenario::{self, Fault};
 use service::runs::chaos::Chaos;
 use service::runs::options::Options;
-use service::runs::report::Verdict;
+use service::runs::report::Report;
 use std::process::ExitCode;
 
-fn run(arguments: &[&str]) -> Verdict {
+fn run(arguments: &[&str]) -> Report {
     scenario::expect_ordered_panics();
     let small = ["service", "--rounds", "2", "--concurrency", "8"];
     service::run(&Options::parse_from(small.iter().chain(arguments).copied()))
@@ -27,21 +27,24 @@ fn faults(fault: &str, hop: Hop) -> Vec<String> {
 
 #[test]
 fn every_request_keeps_its_values_at_every_hop_and_leaves_none() {
-    let verdict = run(&["--requests", "240"]);
-    assert_eq!(verdict.faults(), Vec::<String>::new());
-    let tally = &verdict.travels.expect("is asked for").tally;
-    assert!(tally.answered > 0 && tally.cancelled > 0 && tally.panicked > 0, "{tally:?}");
-    assert_eq!((tally.requests(), tally.failed), (240, 0));
+    let report = run(&["--requests", "240"]);
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let outcomes = &report.verification.expect("is asked for").outcomes;
+    assert!(
+        outcomes.answered > 0 && outcomes.cancelled > 0 && outcomes.panicked > 0,
+        "{outcomes:?}"
+    );
+    assert_eq!((outcomes.requests(), outcomes.failed), (240, 0));
 }
 
 #[test]
 fn each_way_of_carrying_answers_the_same_requests() {
-    let verdict = run(&["--requests", "210", "--compare"]);
-    assert!(verdict.travels.is_none());
-    assert_eq!(verdict.faults(), Vec::<String>::new());
-    let comparison = verdict.comparison.expect("is asked for");
+    let report = run(&["--requests", "210", "--compare"]);
+    assert!(report.verification.is_none());
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let comparison = report.comparison.expect("is asked for");
     let ends: Vec<_> =
-        comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
+        comparison.outcomes().map(|outcomes| (outcomes.answered, outcomes.requests())).collect();
     assert_eq!(ends, [(30, 30); 7]);
 }
 
@@ -128,8 +131,8 @@ fn a_service_shut_down_in_a_storm_leaves_nothing() {
     scenario::expect_ordered_panics();
     let options =
         Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
-    let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
-    assert_eq!(aftermath.faults(), Vec::<String>::new());
+    let report = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
+    assert_eq!(report.faults(), Vec::<String>::new());
 }
 
 #[test]

@@ -34,8 +34,8 @@ use runs::chaos::Chaos;
 use runs::comparison::Comparison;
 use runs::options::Options;
 use runs::race::{self, Race};
-use runs::report::Verdict;
-use runs::verify::{self, Travels, travel};
+use runs::report::Report;
+use runs::verify::{self, Verification, verify};
 use server::listen::{Apps, Server};
 use server::routes::App;
 use std::io;
@@ -49,13 +49,13 @@ fn main() -> io::Result<ExitCode> {
         return serve().map(|()| ExitCode::SUCCESS);
     }
     if options.chaos {
-        let aftermath = Chaos::new(&options)?.run()?;
-        println!("{aftermath}");
-        return Ok(judge(&aftermath.faults()));
+        let report = Chaos::new(&options)?.run()?;
+        println!("{report}");
+        return Ok(judge(&report.faults()));
     }
-    let verdict = run(&options)?;
-    println!("{verdict}");
-    Ok(judge(&verdict.faults()))
+    let report = run(&options)?;
+    println!("{report}");
+    Ok(judge(&report.faults()))
 }
 
 /// Says what was wrong, if anything was.
@@ -71,23 +71,23 @@ pub(crate) fn judge(faults: &[String]) -> ExitCode {
 }
 
 /// The long way, and then the comparison; or what of it was asked for.
-pub(crate) fn run(options: &Options) -> io::Result<Verdict> {
-    let travels = if options.compare { None } else { Some(travels(options)?) };
+pub(crate) fn run(options: &Options) -> io::Result<Report> {
+    let verification = if options.compare { None } else { Some(verification(options)?) };
     let comparison = if options.plant_fault.is_some() { None } else { Some(comparison(options)?) };
-    Ok(Verdict { travels, comparison })
+    Ok(Report { verification, comparison })
 }
 
 /// Sends requests through every hop, shuts the service down, and looks at what is left.
-fn travels(options: &Options) -> io::Result<Travels> {
+fn verification(options: &Options) -> io::Result<Verification> {
     let (apps, begun) = (Apps::default(), Instant::now());
     let server = Server::start(&apps)?;
     let progress = progress(options.requests(verify::REQUESTS));
-    let tally = travel(options, &apps, &Client::new(server.address), &progress)?;
+    let outcomes = verify(options, &apps, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();
     // Waits for what runs on the blocking pool and drops everything else where it stands.
     drop(server);
-    Ok(Travels::new(tally, apps.long(), took))
+    Ok(Verification::new(outcomes, apps.long(), took))
 }
 
 /// Drives the measured services in turns, shuts them down, and looks at what is left.
@@ -123,6 +123,6 @@ fn serve() -> io::Result<()> {
     );
     server.until_interrupted()?;
     drop(server);
-    println!("\n{} values are alive.", apps.long().census.alive());
+    println!("\n{} values are alive.", apps.long().live_count.alive());
     Ok(())
 }

@@ -5,9 +5,9 @@
 //! all that is ever carried.
 
 use super::carrier::Carrier;
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::{Census, Counted};
+use super::oracle::live_count::{Counted, LiveCount};
 use super::oracle::variables::{CARRIED, Text, texts};
 use axum::extract::Request;
 use axum::http::Extensions;
@@ -18,7 +18,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 /// How ten values lie in the hands of a hop.
-pub(crate) trait Hands: Clone + Debug + Send + Sync + 'static {
+pub(crate) trait Values: Clone + Debug + Send + Sync + 'static {
     /// For people; and at another stage at each hop.
     const NAMES: [&'static str; 2];
 
@@ -34,7 +34,7 @@ pub(crate) trait Hands: Clone + Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub(crate) struct Arguments([Arc<Text>; CARRIED]);
 
-impl Hands for Arguments {
+impl Values for Arguments {
     const NAMES: [&'static str; 2] = ["ten arguments", "arguments, staged"];
     const PATHS: [&'static str; 2] = ["/arguments", "/arguments-staged"];
 
@@ -52,7 +52,7 @@ impl Hands for Arguments {
 #[derive(Clone, Debug)]
 pub(crate) struct Record(Arc<[Text; CARRIED]>);
 
-impl Hands for Record {
+impl Values for Record {
     const NAMES: [&'static str; 2] = ["one record", "record, staged"];
     const PATHS: [&'static str; 2] = ["/record", "/record-staged"];
 
@@ -74,23 +74,23 @@ pub(crate) struct ByHand<H, const STAGED: bool> {
     stage: Option<Counted<Hop>>,
 }
 
-impl<H: Hands, const STAGED: bool> ByHand<H, STAGED> {
-    fn at_stage(hands: H, census: &Census, hop: Hop) -> Self {
-        ByHand { hands, stage: STAGED.then(|| census.count(hop)) }
+impl<H: Values, const STAGED: bool> ByHand<H, STAGED> {
+    fn at_stage(hands: H, live_count: &LiveCount, hop: Hop) -> Self {
+        ByHand { hands, stage: STAGED.then(|| live_count.count(hop)) }
     }
 }
 
-impl<H: Hands, const STAGED: bool> Carrier for ByHand<H, STAGED> {
+impl<H: Values, const STAGED: bool> Carrier for ByHand<H, STAGED> {
     const NAME: &'static str = H::NAMES[STAGED as usize];
     const PATH: &'static str = H::PATHS[STAGED as usize];
 
     fn bind(
-        census: &Census,
+        live_count: &LiveCount,
         mut request: Request,
         next: Next,
     ) -> impl Future<Output = Response> + Send {
-        let hands = H::new(texts(request.headers()).map(|text| census.count(text)));
-        request.extensions_mut().insert(Self::at_stage(hands, census, Hop::Handler));
+        let hands = H::new(texts(request.headers()).map(|text| live_count.count(text)));
+        request.extensions_mut().insert(Self::at_stage(hands, live_count, Hop::Handler));
         next.run(request)
     }
 
@@ -99,27 +99,27 @@ impl<H: Hands, const STAGED: bool> Carrier for ByHand<H, STAGED> {
     }
 
     #[inline]
-    fn see<R>(&self, _: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
+    fn see<R>(&self, _: &Expected, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
         look(Some(self.hands.value(which)))
     }
 
-    fn stage(&self, truth: Hop) -> Option<Hop> {
-        if STAGED { self.stage.as_deref().copied() } else { Some(truth) }
+    fn stage(&self, expected: Hop) -> Option<Hop> {
+        if STAGED { self.stage.as_deref().copied() } else { Some(expected) }
     }
 
     fn at<F>(
         self,
-        census: &Census,
+        live_count: &LiveCount,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
     ) -> impl Future<Output = F::Output> + Send
     where
         F: Future + Send,
     {
-        f(Self::at_stage(self.hands, census, hop))
+        f(Self::at_stage(self.hands, live_count, hop))
     }
 
-    fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
-        f(Self::at_stage(self.hands.clone(), census, hop))
+    fn at_once<R>(&self, live_count: &LiveCount, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
+        f(Self::at_stage(self.hands.clone(), live_count, hop))
     }
 }

@@ -4,9 +4,9 @@
 //! What is given here by default is tokio's and the standard library's own; a way that carries by
 //! hand needs no more, for its values travel as arguments.
 
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::Census;
+use super::oracle::live_count::LiveCount;
 use axum::extract::Request;
 use axum::http::Extensions;
 use axum::middleware::Next;
@@ -24,22 +24,25 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     const PATH: &'static str;
 
     /// The middleware: takes the values from the headers and goes on with the request.
-    fn bind(census: &Census, request: Request, next: Next)
-    -> impl Future<Output = Response> + Send;
+    fn bind(
+        live_count: &LiveCount,
+        request: Request,
+        next: Next,
+    ) -> impl Future<Output = Response> + Send;
 
     /// What the middleware gave to the handler.
     fn take(extensions: &mut Extensions) -> Self;
 
-    /// Looks at one value. `truth` is for the way that has nothing else to show.
-    fn see<R>(&self, truth: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R;
+    /// Looks at one value. `expected` is for the way that has nothing else to show.
+    fn see<R>(&self, expected: &Expected, which: usize, look: impl Fn(Option<&str>) -> R) -> R;
 
-    /// What the stage is said to be. `truth` is for the ways that have nothing else to show.
-    fn stage(&self, truth: Hop) -> Option<Hop>;
+    /// What the stage is said to be. `expected` is for the ways that have nothing else to show.
+    fn stage(&self, expected: Hop) -> Option<Hop>;
 
     /// Awaits `f` in a block of its own, at another stage.
     fn at<F>(
         self,
-        census: &Census,
+        live_count: &LiveCount,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
     ) -> impl Future<Output = F::Output> + Send
@@ -47,7 +50,7 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
         F: Future + Send;
 
     /// Calls `f`, which hands work over, at another stage.
-    fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R;
+    fn at_once<R>(&self, live_count: &LiveCount, hop: Hop, f: impl FnOnce(Self) -> R) -> R;
 
     fn spawn<F>(future: F) -> JoinHandle<F::Output>
     where

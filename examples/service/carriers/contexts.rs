@@ -5,9 +5,9 @@
 //! `in_current_context` where work is handed over.
 
 use super::carrier::Carrier;
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::Census;
+use super::oracle::live_count::LiveCount;
 use super::oracle::variables::{
     DEADLINE, HEADERS, LOCALE, ORIGIN, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE,
     USER, texts,
@@ -32,12 +32,12 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     const PATH: &'static str = if STAGED { "/contexts-staged" } else { "/contexts" };
 
     fn bind(
-        census: &Census,
+        live_count: &LiveCount,
         request: Request,
         next: Next,
     ) -> impl Future<Output = Response> + Send {
         let [request_id, tenant, user, session, locale, region, trace, priority, deadline, origin] =
-            texts(request.headers()).map(|text| census.count(text));
+            texts(request.headers()).map(|text| live_count.count(text));
         let values = Scope::new()
             .set(&REQUEST_ID, request_id)
             .set(&TENANT, tenant)
@@ -50,7 +50,7 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
             .set(&DEADLINE, deadline)
             .set(&ORIGIN, origin);
         if STAGED {
-            Either::Left(values.set(&STAGE, census.count(Hop::Handler)).wrap(next.run(request)))
+            Either::Left(values.set(&STAGE, live_count.count(Hop::Handler)).wrap(next.run(request)))
         } else {
             Either::Right(values.wrap(next.run(request)))
         }
@@ -61,18 +61,18 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     }
 
     #[inline]
-    fn see<R>(&self, _: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
+    fn see<R>(&self, _: &Expected, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
         let (_, var) = HEADERS[which];
         var.try_with(|text| look(Some(text))).unwrap_or_else(|_| look(None))
     }
 
-    fn stage(&self, truth: Hop) -> Option<Hop> {
-        if STAGED { STAGE.try_with(|stage| **stage).ok() } else { Some(truth) }
+    fn stage(&self, expected: Hop) -> Option<Hop> {
+        if STAGED { STAGE.try_with(|stage| **stage).ok() } else { Some(expected) }
     }
 
     fn at<F>(
         self,
-        census: &Census,
+        live_count: &LiveCount,
         hop: Hop,
         f: impl FnOnce(Self) -> F + Send,
     ) -> impl Future<Output = F::Output> + Send
@@ -81,14 +81,14 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     {
         let block = async move { f(self).await };
         if STAGED {
-            Either::Left(STAGE.scope(census.count(hop), block))
+            Either::Left(STAGE.scope(live_count.count(hop), block))
         } else {
             Either::Right(Checkpoint::wrap(block))
         }
     }
 
-    fn at_once<R>(&self, census: &Census, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
-        if STAGED { STAGE.sync_scope(census.count(hop), || f(*self)) } else { f(*self) }
+    fn at_once<R>(&self, live_count: &LiveCount, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
+        if STAGED { STAGE.sync_scope(live_count.count(hop), || f(*self)) } else { f(*self) }
     }
 
     fn spawn<F>(future: F) -> JoinHandle<F::Output>

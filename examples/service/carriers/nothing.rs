@@ -1,9 +1,10 @@
-//! No way at all: the same work, and no values but the truth that every hop is given to check with.
+//! No way at all: the same work, and no values. What is expected is
+//! still handed to every hop, to check with.
 
 use super::carrier::Carrier;
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::Census;
+use super::oracle::live_count::LiveCount;
 use axum::extract::Request;
 use axum::http::Extensions;
 use axum::middleware::Next;
@@ -18,7 +19,7 @@ impl Carrier for Nothing {
     const NAME: &'static str = "with nothing";
     const PATH: &'static str = "/nothing";
 
-    fn bind(_: &Census, request: Request, next: Next) -> impl Future<Output = Response> + Send {
+    fn bind(_: &LiveCount, request: Request, next: Next) -> impl Future<Output = Response> + Send {
         next.run(request)
     }
 
@@ -27,17 +28,17 @@ impl Carrier for Nothing {
     }
 
     #[inline]
-    fn see<R>(&self, truth: &Truth, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
-        look(Some(&truth.texts[which]))
+    fn see<R>(&self, expected: &Expected, which: usize, look: impl Fn(Option<&str>) -> R) -> R {
+        look(Some(&expected.texts[which]))
     }
 
-    fn stage(&self, truth: Hop) -> Option<Hop> {
-        Some(truth)
+    fn stage(&self, expected: Hop) -> Option<Hop> {
+        Some(expected)
     }
 
     fn at<F>(
         self,
-        _: &Census,
+        _: &LiveCount,
         _: Hop,
         f: impl FnOnce(Self) -> F + Send,
     ) -> impl Future<Output = F::Output> + Send
@@ -47,7 +48,7 @@ impl Carrier for Nothing {
         f(Nothing)
     }
 
-    fn at_once<R>(&self, _: &Census, _: Hop, f: impl FnOnce(Self) -> R) -> R {
+    fn at_once<R>(&self, _: &LiveCount, _: Hop, f: impl FnOnce(Self) -> R) -> R {
         f(Nothing)
     }
 }

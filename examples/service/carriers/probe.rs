@@ -1,9 +1,9 @@
-//! A request at one hop: its values, however they came, and the truth to compare them with.
+//! A request at one hop: its values, however they came, and the expected ones beside them.
 
 use super::carrier::Carrier;
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::scenario::{Fate, Ordered};
+use super::oracle::scenario::{Ordered, Scenario};
 use super::oracle::variables::{CARRIED, HEADERS, STAGE};
 use std::fmt::Write;
 use std::future::Future;
@@ -12,49 +12,49 @@ use std::sync::Arc;
 
 /// A request at one hop.
 #[derive(Clone, Debug)]
-pub(crate) struct Visit<C> {
+pub(crate) struct Probe<C> {
     pub(crate) carrier: C,
-    pub(crate) truth: Arc<Truth>,
+    pub(crate) expected: Arc<Expected>,
 }
 
-impl<C: Carrier> Visit<C> {
-    /// Compares every value with the truth; and panics or tells the client to go away, if that is
-    /// to be.
+impl<C: Carrier> Probe<C> {
+    /// Compares every value with the expected one. Then panics or tells the client to go away, if
+    /// the scenario says so.
     pub(crate) fn check(&self, hop: Hop) {
         self.compare(hop);
-        match self.truth.fate {
-            Fate::Panic(at) if at == hop => panic_any(Ordered),
-            Fate::Cancel(at) if at == hop => self.truth.tell(),
+        match self.expected.scenario {
+            Scenario::Panic(at) if at == hop => panic_any(Ordered),
+            Scenario::Cancel(at) if at == hop => self.expected.tell(),
             _ => {}
         }
     }
 
     pub(crate) fn compare(&self, hop: Hop) {
-        let truth = &*self.truth;
-        truth.look(hop);
+        let expected = &*self.expected;
+        expected.look(hop);
         for which in 0..CARRIED {
-            self.carrier.see(truth, which, |seen| {
-                if seen != Some(&truth.texts[which]) {
-                    truth.report(hop, which, seen);
+            self.carrier.see(expected, which, |seen| {
+                if seen != Some(&expected.texts[which]) {
+                    expected.report(hop, which, seen);
                 }
             });
         }
         let stage = self.carrier.stage(hop);
         if stage != Some(hop) {
-            truth.report_as(
+            expected.report_as(
                 hop,
                 STAGE.name(),
                 Some(hop.to_string()),
                 stage.map(|stage| stage.to_string()),
             );
         }
-        truth.echo(hop, |line| self.describe(hop, line));
+        expected.echo(hop, |line| self.describe(hop, line));
     }
 
     /// What is seen here, for people. Headers that were not sent are left out.
     fn describe(&self, hop: Hop, line: &mut String) {
         for (which, (_, var)) in HEADERS.iter().enumerate() {
-            let text = self.carrier.see(&self.truth, which, |seen| seen.map(str::to_owned));
+            let text = self.carrier.see(&self.expected, which, |seen| seen.map(str::to_owned));
             if text.as_deref() != Some("") {
                 // Writing to a `String` cannot fail.
                 let _ =
@@ -66,36 +66,37 @@ impl<C: Carrier> Visit<C> {
     }
 
     /// Awaits `f` in a block of its own, at another stage.
-    pub(crate) async fn at<F>(self, hop: Hop, f: impl FnOnce(Visit<C>) -> F + Send) -> F::Output
+    pub(crate) async fn at<F>(self, hop: Hop, f: impl FnOnce(Probe<C>) -> F + Send) -> F::Output
     where
         F: Future + Send,
     {
-        let Visit { carrier, truth } = self;
-        let app = Arc::clone(&truth.app);
-        carrier.at(&app.census, hop, |carrier| f(Visit { carrier, truth })).await
+        let Probe { carrier, expected } = self;
+        let app = Arc::clone(&expected.app);
+        carrier.at(&app.live_count, hop, |carrier| f(Probe { carrier, expected })).await
     }
 
     /// Calls `f`, which hands work over, at another stage.
-    pub(crate) fn at_once<R>(&self, hop: Hop, f: impl FnOnce(Visit<C>) -> R) -> R {
-        let truth = Arc::clone(&self.truth);
-        self.carrier.at_once(&self.truth.app.census, hop, |carrier| f(Visit { carrier, truth }))
+    pub(crate) fn at_once<R>(&self, hop: Hop, f: impl FnOnce(Probe<C>) -> R) -> R {
+        let expected = Arc::clone(&self.expected);
+        self.carrier
+            .at_once(&self.expected.app.live_count, hop, |carrier| f(Probe { carrier, expected }))
     }
 
     /// Looks once more when it is dropped: at the end of a block, however that comes.
     pub(crate) fn witness(&self, hop: Hop) -> Witness<C> {
-        Witness { visit: self.clone(), hop }
+        Witness { probe: self.clone(), hop }
     }
 }
 
 /// Looks at the values when it is dropped; in a cancelled future and in one that panicked as well.
 #[derive(Debug)]
 pub(crate) struct Witness<C: Carrier> {
-    visit: Visit<C>,
+    probe: Probe<C>,
     hop: Hop,
 }
 
 impl<C: Carrier> Drop for Witness<C> {
     fn drop(&mut self) {
-        self.visit.compare(self.hop);
+        self.probe.compare(self.hop);
     }
 }

@@ -1,7 +1,7 @@
 //! A real HTTP client: sends one request over a real connection and says how it ended.
 
 use super::oracle::hop::Hop;
-use super::oracle::scenario::Fate;
+use super::oracle::scenario::Scenario;
 use super::plan::Plan;
 use super::server::body::{CHUNKS, HALF};
 use super::server::routes::App;
@@ -49,24 +49,24 @@ impl Client {
         Client { plain, multiplexed: pool.http2_only(true).build(connector), server }
     }
 
-    /// Makes the request, and goes away half-way if that is its fate.
+    /// Makes the request, and goes away half-way if that is the scenario.
     pub(crate) async fn send(&self, app: &App, path: &str, plan: &Plan) -> Outcome {
         let response = self.pool(plan).request(self.request(path, plan));
-        match plan.fate {
-            Fate::Cancel(Hop::Body) => read_half(response.await).await,
-            Fate::Cancel(_) => {
-                let half_way = app.lobby.wait_for(plan.request());
+        match plan.scenario {
+            Scenario::Cancel(Hop::Body) => read_half(response.await).await,
+            Scenario::Cancel(_) => {
+                let half_way = app.rendezvous.wait_for(plan.request());
                 tokio::select! {
                     Ok(()) = half_way => Outcome::Cancelled,
                     response = response => {
-                        app.lobby.forget(plan.request());
+                        app.rendezvous.forget(plan.request());
                         unasked(response)
                     }
                 }
             }
-            Fate::Panic(hop) => see_panic(hop, response.await).await,
-            // What it says is for the ledger to judge; here it says whom it serves.
-            Fate::Answer | Fate::Measured | Fate::Planted(_) => {
+            Scenario::Panic(hop) => see_panic(hop, response.await).await,
+            // The findings judge what it says. Here it only says whom it serves.
+            Scenario::Answer | Scenario::Measured | Scenario::Planted(_) => {
                 read_all(plan, response.await).await
             }
         }
@@ -119,8 +119,8 @@ impl Client {
     fn request(&self, path: &str, plan: &Plan) -> Request<Full<Bytes>> {
         let request = Request::builder().uri(format!("http://{}{path}", self.server));
         let request = plan.headers(request);
-        let request = match plan.fate {
-            Fate::Measured => request.body(Full::default()),
+        let request = match plan.scenario {
+            Scenario::Measured => request.body(Full::default()),
             _ => request.method(Method::POST).body(Full::from(UPLOAD)),
         };
         request.expect("the headers are good")
@@ -198,11 +198,11 @@ fn is_complete(plan: &Plan, text: &str) -> bool {
         line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body")
     };
     let chunks = lines.by_ref().take(CHUNKS as usize).filter(|line| whose(line)).count();
-    chunks == CHUNKS as usize && lines.eq([format!("{} looks", looks(plan.fate))])
+    chunks == CHUNKS as usize && lines.eq([format!("{} looks", looks(plan.scenario))])
 }
 
-fn looks(fate: Fate) -> u32 {
-    if fate == Fate::Measured { Hop::MEASURED.len() as u32 } else { Hop::LOOKS }
+fn looks(scenario: Scenario) -> u32 {
+    if scenario == Scenario::Measured { Hop::MEASURED.len() as u32 } else { Hop::LOOKS }
 }
 
 fn failed(error: &dyn std::error::Error) -> Outcome {
@@ -212,12 +212,12 @@ fn failed(error: &dyn std::error::Error) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::Weather;
+    use super::super::plan::Mix;
     use super::*;
 
     #[test]
     fn an_answer_of_somebody_else_or_with_a_hop_too_few_is_refused() {
-        let plan = Plan::new(1, 7, Weather::Calm);
+        let plan = Plan::new(1, 7, Mix::Calm);
         let own = "r-000007 body\n".repeat(4);
         assert!(is_complete(&plan, &format!("{own}6 looks\n")));
         assert!(!is_complete(&plan, &format!("{own}5 looks\n")));

@@ -4,18 +4,18 @@
 //! connections that are dropped in the middle of a request.
 
 use super::http::{Client, Outcome};
-use super::oracle::scenario::Fate;
-use super::outcomes::Tally;
-use super::plan::{Plan, Weather};
+use super::oracle::scenario::Scenario;
+use super::outcomes::Outcomes;
+use super::plan::{Mix, Plan};
 use super::server::routes::App;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-/// What the clients of one storm share.
+/// What the clients that make the load share.
 #[derive(Debug)]
-pub(crate) struct Storm {
+pub(crate) struct Load {
     pub(crate) app: Arc<App>,
     pub(crate) client: Client,
     pub(crate) seed: u64,
@@ -27,17 +27,17 @@ pub(crate) struct Storm {
     pub(crate) is_over: AtomicBool,
 }
 
-/// How the requests of a storm ended.
+/// How the requests of the load ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ends {
-    pub(crate) tally: Tally,
+    pub(crate) outcomes: Outcomes,
     pub(crate) slow: u64,
     pub(crate) dropped: u64,
     /// Under way when the service was shut down.
     pub(crate) interrupted: u64,
 }
 
-impl Storm {
+impl Load {
     /// So many clients, all at once. They end when it is over and their last request has ended,
     /// however it does.
     pub(crate) fn begin(self: &Arc<Self>, clients: u16) -> JoinSet<Ends> {
@@ -51,10 +51,10 @@ impl Storm {
             if number == self.until {
                 self.reached.notify_one();
             }
-            let mut plan = Plan::new(self.seed, number, Weather::Rough);
+            let mut plan = Plan::new(self.seed, number, Mix::Rough);
             match number % 16 {
                 0 => {
-                    plan.fate = Fate::Answer;
+                    plan.scenario = Scenario::Answer;
                     let outcome = self.client.send_and_read_slowly(App::PATH, &plan).await;
                     ends.slow += u64::from(outcome == Outcome::Answered);
                     self.add(&mut ends, &plan, outcome);
@@ -75,11 +75,11 @@ impl Storm {
     }
 
     fn add(&self, ends: &mut Ends, plan: &Plan, outcome: Outcome) {
-        // The storm is over before the service is shut down, and never the reverse.
+        // The load is over before the service is shut down, and never the reverse.
         if matches!(outcome, Outcome::Failed(_)) && self.is_over.load(Relaxed) {
             ends.interrupted += 1;
         } else {
-            ends.tally.add(plan.request(), outcome);
+            ends.outcomes.add(plan.request(), outcome);
         }
     }
 }
@@ -87,13 +87,13 @@ impl Storm {
 impl Ends {
     /// Takes over the ends of others.
     pub(crate) fn merge(&mut self, others: Ends) {
-        self.tally.merge(others.tally);
+        self.outcomes.merge(others.outcomes);
         self.slow += others.slow;
         self.dropped += others.dropped;
         self.interrupted += others.interrupted;
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.tally.requests() + self.dropped + self.interrupted
+        self.outcomes.requests() + self.dropped + self.interrupted
     }
 }

@@ -7,7 +7,7 @@ const KEPT: usize = 5;
 
 /// The ends of some requests.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Outcomes {
     pub(crate) answered: u64,
     pub(crate) cancelled: u64,
     pub(crate) panicked: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Tally {
     pub(crate) failures: Vec<String>,
 }
 
-impl Tally {
+impl Outcomes {
     pub(crate) fn add(&mut self, request: &str, outcome: Outcome) {
         match outcome {
             Outcome::Answered => self.answered += 1,
@@ -36,7 +36,7 @@ impl Tally {
     }
 
     /// Takes over the ends of others.
-    pub(crate) fn merge(&mut self, others: Tally) {
+    pub(crate) fn merge(&mut self, others: Outcomes) {
         self.answered += others.answered;
         self.cancelled += others.cancelled;
         self.panicked += others.panicked;

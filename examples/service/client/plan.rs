@@ -1,7 +1,7 @@
 //! What a client is going to do: a request made from a seed and a number, the same on every run.
 
 use super::oracle::hop::Hop;
-use super::oracle::scenario::{self, Fate};
+use super::oracle::scenario::{self, Scenario};
 use super::oracle::variables::{CARRIED, HEADERS};
 use axum::http::request::Builder;
 use rand::rngs::StdRng;
@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 
 /// Whether requests may end before their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weather {
+pub(crate) enum Mix {
     /// All are answered, and looked at once at each of six hops; these are measured.
     Calm,
     /// All go the long way. A quarter is cancelled, a quarter panics, and every other one comes by
@@ -22,12 +22,12 @@ pub(crate) enum Weather {
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) texts: [String; CARRIED],
-    pub(crate) fate: Fate,
+    pub(crate) scenario: Scenario,
     pub(crate) multiplexed: bool,
 }
 
 impl Plan {
-    pub(crate) fn new(seed: u64, number: u64, weather: Weather) -> Self {
+    pub(crate) fn new(seed: u64, number: u64, mix: Mix) -> Self {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
         let texts = [
             format!("r-{number:06}"),
@@ -41,11 +41,11 @@ impl Plan {
             rng.random_range(1..60_000).to_string(),
             format!("edge-{:02}", rng.random_range(0..20)),
         ];
-        let (fate, multiplexed) = match weather {
-            Weather::Calm => (Fate::Measured, false),
-            Weather::Rough => (any_fate(&mut rng), rng.random()),
+        let (scenario, multiplexed) = match mix {
+            Mix::Calm => (Scenario::Measured, false),
+            Mix::Rough => (any_scenario(&mut rng), rng.random()),
         };
-        Plan { texts, fate, multiplexed }
+        Plan { texts, scenario, multiplexed }
     }
 
     pub(crate) fn request(&self) -> &str {
@@ -54,7 +54,7 @@ impl Plan {
 
     /// Writes everything into the headers.
     pub(crate) fn headers(&self, request: Builder) -> Builder {
-        let request = request.header(scenario::HEADER, self.fate.to_string());
+        let request = request.header(scenario::HEADER, self.scenario.to_string());
         HEADERS
             .iter()
             .zip(&self.texts)
@@ -62,11 +62,11 @@ impl Plan {
     }
 }
 
-fn any_fate(rng: &mut StdRng) -> Fate {
+fn any_scenario(rng: &mut StdRng) -> Scenario {
     match rng.random_range(0..4) {
-        0 => Fate::Cancel(any_hop(rng)),
-        1 => Fate::Panic(any_hop(rng)),
-        _ => Fate::Answer,
+        0 => Scenario::Cancel(any_hop(rng)),
+        1 => Scenario::Panic(any_hop(rng)),
+        _ => Scenario::Answer,
     }
 }
 

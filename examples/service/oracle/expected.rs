@@ -6,8 +6,8 @@
 
 use super::findings::Wrong;
 use super::hop::Hop;
-use super::scenario::{self, Fate};
-use super::server::actor::Courier;
+use super::scenario::{self, Scenario};
+use super::server::actor::Actor;
 use super::server::routes::App;
 use super::variables::{CARRIED, HEADERS, texts};
 use axum::http::HeaderMap;
@@ -17,34 +17,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// One request, as its client sent it.
 #[derive(Debug)]
-pub(crate) struct Truth {
+pub(crate) struct Expected {
     pub(crate) app: Arc<App>,
     pub(crate) texts: [String; CARRIED],
-    pub(crate) fate: Fate,
+    pub(crate) scenario: Scenario,
     /// The task that serves all requests of the server; those that are measured have none.
-    pub(crate) courier: Option<Courier>,
+    pub(crate) actor: Option<Actor>,
     looks: AtomicU32,
     /// What each hop saw, if a person wants to know.
     echo: Option<Mutex<Vec<String>>>,
 }
 
-impl Truth {
+impl Expected {
     pub(crate) fn of(app: &Arc<App>, headers: &HeaderMap) -> Self {
-        let fate =
+        let scenario =
             headers.get(scenario::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Truth {
+        Expected {
             app: Arc::clone(app),
             texts: texts(headers),
-            fate: fate.unwrap_or_default(),
-            courier: None,
+            scenario: scenario.unwrap_or_default(),
+            actor: None,
             looks: AtomicU32::new(0),
             // Our own client says what it wants; a person with curl wants to see.
-            echo: fate.is_none().then(Mutex::default),
+            echo: scenario.is_none().then(Mutex::default),
         }
     }
 
-    pub(crate) fn with_courier(self, courier: Courier) -> Self {
-        Truth { courier: Some(courier), ..self }
+    pub(crate) fn with_actor(self, actor: Actor) -> Self {
+        Expected { actor: Some(actor), ..self }
     }
 
     pub(crate) fn request(&self) -> &str {
@@ -59,14 +59,14 @@ impl Truth {
     pub(crate) fn look(&self, hop: Hop) {
         self.looks.fetch_add(1, Relaxed);
         // What is measured is not counted twice.
-        if self.fate != Fate::Measured {
-            self.app.ledger.look(hop);
+        if self.scenario != Scenario::Measured {
+            self.app.findings.look(hop);
         }
     }
 
     /// Tells the client of the request that it may go away now.
     pub(crate) fn tell(&self) {
-        self.app.lobby.tell(self.request());
+        self.app.rendezvous.tell(self.request());
     }
 
     #[cold]
@@ -88,7 +88,7 @@ impl Truth {
         seen: Option<String>,
     ) {
         let request = self.request().to_owned();
-        self.app.ledger.report(Wrong {
+        self.app.findings.report(Wrong {
             request,
             hop,
             variable: variable.to_owned(),

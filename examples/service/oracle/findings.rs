@@ -11,7 +11,7 @@ const KEPT: usize = variables::ALL;
 
 /// The findings of all requests of one service.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Findings {
     looks: [AtomicU64; Hop::ALL.len()],
     wrong: [AtomicU64; Hop::ALL.len()],
     first: Mutex<Vec<Wrong>>,
@@ -29,14 +29,14 @@ pub(crate) struct Wrong {
     pub(crate) seen: Option<String>,
 }
 
-impl Default for Ledger {
+impl Default for Findings {
     fn default() -> Self {
         let none = || Hop::ALL.map(|_| AtomicU64::new(0));
-        Ledger { looks: none(), wrong: none(), first: Mutex::default() }
+        Findings { looks: none(), wrong: none(), first: Mutex::default() }
     }
 }
 
-impl Ledger {
+impl Findings {
     pub(crate) fn look(&self, hop: Hop) {
         self.looks[hop as usize].fetch_add(1, Relaxed);
     }

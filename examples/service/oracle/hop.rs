@@ -68,7 +68,7 @@ hops! {
     Upload "upload" Http 2 Values "the body of the request, read frame by frame";
     Executor "executor" Http 1 Values "hyper: CarryingExecutor";
     DetachingExecutor "detaching-executor" Http 1 Nothing "hyper: DetachingExecutor";
-    Stranger "stranger" Tokio 1 Nothing "tokio::spawn, bare";
+    BareSpawn "bare-spawn" Tokio 1 Nothing "tokio::spawn, bare";
     Detached "detached" Tokio 1 Nothing "spawn_detached";
     Checkpoint "checkpoint" Tokio 3 Values "an open checkpoint around awaits";
     Left "left" Tokio 2 Values "join!, one future";
@@ -82,7 +82,7 @@ hops! {
     Tracker "task-tracker" Tokio 2 Values "TaskTracker, and a cancellation token in a variable";
     Runtime "handle" Tokio 2 Values "Handle: spawn_carrying, spawn_blocking_carrying";
     InPlace "block-in-place" Tokio 1 Values "block_in_place";
-    Courier "courier" Tokio 2 Values "an Envelope to a task that serves all requests";
+    Actor "actor" Tokio 2 Values "an Envelope to a task that serves all requests";
     Blocking "blocking" Tokio 2 Values "spawn_blocking";
     LocalSet "local-set" Tokio 2 Values "LocalSet: spawn_local_carrying, run_until_carrying";
     BlockOn "block-on" Tokio 1 Values "Handle: block_on_carrying";

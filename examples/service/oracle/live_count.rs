@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 /// Counts the values that it hands out.
 #[derive(Debug, Default)]
-pub(crate) struct Census(Arc<()>);
+pub(crate) struct LiveCount(Arc<()>);
 
-/// A value that its census counts until it is dropped; a clone is counted as well.
+/// A value that is counted until it is dropped; a clone is counted as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted<T> {
     value: T,
     _mark: Arc<()>,
 }
 
-impl Census {
+impl LiveCount {
     /// Makes a value that is counted.
     pub(crate) fn count<T>(&self, value: T) -> Counted<T> {
         Counted { value, _mark: Arc::clone(&self.0) }

@@ -1,7 +1,7 @@
 //! Where a client waits until the service is half-way, so that it can go away at just that moment.
 //!
 //! Cancelling by a clock would hit whatever is running then; here each cancelled request is
-//! cancelled where its fate says.
+//! cancelled where its scenario says.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 /// The clients that wait, by request id.
 #[derive(Debug, Default)]
-pub(crate) struct Lobby(Mutex<HashMap<String, oneshot::Sender<()>>>);
+pub(crate) struct Rendezvous(Mutex<HashMap<String, oneshot::Sender<()>>>);
 
-impl Lobby {
+impl Rendezvous {
     /// Told when the request is half-way.
     pub(crate) fn wait_for(&self, request: &str) -> oneshot::Receiver<()> {
         let (half_way, told) = oneshot::channel();

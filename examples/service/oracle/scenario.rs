@@ -5,11 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The header that carries it.
-pub(crate) const HEADER: &str = "x-fate";
+pub(crate) const HEADER: &str = "x-scenario";
 
 /// How a request is to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Scenario {
     /// Answered, when it has come through every boundary.
     #[default]
     Answer,
@@ -92,35 +92,35 @@ impl FromStr for Planted {
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fate::Answer => f.write_str("answer"),
-            Fate::Measured => f.write_str("measured"),
-            Fate::Cancel(hop) => write!(f, "cancel-in-{hop}"),
-            Fate::Panic(hop) => write!(f, "panic-in-{hop}"),
-            Fate::Planted(planted) => write!(f, "plant-{planted}"),
+            Scenario::Answer => f.write_str("answer"),
+            Scenario::Measured => f.write_str("measured"),
+            Scenario::Cancel(hop) => write!(f, "cancel-in-{hop}"),
+            Scenario::Panic(hop) => write!(f, "panic-in-{hop}"),
+            Scenario::Planted(planted) => write!(f, "plant-{planted}"),
         }
     }
 }
 
-impl FromStr for Fate {
+impl FromStr for Scenario {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let after = |start| text.strip_prefix(start);
         if let Some(hop) = after("cancel-in-") {
-            return hop.parse().map(Fate::Cancel);
+            return hop.parse().map(Scenario::Cancel);
         }
         if let Some(hop) = after("panic-in-") {
-            return hop.parse().map(Fate::Panic);
+            return hop.parse().map(Scenario::Panic);
         }
         if let Some(planted) = after("plant-") {
-            return planted.parse().map(Fate::Planted).map_err(drop);
+            return planted.parse().map(Scenario::Planted).map_err(drop);
         }
         match text {
-            "answer" => Ok(Fate::Answer),
-            "measured" => Ok(Fate::Measured),
+            "answer" => Ok(Scenario::Answer),
+            "measured" => Ok(Scenario::Measured),
             _ => Err(()),
         }
     }

@@ -1,7 +1,7 @@
 //! The variables of a request: ten that come in its headers, and where it is.
 
 use super::hop::Hop;
-use super::live_count::{Census, Counted};
+use super::live_count::{Counted, LiveCount};
 use axum::http::HeaderMap;
 use stackholm::{Context, Var};
 use tokio_util::sync::CancellationToken;
@@ -53,9 +53,14 @@ pub(crate) fn texts(headers: &HeaderMap) -> [String; CARRIED] {
 }
 
 /// A context with all of them added.
-pub(crate) fn bound(base: Context, census: &Census, headers: &HeaderMap, stage: Hop) -> Context {
+pub(crate) fn bound(
+    base: Context,
+    live_count: &LiveCount,
+    headers: &HeaderMap,
+    stage: Hop,
+) -> Context {
     let named = HEADERS.iter().zip(texts(headers));
     let context =
-        named.fold(base, |context, ((_, var), text)| context.with(var, census.count(text)));
-    context.with(&STAGE, census.count(stage))
+        named.fold(base, |context, ((_, var), text)| context.with(var, live_count.count(text)));
+    context.with(&STAGE, live_count.count(stage))
 }

@@ -1,10 +1,10 @@
-//! Bad weather for a given time or number of requests: one service after the other is shut down in
-//! the middle of a storm.
+//! Chaos for a given time or number of requests: one service after the other is shut down under
+//! load.
 //!
 //! After each shutdown no value may be alive, and from shutdown to shutdown memory may not grow.
 
 use super::client::http::Client;
-use super::client::load::{Ends, Storm};
+use super::client::load::{Ends, Load};
 use super::memory;
 use super::options::Options;
 use super::oracle::hop::Hop;
@@ -48,7 +48,7 @@ pub(crate) struct Chaos<'a> {
 
 /// What came of it.
 #[derive(Debug)]
-pub(crate) struct Aftermath {
+pub(crate) struct ChaosReport {
     ends: Ends,
     lives: u64,
     hops: u64,
@@ -70,14 +70,14 @@ impl<'a> Chaos<'a> {
     }
 
     /// One service after the other, until the time is over or all requests are made.
-    pub(crate) fn run(self) -> io::Result<Aftermath> {
-        let mut aftermath = Aftermath::new();
+    pub(crate) fn run(self) -> io::Result<ChaosReport> {
+        let mut report = ChaosReport::new();
         while let Some(life) = self.next_life() {
             let ends = self.live(life)?;
-            aftermath.add(ends, self.app());
-            println!("{:>5} s  {}", self.begun.elapsed().as_secs(), aftermath.line());
+            report.add(ends, self.app());
+            println!("{:>5} s  {}", self.begun.elapsed().as_secs(), report.line());
         }
-        Ok(aftermath)
+        Ok(report)
     }
 
     fn app(&self) -> &Arc<App> {
@@ -98,7 +98,7 @@ impl<'a> Chaos<'a> {
     /// One service: it is shut down while its clients are still at it.
     fn live(&self, life: Life) -> io::Result<Ends> {
         let server = Server::start(&self.apps)?;
-        let storm = Arc::new(Storm {
+        let load = Arc::new(Load {
             app: Arc::clone(self.app()),
             client: Client::new(server.address),
             seed: self.options.seed,
@@ -108,12 +108,12 @@ impl<'a> Chaos<'a> {
             is_over: AtomicBool::new(false),
         });
         self.clients.block_on(async {
-            let clients = storm.begin(self.options.clients());
+            let clients = load.begin(self.options.clients());
             match life {
                 Life::For(time) => tokio::time::sleep(time).await,
-                Life::Until(_) => storm.reached.notified().await,
+                Life::Until(_) => load.reached.notified().await,
             }
-            storm.is_over.store(true, Relaxed);
+            load.is_over.store(true, Relaxed);
             tokio::task::block_in_place(|| drop(server));
             let mut ends = Ends::default();
             clients.join_all().await.into_iter().for_each(|theirs| ends.merge(theirs));
@@ -139,10 +139,10 @@ impl Life {
     }
 }
 
-impl Aftermath {
+impl ChaosReport {
     fn new() -> Self {
         let (lines, missed, resident) = (Vec::new(), Vec::new(), Vec::new());
-        Aftermath {
+        ChaosReport {
             ends: Ends::default(),
             lives: 0,
             hops: 0,
@@ -157,11 +157,11 @@ impl Aftermath {
     fn add(&mut self, ends: Ends, app: &App) {
         self.ends.merge(ends);
         self.lives += 1;
-        self.hops = app.ledger.looks();
-        self.wrong = app.ledger.wrong();
-        self.lines = app.ledger.faults();
-        self.missed = Hop::ALL.into_iter().filter(|hop| app.ledger.looks_at(*hop) == 0).collect();
-        self.alive = self.alive.max(app.census.alive());
+        self.hops = app.findings.looks();
+        self.wrong = app.findings.wrong();
+        self.lines = app.findings.faults();
+        self.missed = Hop::ALL.into_iter().filter(|hop| app.findings.looks_at(*hop) == 0).collect();
+        self.alive = self.alive.max(app.live_count.alive());
         self.resident.extend(memory::resident().map(|kib| kib as f64));
     }
 
@@ -184,9 +184,10 @@ impl Aftermath {
         if self.alive > 0 {
             faults.push(format!("{} values were alive after a shutdown", self.alive));
         }
-        if self.ends.tally.failed > 0 {
-            faults.push(format!("{} requests failed; the first of them:", self.ends.tally.failed));
-            faults.extend(self.ends.tally.failures.iter().map(|line| format!("  {line}")));
+        if self.ends.outcomes.failed > 0 {
+            faults
+                .push(format!("{} requests failed; the first of them:", self.ends.outcomes.failed));
+            faults.extend(self.ends.outcomes.failures.iter().map(|line| format!("  {line}")));
         }
         if let Some((before, after)) = growth(&self.resident) {
             faults.push(format!("memory has grown from {before:.0} KiB to {after:.0} KiB"));
@@ -209,9 +210,9 @@ fn thirds(resident: &[f64]) -> Option<[f64; 3]> {
     enough.then(|| parts.map(|part| median(&resident[part]) / 1024.0))
 }
 
-impl fmt::Display for Aftermath {
+impl fmt::Display for ChaosReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ends { tally, slow, dropped, interrupted } = &self.ends;
+        let Ends { outcomes, slow, dropped, interrupted } = &self.ends;
         writeln!(
             f,
             "{} services lived and were shut down in the middle of {} requests:",
@@ -221,10 +222,10 @@ impl fmt::Display for Aftermath {
         writeln!(
             f,
             "  {} answered ({slow} of them to slow readers), {} cancelled,",
-            tally.answered, tally.cancelled
+            outcomes.answered, outcomes.cancelled
         )?;
-        writeln!(f, "  {} panicked, {dropped} dropped with their connection,", tally.panicked)?;
-        writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed;", tally.failed)?;
+        writeln!(f, "  {} panicked, {dropped} dropped with their connection,", outcomes.panicked)?;
+        writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed;", outcomes.failed)?;
         writeln!(f, "  {} looks at all hops together, {} wrong values,", self.hops, self.wrong)?;
         writeln!(f, "  {} values alive after the worst of the shutdowns;", self.alive)?;
         match thirds(&self.resident) {

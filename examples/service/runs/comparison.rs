@@ -2,7 +2,7 @@
 //!
 //! Ten variables, six hops, one handler; see `server/six_hops.rs`.
 
-use super::client::outcomes::Tally;
+use super::client::outcomes::Outcomes;
 use super::oracle::hop::Hop;
 use super::oracle::variables::CARRIED;
 use super::race::Lane;
@@ -39,8 +39,8 @@ impl Comparison {
     }
 
     /// How the requests of each way ended.
-    pub(crate) fn tallies(&self) -> impl Iterator<Item = &Tally> {
-        self.columns.iter().map(|column| &column.lane.tally)
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &Outcomes> {
+        self.columns.iter().map(|column| &column.lane.outcomes)
     }
 
     fn of(&self, way: Way) -> &Lane {
@@ -68,8 +68,8 @@ impl Comparison {
 type Show = fn(&Column) -> String;
 
 const ROWS: &[(&str, Show)] = &[
-    ("requests", |column| grouped(column.lane.tally.requests())),
-    ("  answered", |column| grouped(column.lane.tally.answered)),
+    ("requests", |column| grouped(column.lane.outcomes.requests())),
+    ("  answered", |column| grouped(column.lane.outcomes.answered)),
     ("values still alive", |column| grouped(column.alive as u64)),
     ("requests/s, median", |column| grouped(median(&column.lane.rates).round() as u64)),
     ("  middle half of the rounds", |column| spread(&column.lane.rates)),
@@ -83,19 +83,19 @@ const ROWS: &[(&str, Show)] = &[
 impl Column {
     fn new(lane: Lane, apps: &Apps) -> Self {
         let app = apps.of(lane.way);
-        Column { wrong: app.ledger.faults(), alive: app.census.alive(), lane }
+        Column { wrong: app.findings.faults(), alive: app.live_count.alive(), lane }
     }
 
     fn faults(&self) -> Vec<String> {
-        let (name, tally) = (self.lane.name, &self.lane.tally);
+        let (name, outcomes) = (self.lane.name, &self.lane.outcomes);
         let mut faults = Vec::new();
         faults.extend(self.wrong.iter().map(|line| format!("{name}: {line}")));
         if self.alive > 0 {
             faults.push(format!("{name}: {} values are alive after the shutdown", self.alive));
         }
-        if tally.failed > 0 {
-            faults.push(format!("{name}: {} requests failed; the first of them:", tally.failed));
-            faults.extend(tally.failures.iter().map(|line| format!("  {line}")));
+        if outcomes.failed > 0 {
+            faults.push(format!("{name}: {} requests failed; the first of them:", outcomes.failed));
+            faults.extend(outcomes.failures.iter().map(|line| format!("  {line}")));
         }
         faults
     }
@@ -106,7 +106,7 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [contexts, arguments, record, again, nothing, contexts_staged, arguments_staged] =
             Way::ALL.map(|way| self.of(way));
-        let requests = self.tallies().map(Tally::requests).sum();
+        let requests = self.outcomes().map(Outcomes::requests).sum();
         writeln!(
             f,
             "The same handler with values carried in several ways: {CARRIED} variables, {} hops, {} requests;\n\

@@ -8,10 +8,10 @@ use super::carriers::by_hand::{Arguments, ByHand, Record};
 use super::carriers::carrier::Carrier;
 use super::carriers::contexts::Contexts;
 use super::carriers::nothing::Nothing;
-use super::client::batch::{Block, Harvest};
+use super::client::batch::{Batch, BatchResult};
 use super::client::http::Client;
-use super::client::outcomes::Tally;
-use super::client::plan::Weather;
+use super::client::outcomes::Outcomes;
+use super::client::plan::Mix;
 use super::options::Options;
 use super::processor;
 use super::server::listen::{Apps, Way};
@@ -51,7 +51,7 @@ const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
 pub(crate) struct Lane {
     pub(crate) way: Way,
     pub(crate) name: &'static str,
-    pub(crate) tally: Tally,
+    pub(crate) outcomes: Outcomes,
     /// Of the measured ones, in nanoseconds.
     latency: Histogram<u64>,
     /// Requests in a second, round by round.
@@ -103,18 +103,18 @@ impl<'a> Race<'a> {
     }
 
     fn warm_up(&self, lane: &mut Lane, round: u64) {
-        let harvest = self.drive(lane, round, 0, self.each() / WARM);
-        lane.tally.merge(harvest.tally);
+        let result = self.drive(lane, round, 0, self.each() / WARM);
+        lane.outcomes.merge(result.outcomes);
     }
 
     fn measure(&self, lane: &mut Lane, round: u64) {
         let warm = self.each() / WARM;
         let (used, begun) = (processor::used(), Instant::now());
-        let Harvest { tally, latencies } = self.drive(lane, round, warm, self.each() - warm);
-        lane.rates.push(tally.requests() as f64 / begun.elapsed().as_secs_f64());
+        let BatchResult { outcomes, latencies } = self.drive(lane, round, warm, self.each() - warm);
+        lane.rates.push(outcomes.requests() as f64 / begun.elapsed().as_secs_f64());
         lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
-        lane.measured += tally.requests();
-        lane.tally.merge(tally);
+        lane.measured += outcomes.requests();
+        lane.outcomes.merge(outcomes);
         for latency in latencies {
             lane.latency
                 .record(latency.as_nanos().try_into().unwrap_or(u64::MAX))
@@ -129,19 +129,19 @@ impl<'a> Race<'a> {
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
-    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> Harvest {
-        let block = Block {
+    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> BatchResult {
+        let block = Batch {
             app: self.apps.of(lane.way).clone(),
             path: lane.path(),
             seed: self.options.seed,
             first: round * self.each() + skip,
             count,
-            weather: Weather::Calm,
+            mix: Mix::Calm,
             fault: None,
         };
-        let harvest = self.clients.block_on(block.drive(&self.client, self.options.clients()));
+        let result = self.clients.block_on(block.drive(&self.client, self.options.clients()));
         self.progress.inc(count);
-        harvest
+        result
     }
 }
 
@@ -161,7 +161,7 @@ impl Lane {
         Lane {
             way,
             name,
-            tally: Tally::default(),
+            outcomes: Outcomes::default(),
             latency,
             rates: Vec::new(),
             processor,

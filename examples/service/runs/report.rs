@@ -1,27 +1,27 @@
 //! What a run comes to.
 
 use super::comparison::Comparison;
-use super::verify::Travels;
+use super::verify::Verification;
 use std::fmt;
 
 /// The end of a run; a part that was not asked for is missing.
 #[derive(Debug)]
-pub(crate) struct Verdict {
-    pub(crate) travels: Option<Travels>,
+pub(crate) struct Report {
+    pub(crate) verification: Option<Verification>,
     pub(crate) comparison: Option<Comparison>,
 }
 
-impl Verdict {
+impl Report {
     /// What was wrong, one line each.
     pub(crate) fn faults(&self) -> Vec<String> {
-        let travels = self.travels.iter().flat_map(Travels::faults);
-        travels.chain(self.comparison.iter().flat_map(Comparison::faults)).collect()
+        let verification = self.verification.iter().flat_map(Verification::faults);
+        verification.chain(self.comparison.iter().flat_map(Comparison::faults)).collect()
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.travels.iter().try_for_each(|travels| writeln!(f, "{travels}"))?;
+        self.verification.iter().try_for_each(|verification| writeln!(f, "{verification}"))?;
         self.comparison.iter().try_for_each(|comparison| writeln!(f, "{comparison}"))
     }
 }

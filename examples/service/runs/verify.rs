@@ -1,9 +1,9 @@
-//! Requests that all go the long way, in rough weather, and what each hop saw of them.
+//! Requests through every hop, many of them cancelled or panicking, and what each hop saw.
 
-use super::client::batch::Block;
+use super::client::batch::Batch;
 use super::client::http::Client;
-use super::client::outcomes::Tally;
-use super::client::plan::Weather;
+use super::client::outcomes::Outcomes;
+use super::client::plan::Mix;
 use super::comparison::grouped;
 use super::options::Options;
 use super::oracle::hop::{Hop, Sight};
@@ -29,8 +29,8 @@ const AT_A_TIME: u64 = 500;
 
 /// What came of them, after their service has been shut down.
 #[derive(Debug)]
-pub(crate) struct Travels {
-    pub(crate) tally: Tally,
+pub(crate) struct Verification {
+    pub(crate) outcomes: Outcomes,
     rows: Vec<Row>,
     wrong: Vec<String>,
     alive: usize,
@@ -46,41 +46,47 @@ struct Row {
 }
 
 /// Drives the requests, from a runtime of the clients' own.
-pub(crate) fn travel(
+pub(crate) fn verify(
     options: &Options,
     apps: &Apps,
     client: &Client,
     progress: &ProgressBar,
-) -> io::Result<Tally> {
+) -> io::Result<Outcomes> {
     let clients = Builder::new_multi_thread().thread_name("client").enable_all().build()?;
-    let (begun, mut tally) = (Instant::now(), Tally::default());
+    let (begun, mut outcomes) = (Instant::now(), Outcomes::default());
     let requests = options.requests(REQUESTS);
     for first in (0..requests).step_by(AT_A_TIME as usize) {
-        let block = Block {
+        let block = Batch {
             app: apps.long().clone(),
             path: App::PATH,
             seed: options.seed,
             first,
             count: AT_A_TIME.min(requests - first),
-            weather: Weather::Rough,
+            mix: Mix::Rough,
             fault: options.plant_fault.filter(|_| first == 0),
         };
         progress.inc(block.count);
-        tally.merge(clients.block_on(block.drive(client, options.clients())).tally);
+        outcomes.merge(clients.block_on(block.drive(client, options.clients())).outcomes);
         if begun.elapsed() >= options.patience(PATIENCE) {
             break;
         }
     }
-    Ok(tally)
+    Ok(outcomes)
 }
 
-impl Travels {
+impl Verification {
     /// To be taken when the service has been shut down: what is alive then is alive for ever.
-    pub(crate) fn new(tally: Tally, app: &App, took: Duration) -> Self {
+    pub(crate) fn new(outcomes: Outcomes, app: &App, took: Duration) -> Self {
         let row =
-            |hop| Row { hop, looks: app.ledger.looks_at(hop), wrong: app.ledger.wrong_at(hop) };
+            |hop| Row { hop, looks: app.findings.looks_at(hop), wrong: app.findings.wrong_at(hop) };
         let rows = Hop::ALL.map(row).into_iter().collect();
-        Travels { tally, rows, wrong: app.ledger.faults(), alive: app.census.alive(), took }
+        Verification {
+            outcomes,
+            rows,
+            wrong: app.findings.faults(),
+            alive: app.live_count.alive(),
+            took,
+        }
     }
 
     /// What was wrong, one line each.
@@ -89,12 +95,12 @@ impl Travels {
         if self.alive > 0 {
             faults.push(format!("{} values are alive after the shutdown", self.alive));
         }
-        if self.tally.failed > 0 {
-            faults.push(format!("{} requests failed; the first of them:", self.tally.failed));
-            faults.extend(self.tally.failures.iter().map(|line| format!("  {line}")));
+        if self.outcomes.failed > 0 {
+            faults.push(format!("{} requests failed; the first of them:", self.outcomes.failed));
+            faults.extend(self.outcomes.failures.iter().map(|line| format!("  {line}")));
         }
         for Row { hop, looks, .. } in &self.rows {
-            let least = self.tally.answered * u64::from(hop.looks());
+            let least = self.outcomes.answered * u64::from(hop.looks());
             if *looks < least {
                 faults.push(format!(
                     "hop `{hop}`: {looks} looks, and {least} for what was answered alone"
@@ -133,11 +139,11 @@ impl Travels {
     }
 }
 
-impl fmt::Display for Travels {
+impl fmt::Display for Verification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally { answered, cancelled, panicked, failed, .. } = self.tally;
+        let Outcomes { answered, cancelled, panicked, failed, .. } = self.outcomes;
         let [requests, answered, cancelled, panicked] =
-            [self.tally.requests(), answered, cancelled, panicked].map(grouped);
+            [self.outcomes.requests(), answered, cancelled, panicked].map(grouped);
         writeln!(
             f,
             "{requests} requests over real connections, each sent through every hop, in {:.1} s:",

@@ -1,4 +1,4 @@
-//! A task that serves all requests of a server, one errand after the other, each in the context of
+//! A task that serves all requests of a server, one job after the other, each in the context of
 //! its sender.
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,26 +10,26 @@ use tokio::sync::{mpsc, oneshot};
 
 type Work = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 /// What to do, and where to tell of its end.
-type Errand = (Envelope<Work>, oneshot::Sender<End>);
+type Job = (Envelope<Work>, oneshot::Sender<End>);
 type End = Result<(), Box<dyn Any + Send>>;
 
-/// Where errands are sent to.
+/// Where jobs are sent to.
 #[derive(Clone, Debug)]
-pub(crate) struct Courier(mpsc::Sender<Errand>);
+pub(crate) struct Actor(mpsc::Sender<Job>);
 
-impl Courier {
-    /// The courier, and the task that it is.
+impl Actor {
+    /// The handle to the actor, and the actor itself: a future to spawn.
     pub(crate) fn new() -> (Self, impl Future<Output = ()> + Send) {
-        let (errands, mut inbox) = mpsc::channel::<Errand>(64);
+        let (jobs, mut inbox) = mpsc::channel::<Job>(64);
         let work = async move {
-            while let Some((errand, ended)) = inbox.recv().await {
-                let end = AssertUnwindSafe(errand.open_async(|work| work())).catch_unwind().await;
-                assert!(Context::current().is_empty(), "nothing is left of an errand");
+            while let Some((job, ended)) = inbox.recv().await {
+                let end = AssertUnwindSafe(job.open_async(|work| work())).catch_unwind().await;
+                assert!(Context::current().is_empty(), "nothing is left of a job");
                 // Nobody waits any more if the request was given up.
                 let _ = ended.send(end);
             }
         };
-        (Courier(errands), work)
+        (Actor(jobs), work)
     }
 
     /// Has the task do it, in the context of the caller, and waits.

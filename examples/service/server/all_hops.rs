@@ -3,9 +3,9 @@
 use super::body::body_under_layer;
 use super::carriers::contexts::Contexts;
 use super::hops::{AWAITING, Guest};
-use super::oracle::expected::Truth;
+use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
-use super::oracle::scenario::Fate;
+use super::oracle::scenario::Scenario;
 use super::oracle::variables::{REQUEST_ID, STAGE, Text};
 use axum::body::Body;
 use axum::response::Response;
@@ -34,46 +34,46 @@ pub(crate) struct Arguments {
 }
 
 impl Guest {
-    pub(crate) fn of(truth: &Arc<Truth>) -> Self {
-        Guest { carrier: Contexts, truth: Arc::clone(truth) }
+    pub(crate) fn of(expected: &Arc<Expected>) -> Self {
+        Guest { carrier: Contexts, expected: Arc::clone(expected) }
     }
 }
 
 /// Answers a request.
-pub(crate) async fn journey(visit: Guest, arguments: Arguments, upload: Body) -> Response {
-    read_arguments(&visit, arguments);
-    stage(&visit, Hop::Handler);
-    visit.pass_at_once(Hop::Handler, |visit| visit.check(Hop::Handler));
-    visit.pass(Hop::Upload, |visit| read(visit, upload)).await;
+pub(crate) async fn all_hops(probe: Guest, arguments: Arguments, upload: Body) -> Response {
+    read_arguments(&probe, arguments);
+    stage(&probe, Hop::Handler);
+    probe.pass_at_once(Hop::Handler, |probe| probe.check(Hop::Handler));
+    probe.pass(Hop::Upload, |probe| read(probe, upload)).await;
     for (hop, stop) in AWAITING {
-        visit.pass(*hop, stop).await;
+        probe.pass(*hop, stop).await;
     }
-    if matches!(visit.truth.fate, Fate::Cancel(hop) if hop != Hop::Body) {
+    if matches!(probe.expected.scenario, Scenario::Cancel(hop) if hop != Hop::Body) {
         pending::<()>().await;
     }
     // What the stops and those whom they called have bound is gone.
-    visit.check(Hop::Handler);
-    stage(&visit, Hop::Body);
-    body_under_layer(&visit)
+    probe.check(Hop::Handler);
+    stage(&probe, Hop::Body);
+    body_under_layer(&probe)
 }
 
 /// Sets the stage on the request's own stack, which is open; the body goes on with it.
-fn stage(visit: &Guest, hop: Hop) {
-    STAGE.set(visit.truth.app.census.count(hop)).expect("the stack of a request is open");
+fn stage(probe: &Guest, hop: Hop) {
+    STAGE.set(probe.expected.app.live_count.count(hop)).expect("the stack of a request is open");
 }
 
 /// What the extractors gave is that of this request.
-fn read_arguments(visit: &Guest, Arguments { context, id }: Arguments) {
-    let context = visit.truth.spoilt(Hop::Extractor, context.clone()).unwrap_or(context);
-    context.run(|| visit.at_once(Hop::Extractor, |visit| visit.check(Hop::Extractor)));
-    if **id != visit.truth.request() {
-        visit.truth.report(Hop::Extractor, 0, Some(&id));
+fn read_arguments(probe: &Guest, Arguments { context, id }: Arguments) {
+    let context = probe.expected.spoilt(Hop::Extractor, context.clone()).unwrap_or(context);
+    context.run(|| probe.at_once(Hop::Extractor, |probe| probe.check(Hop::Extractor)));
+    if **id != probe.expected.request() {
+        probe.expected.report(Hop::Extractor, 0, Some(&id));
     }
 }
 
 /// The body of the request is read here, and is dropped here.
-async fn read(visit: Guest, mut upload: Body) {
-    visit.check(Hop::Upload);
+async fn read(probe: Guest, mut upload: Body) {
+    probe.check(Hop::Upload);
     while let Some(Ok(_)) = upload.frame().await {}
-    visit.check(Hop::Upload);
+    probe.check(Hop::Upload);
 }

@@ -2,10 +2,10 @@
 //! returned.
 
 use super::carriers::carrier::Carrier;
-use super::carriers::probe::{Visit, Witness};
+use super::carriers::probe::{Probe, Witness};
 use super::hops::Guest;
 use super::oracle::hop::Hop;
-use super::oracle::scenario::Fate;
+use super::oracle::scenario::Scenario;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::Stream;
@@ -21,16 +21,16 @@ pub(crate) const CHUNKS: u32 = 4;
 pub(crate) const HALF: u32 = 2;
 
 /// The response, whose body is yet to be made.
-pub(crate) fn body<C: Carrier>(visit: &Visit<C>) -> Response {
-    let chunks = visit.at_once(Hop::Body, |visit| C::stream(Chunks::new(visit)));
+pub(crate) fn body<C: Carrier>(probe: &Probe<C>) -> Response {
+    let chunks = probe.at_once(Hop::Body, |probe| C::stream(Chunks::new(probe)));
     Response::new(Body::from_stream(chunks))
 }
 
 /// The same, where the layer sees to it that the body has its context; or does it wrong, if that
 /// was ordered.
-pub(crate) fn body_under_layer(visit: &Guest) -> Response {
-    let chunks = Chunks::new(visit.clone());
-    Response::new(match visit.truth.spoilt(Hop::Body, Context::current()) {
+pub(crate) fn body_under_layer(probe: &Guest) -> Response {
+    let chunks = Chunks::new(probe.clone());
+    Response::new(match probe.expected.spoilt(Hop::Body, Context::current()) {
         None => Body::from_stream(chunks),
         Some(context) => Body::from_stream(chunks.in_context(context)),
     })
@@ -39,7 +39,7 @@ pub(crate) fn body_under_layer(visit: &Guest) -> Response {
 /// The chunks of one body.
 #[derive(Debug)]
 struct Chunks<C: Carrier> {
-    visit: Visit<C>,
+    probe: Probe<C>,
     sent: u32,
     /// Whether the connection had its turn since the last chunk.
     rested: bool,
@@ -47,24 +47,25 @@ struct Chunks<C: Carrier> {
 }
 
 impl<C: Carrier> Chunks<C> {
-    fn new(visit: Visit<C>) -> Self {
-        let _witness = (visit.truth.fate != Fate::Measured).then(|| visit.witness(Hop::Body));
-        Chunks { visit, sent: 0, rested: false, _witness }
+    fn new(probe: Probe<C>) -> Self {
+        let _witness =
+            (probe.expected.scenario != Scenario::Measured).then(|| probe.witness(Hop::Body));
+        Chunks { probe, sent: 0, rested: false, _witness }
     }
 
     fn chunk(&self) -> String {
-        if self.sent == 1 || self.visit.truth.fate != Fate::Measured {
-            self.visit.check(Hop::Body);
+        if self.sent == 1 || self.probe.expected.scenario != Scenario::Measured {
+            self.probe.check(Hop::Body);
         }
         let said = self
-            .visit
+            .probe
             .carrier
-            .see(&self.visit.truth, 0, |id| format!("{} ", id.unwrap_or("(not bound)")));
-        self.visit.truth.take_echo().unwrap_or(said + Hop::Body.name() + "\n")
+            .see(&self.probe.expected, 0, |id| format!("{} ", id.unwrap_or("(not bound)")));
+        self.probe.expected.take_echo().unwrap_or(said + Hop::Body.name() + "\n")
     }
 
     fn last(&self) -> String {
-        format!("{} looks\n", self.visit.truth.looks())
+        format!("{} looks\n", self.probe.expected.looks())
     }
 }
 
@@ -78,7 +79,7 @@ impl<C: Carrier> Stream for Chunks<C> {
         mut self: Pin<&mut Self>,
         context: &mut task::Context<'_>,
     ) -> Poll<Option<Self::Item>> {
-        if self.sent == HALF && self.visit.truth.fate == Fate::Cancel(Hop::Body) {
+        if self.sent == HALF && self.probe.expected.scenario == Scenario::Cancel(Hop::Body) {
             return Poll::Pending;
         }
         self.rested = !self.rested;

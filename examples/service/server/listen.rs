@@ -1,7 +1,7 @@
 //! The services behind one port of the loopback, on a runtime of their own: hyper's server, whose
 //! connections and whose requests of HTTP/2 begin with nothing.
 
-use super::actor::Courier;
+use super::actor::Actor;
 use super::carriers::by_hand::{Arguments, ByHand, Record};
 use super::carriers::contexts::Contexts;
 use super::carriers::nothing::Nothing;
@@ -63,10 +63,10 @@ impl Apps {
         &self.measured[way as usize]
     }
 
-    fn router(&self, courier: Courier) -> Router {
+    fn router(&self, actor: Actor) -> Router {
         let app = |way| Arc::clone(self.of(way));
         Arc::clone(&self.long)
-            .router(courier)
+            .router(actor)
             .merge(app(Way::Contexts).measured_router::<Contexts<false>>())
             .merge(app(Way::Arguments).measured_router::<ByHand<Arguments, false>>())
             .merge(app(Way::Record).measured_router::<ByHand<Record, false>>())
@@ -99,9 +99,9 @@ impl Server {
         let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
-        let (courier, work) = Courier::new();
+        let (actor, work) = Actor::new();
         runtime.spawn_detached(work);
-        runtime.spawn_detached(serve(listener, apps.router(courier)));
+        runtime.spawn_detached(serve(listener, apps.router(actor)));
         Ok(Server { runtime, address, _settles: Settles })
     }
 

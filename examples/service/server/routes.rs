@@ -1,18 +1,18 @@
 //! What the requests of one service share, and the routes: the long way through every boundary, and
 //! the measured one.
 
-use super::actor::Courier;
-use super::all_hops::{Arguments, RequestId, journey};
+use super::actor::Actor;
+use super::all_hops::{Arguments, RequestId, all_hops};
 use super::carriers::carrier::Carrier;
-use super::carriers::probe::Visit;
+use super::carriers::probe::Probe;
 use super::hops::Guest;
-use super::oracle::expected::Truth;
-use super::oracle::findings::Ledger;
+use super::oracle::expected::Expected;
+use super::oracle::findings::Findings;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::Census;
-use super::oracle::rendezvous::Lobby;
+use super::oracle::live_count::LiveCount;
+use super::oracle::rendezvous::Rendezvous;
 use super::oracle::variables::bound;
-use super::six_hops::six;
+use super::six_hops::six_hops;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -27,22 +27,22 @@ use tower::util::MapRequestLayer;
 /// What the requests of one service share.
 #[derive(Debug, Default)]
 pub(crate) struct App {
-    pub(crate) census: Census,
-    pub(crate) ledger: Ledger,
-    pub(crate) lobby: Lobby,
+    pub(crate) live_count: LiveCount,
+    pub(crate) findings: Findings,
+    pub(crate) rendezvous: Rendezvous,
 }
 
 impl App {
     /// Where the long way begins.
-    pub(crate) const PATH: &'static str = "/journey";
+    pub(crate) const PATH: &'static str = "/all-hops";
 
     /// The route of the long way.
-    pub(crate) fn router(self: Arc<Self>, courier: Courier) -> Router {
+    pub(crate) fn router(self: Arc<Self>, actor: Actor) -> Router {
         Router::new()
             .route(Self::PATH, any(handle))
             .layer(MapRequestLayer::new(look))
             .layer(ContextLayer::new(of_request))
-            .layer(from_fn_with_state((self, courier), arrive))
+            .layer(from_fn_with_state((self, actor), arrive))
     }
 
     /// The measured route, for values that come by `C`.
@@ -55,42 +55,42 @@ impl App {
 
 /// Beneath the server: nothing is bound yet.
 async fn arrive(
-    State((app, courier)): State<(Arc<App>, Courier)>,
+    State((app, actor)): State<(Arc<App>, Actor)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let truth = Arc::new(Truth::of(&app, request.headers()).with_courier(courier));
-    match truth
+    let expected = Arc::new(Expected::of(&app, request.headers()).with_actor(actor));
+    match expected
         .spoilt(Hop::Arrival, Context::empty())
-        .filter(|_| truth.shows_something(Hop::Arrival))
+        .filter(|_| expected.shows_something(Hop::Arrival))
     {
-        None => truth.sees_nothing(Hop::Arrival),
-        Some(stray) => stray.run(|| truth.sees_nothing(Hop::Arrival)),
+        None => expected.sees_nothing(Hop::Arrival),
+        Some(stray) => stray.run(|| expected.sees_nothing(Hop::Arrival)),
     }
-    request.extensions_mut().insert(truth);
+    request.extensions_mut().insert(expected);
     next.run(request).await
 }
 
 /// What the layer binds: the ten values of the request, and where it is.
 fn of_request(request: &Request, base: Context) -> Context {
-    let truth = truth(request);
-    let context = bound(base, &truth.app.census, request.headers(), Hop::Layer);
-    truth.spoilt(Hop::Layer, context.clone()).unwrap_or(context)
+    let expected = expected(request);
+    let context = bound(base, &expected.app.live_count, request.headers(), Hop::Layer);
+    expected.spoilt(Hop::Layer, context.clone()).unwrap_or(context)
 }
 
 /// Runs in the synchronous part of `call`.
 fn look(request: Request) -> Request {
-    Guest::of(truth(&request)).check(Hop::Layer);
+    Guest::of(expected(&request)).check(Hop::Layer);
     request
 }
 
-fn truth(request: &Request) -> &Arc<Truth> {
+fn expected(request: &Request) -> &Arc<Expected> {
     request.extensions().get().expect("the middleware put it there")
 }
 
 async fn handle(context: Context, id: FromContext<RequestId>, request: Request) -> Response {
-    let visit = Guest::of(truth(&request));
-    journey(visit, Arguments { context, id }, request.into_body()).await
+    let probe = Guest::of(expected(&request));
+    all_hops(probe, Arguments { context, id }, request.into_body()).await
 }
 
 /// The middleware of a measured request.
@@ -99,14 +99,14 @@ async fn bind<C: Carrier>(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let truth = Arc::new(Truth::of(&app, request.headers()));
-    request.extensions_mut().insert(truth);
-    C::bind(&app.census, request, next).await
+    let expected = Arc::new(Expected::of(&app, request.headers()));
+    request.extensions_mut().insert(expected);
+    C::bind(&app.live_count, request, next).await
 }
 
 async fn handle_measured<C: Carrier>(mut request: Request) -> Response {
-    let truth =
-        request.extensions_mut().remove::<Arc<Truth>>().expect("the middleware put it there");
+    let expected =
+        request.extensions_mut().remove::<Arc<Expected>>().expect("the middleware put it there");
     let carrier = C::take(request.extensions_mut());
-    six(Visit { carrier, truth }).await
+    six_hops(Probe { carrier, expected }).await
 }

@@ -5,31 +5,31 @@
 
 use super::body::body;
 use super::carriers::carrier::Carrier;
-use super::carriers::probe::Visit;
+use super::carriers::probe::Probe;
 use super::hops::finished;
 use super::oracle::hop::Hop;
 use axum::response::Response;
 
 /// Answers a request.
-pub(crate) async fn six<C: Carrier>(visit: Visit<C>) -> Response {
-    visit.check(Hop::Handler);
-    let visit = visit.at(Hop::Checkpoint, block).await;
-    body(&visit)
+pub(crate) async fn six_hops<C: Carrier>(probe: Probe<C>) -> Response {
+    probe.check(Hop::Handler);
+    let probe = probe.at(Hop::Checkpoint, block).await;
+    body(&probe)
 }
 
-async fn block<C: Carrier>(visit: Visit<C>) -> Visit<C> {
-    visit.check(Hop::Checkpoint);
-    let task = visit.at_once(Hop::Task, |visit| C::spawn(task(visit)));
+async fn block<C: Carrier>(probe: Probe<C>) -> Probe<C> {
+    probe.check(Hop::Checkpoint);
+    let task = probe.at_once(Hop::Task, |probe| C::spawn(task(probe)));
     let job =
-        visit.at_once(Hop::Blocking, |visit| C::spawn_blocking(move || visit.check(Hop::Blocking)));
+        probe.at_once(Hop::Blocking, |probe| C::spawn_blocking(move || probe.check(Hop::Blocking)));
     finished(task).await;
     finished(job).await;
-    visit
+    probe
 }
 
-async fn task<C: Carrier>(visit: Visit<C>) {
-    visit.check(Hop::Task);
+async fn task<C: Carrier>(probe: Probe<C>) {
+    probe.check(Hop::Task);
     let subtask =
-        visit.at_once(Hop::Subtask, |visit| C::spawn(async move { visit.check(Hop::Subtask) }));
+        probe.at_once(Hop::Subtask, |probe| C::spawn(async move { probe.check(Hop::Subtask) }));
     finished(subtask).await;
 }

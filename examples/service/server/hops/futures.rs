@@ -14,19 +14,19 @@ use std::panic::{AssertUnwindSafe, panic_any};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub(super) async fn stream(visit: Guest) {
+pub(super) async fn stream(probe: Guest) {
     let items = futures_util::stream::unfold(0, move |item| {
-        visit.check(Hop::Stream);
+        probe.check(Hop::Stream);
         async move { (item < 2).then_some(((), item + 1)) }
     });
     elsewhere(items.in_current_context().for_each(async |()| {})).await;
 }
 
-pub(super) async fn sink(visit: Guest) {
+pub(super) async fn sink(probe: Guest) {
     let sink = futures_util::sink::unfold((), move |(), ()| {
-        let visit = visit.clone();
+        let probe = probe.clone();
         async move {
-            visit.check(Hop::Sink);
+            probe.check(Hop::Sink);
             Ok::<_, io::Error>(())
         }
     });
@@ -40,17 +40,17 @@ pub(super) async fn sink(visit: Guest) {
     sent.await.expect("it takes all");
 }
 
-pub(super) async fn unordered(visit: Guest) {
-    let looks = (0..3).map(|_| in_turns(visit.clone(), Hop::Unordered).in_current_context());
+pub(super) async fn unordered(probe: Guest) {
+    let looks = (0..3).map(|_| in_turns(probe.clone(), Hop::Unordered).in_current_context());
     let looks: FuturesUnordered<_> = looks.collect();
     elsewhere(looks.for_each(async |()| {})).await;
 }
 
 /// Whoever comes first polls it for both.
-pub(super) async fn shared(visit: Guest) {
+pub(super) async fn shared(probe: Guest) {
     // A panic would reach one of them as it is, and the other one as somebody else's.
     let look = async move {
-        AssertUnwindSafe(async { visit.check(Hop::Shared) }).catch_unwind().await.is_ok()
+        AssertUnwindSafe(async { probe.check(Hop::Shared) }).catch_unwind().await.is_ok()
     };
     let one = look.in_current_context().boxed().shared();
     let (one, other) = ::tokio::join!(elsewhere(one.clone()), elsewhere(one));
@@ -61,7 +61,7 @@ pub(super) async fn shared(visit: Guest) {
 
 /// Gives two bytes, one at a time, and takes any; looks at each.
 struct Looking {
-    visit: Guest,
+    probe: Guest,
     left: usize,
 }
 
@@ -73,7 +73,7 @@ impl AsyncRead for Looking {
     ) -> Poll<io::Result<()>> {
         if self.left > 0 {
             self.left -= 1;
-            self.visit.check(Hop::Reader);
+            self.probe.check(Hop::Reader);
             into.put_slice(b"!");
         }
         Poll::Ready(Ok(()))
@@ -86,7 +86,7 @@ impl AsyncWrite for Looking {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.visit.check(Hop::Writer);
+        self.probe.check(Hop::Writer);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -99,8 +99,8 @@ impl AsyncWrite for Looking {
     }
 }
 
-pub(super) async fn reader(visit: Guest) {
-    let mut source = Looking { visit, left: 2 }.in_current_context();
+pub(super) async fn reader(probe: Guest) {
+    let mut source = Looking { probe, left: 2 }.in_current_context();
     let read = elsewhere(async move {
         let mut text = String::new();
         source.read_to_string(&mut text).await.map(|_| text)
@@ -108,8 +108,8 @@ pub(super) async fn reader(visit: Guest) {
     assert_eq!(read.await.expect("it reads"), "!!");
 }
 
-pub(super) async fn writer(visit: Guest) {
-    let mut target = Looking { visit, left: 0 }.in_current_context();
+pub(super) async fn writer(probe: Guest) {
+    let mut target = Looking { probe, left: 0 }.in_current_context();
     let written = elsewhere(async move {
         target.write_all(b"one").await?;
         target.write_all(b"two").await?;

@@ -9,15 +9,15 @@ use stackholm::hyper::{CarryingExecutor, DetachingExecutor};
 use std::future::{Future, pending};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
-pub(super) async fn executor(visit: Guest) {
+pub(super) async fn executor(probe: Guest) {
     let carrying = CarryingExecutor::new(TokioExecutor::new());
-    execute(|task| carrying.execute(task), async move { visit.check(Hop::Executor) }).await;
+    execute(|task| carrying.execute(task), async move { probe.check(Hop::Executor) }).await;
 }
 
-pub(super) async fn detaching_executor(visit: Guest) {
+pub(super) async fn detaching_executor(probe: Guest) {
     let hop = Hop::DetachingExecutor;
-    let carried = visit.truth.shows_something(hop);
-    let look = async move { visit.truth.sees_nothing(hop) };
+    let carried = probe.expected.shows_something(hop);
+    let look = async move { probe.expected.sees_nothing(hop) };
     let (carrying, detaching) =
         (CarryingExecutor::new(TokioExecutor::new()), DetachingExecutor::new(TokioExecutor::new()));
     if carried {

@@ -14,11 +14,11 @@ use super::oracle;
 use super::workers;
 use ::tokio::task::{JoinError, JoinHandle, yield_now};
 use carriers::contexts::Contexts;
-use carriers::probe::Visit;
+use carriers::probe::Probe;
 use futures_util::future::BoxFuture;
-use oracle::expected::Truth;
+use oracle::expected::Expected;
 use oracle::hop::{Hop, Sight};
-use oracle::scenario::{Fate, Fault, Planted};
+use oracle::scenario::{Fault, Planted, Scenario};
 use oracle::variables::TENANT;
 use stackholm::{Context, ContextExt};
 use std::future::{Future, pending};
@@ -27,41 +27,41 @@ use std::panic::resume_unwind;
 pub(crate) use self::rayon::settle;
 
 /// A request whose values are in the context.
-pub(crate) type Guest = Visit<Contexts<true>>;
+pub(crate) type Guest = Probe<Contexts<true>>;
 
 /// Hands work over and awaits its end.
 type Await = fn(Guest) -> BoxFuture<'static, ()>;
 
 /// Hands work over and blocks until its end.
-type Block = fn(&Guest);
+type Batch = fn(&Guest);
 
 /// The stops of a handler, in order; each awaits the end of what it has handed over.
 pub(crate) const AWAITING: &[(Hop, Await)] = &[
-    (Hop::Stranger, |visit| Box::pin(tokio::stranger(visit))),
-    (Hop::Detached, |visit| Box::pin(tokio::detached(visit))),
-    (Hop::Checkpoint, |visit| Box::pin(tokio::checkpoint(visit))),
-    (Hop::Select, |visit| Box::pin(tokio::select(visit))),
-    (Hop::Timer, |visit| Box::pin(tokio::timer(visit))),
-    (Hop::Task, |visit| Box::pin(tokio::task(visit))),
-    (Hop::JoinSet, |visit| Box::pin(tokio::join_set(visit))),
-    (Hop::JoinMap, |visit| Box::pin(tokio::join_map(visit))),
-    (Hop::Tracker, |visit| Box::pin(tokio::tracker(visit))),
-    (Hop::Runtime, |visit| Box::pin(tokio::runtime(visit))),
-    (Hop::InPlace, |visit| Box::pin(tokio::in_place(visit))),
-    (Hop::Courier, |visit| Box::pin(tokio::courier(visit))),
-    (Hop::Stream, |visit| Box::pin(futures::stream(visit))),
-    (Hop::Sink, |visit| Box::pin(futures::sink(visit))),
-    (Hop::Unordered, |visit| Box::pin(futures::unordered(visit))),
-    (Hop::Shared, |visit| Box::pin(futures::shared(visit))),
-    (Hop::Reader, |visit| Box::pin(futures::reader(visit))),
-    (Hop::Writer, |visit| Box::pin(futures::writer(visit))),
-    (Hop::Executor, |visit| Box::pin(http::executor(visit))),
-    (Hop::DetachingExecutor, |visit| Box::pin(http::detaching_executor(visit))),
-    (Hop::Blocking, |visit| Box::pin(tokio::blocking(visit))),
+    (Hop::BareSpawn, |probe| Box::pin(tokio::bare_spawn(probe))),
+    (Hop::Detached, |probe| Box::pin(tokio::detached(probe))),
+    (Hop::Checkpoint, |probe| Box::pin(tokio::checkpoint(probe))),
+    (Hop::Select, |probe| Box::pin(tokio::select(probe))),
+    (Hop::Timer, |probe| Box::pin(tokio::timer(probe))),
+    (Hop::Task, |probe| Box::pin(tokio::task(probe))),
+    (Hop::JoinSet, |probe| Box::pin(tokio::join_set(probe))),
+    (Hop::JoinMap, |probe| Box::pin(tokio::join_map(probe))),
+    (Hop::Tracker, |probe| Box::pin(tokio::tracker(probe))),
+    (Hop::Runtime, |probe| Box::pin(tokio::runtime(probe))),
+    (Hop::InPlace, |probe| Box::pin(tokio::in_place(probe))),
+    (Hop::Actor, |probe| Box::pin(tokio::actor(probe))),
+    (Hop::Stream, |probe| Box::pin(futures::stream(probe))),
+    (Hop::Sink, |probe| Box::pin(futures::sink(probe))),
+    (Hop::Unordered, |probe| Box::pin(futures::unordered(probe))),
+    (Hop::Shared, |probe| Box::pin(futures::shared(probe))),
+    (Hop::Reader, |probe| Box::pin(futures::reader(probe))),
+    (Hop::Writer, |probe| Box::pin(futures::writer(probe))),
+    (Hop::Executor, |probe| Box::pin(http::executor(probe))),
+    (Hop::DetachingExecutor, |probe| Box::pin(http::detaching_executor(probe))),
+    (Hop::Blocking, |probe| Box::pin(tokio::blocking(probe))),
 ];
 
 /// The stops of a job on the blocking pool.
-const BLOCKING: &[(Hop, Block)] = &[
+const BLOCKING: &[(Hop, Batch)] = &[
     (Hop::LocalSet, tokio::local_set),
     (Hop::BlockOn, tokio::block_on),
     (Hop::Thread, sync::thread),
@@ -90,39 +90,39 @@ impl Guest {
     where
         F: Future<Output: Send> + Send,
     {
-        self.clone().at(hop, move |visit| async move {
-            match visit.truth.spoilt(hop, Context::current()) {
-                None => f(visit).await,
-                Some(context) => f(visit).in_context(context).await,
+        self.clone().at(hop, move |probe| async move {
+            match probe.expected.spoilt(hop, Context::current()) {
+                None => f(probe).await,
+                Some(context) => f(probe).in_context(context).await,
             }
         })
     }
 
     /// Goes on to a hop that returns; or does it wrong, if that was ordered.
     pub(crate) fn pass_at_once<R>(&self, hop: Hop, f: impl FnOnce(Guest) -> R) -> R {
-        self.at_once(hop, |visit| match visit.truth.spoilt(hop, Context::current()) {
-            None => f(visit),
-            Some(context) => context.run(|| f(visit)),
+        self.at_once(hop, |probe| match probe.expected.spoilt(hop, Context::current()) {
+            None => f(probe),
+            Some(context) => context.run(|| f(probe)),
         })
     }
 }
 
-impl Truth {
+impl Expected {
     /// What is handed over at `hop` in the place of `context`, if a fault is planted there.
     pub(crate) fn spoilt(&self, hop: Hop, context: Context) -> Option<Context> {
-        let fault = match self.fate {
-            Fate::Planted(Planted { fault, at }) if at == hop => fault,
+        let fault = match self.scenario {
+            Scenario::Planted(Planted { fault, at }) if at == hop => fault,
             _ => return None,
         };
         match fault {
             // Where nothing is to be seen, something is.
             Fault::Lost if hop.sight() == Sight::Values => Some(Context::empty()),
-            Fault::Wrong | Fault::Lost => {
-                Some(context.with(&TENANT, self.app.census.count(String::from("somebody else"))))
-            }
+            Fault::Wrong | Fault::Lost => Some(
+                context.with(&TENANT, self.app.live_count.count(String::from("somebody else"))),
+            ),
             Fault::Leak => {
                 std::mem::forget(
-                    context.with(&TENANT, self.app.census.count(String::from("for ever"))),
+                    context.with(&TENANT, self.app.live_count.count(String::from("for ever"))),
                 );
                 None
             }
@@ -131,15 +131,15 @@ impl Truth {
 
     /// Whether something is to be seen where nothing should be.
     pub(crate) fn shows_something(&self, hop: Hop) -> bool {
-        matches!(self.fate, Fate::Planted(Planted { fault: Fault::Wrong | Fault::Lost, at }) if at == hop)
+        matches!(self.scenario, Scenario::Planted(Planted { fault: Fault::Wrong | Fault::Lost, at }) if at == hop)
     }
 }
 
 /// Looks, lets others have their turn, and looks again.
-async fn in_turns(visit: Guest, hop: Hop) {
-    visit.check(hop);
+async fn in_turns(probe: Guest, hop: Hop) {
+    probe.check(hop);
     yield_now().await;
-    visit.check(hop);
+    probe.check(hop);
 }
 
 /// Drives a future from a task that sees nothing.

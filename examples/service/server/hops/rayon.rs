@@ -25,44 +25,44 @@ pub(crate) fn settle() {
     POOL.broadcast(|_| ());
 }
 
-pub(super) fn join(visit: &Guest) {
-    rayon::join(|| visit.check(Hop::Join), || visit.check(Hop::Join));
+pub(super) fn join(probe: &Guest) {
+    rayon::join(|| probe.check(Hop::Join), || probe.check(Hop::Join));
 }
 
-pub(super) fn scope(visit: &Guest) {
-    rayon::scope(|scope| scope.spawn(|_| visit.check(Hop::Scope)));
-    rayon::scope_fifo(|scope| scope.spawn_fifo(|_| visit.check(Hop::Scope)));
-    rayon::in_place_scope(|scope| scope.spawn(|_| visit.check(Hop::Scope)));
+pub(super) fn scope(probe: &Guest) {
+    rayon::scope(|scope| scope.spawn(|_| probe.check(Hop::Scope)));
+    rayon::scope_fifo(|scope| scope.spawn_fifo(|_| probe.check(Hop::Scope)));
+    rayon::in_place_scope(|scope| scope.spawn(|_| probe.check(Hop::Scope)));
 }
 
-pub(super) fn spawn(visit: &Guest) {
-    spawned(visit, rayon::spawn);
-    spawned(visit, rayon::spawn_fifo);
+pub(super) fn spawn(probe: &Guest) {
+    spawned(probe, rayon::spawn);
+    spawned(probe, rayon::spawn_fifo);
 }
 
 /// A job that nobody joins; a panic in it would end the process.
-fn spawned(visit: &Guest, spawn: fn(Box<dyn FnOnce() + Send>)) {
+fn spawned(probe: &Guest, spawn: fn(Box<dyn FnOnce() + Send>)) {
     let (tell, told) = mpsc::channel();
-    let visit = visit.clone();
+    let probe = probe.clone();
     spawn(Box::new(move || {
-        let end = catch_unwind(AssertUnwindSafe(|| visit.check(Hop::Spawn)));
+        let end = catch_unwind(AssertUnwindSafe(|| probe.check(Hop::Spawn)));
         tell.send(end).expect("somebody waits");
     }));
     told.recv().expect("it tells").unwrap_or_else(|panic| resume_unwind(panic));
 }
 
-pub(super) fn install(visit: &Guest) {
-    POOL.install_carrying(|| visit.check(Hop::Install));
+pub(super) fn install(probe: &Guest) {
+    POOL.install_carrying(|| probe.check(Hop::Install));
 }
 
-pub(super) fn broadcast(visit: &Guest) {
-    POOL.broadcast_carrying(|_| visit.check(Hop::Broadcast));
+pub(super) fn broadcast(probe: &Guest) {
+    POOL.broadcast_carrying(|_| probe.check(Hop::Broadcast));
 }
 
-pub(super) fn indexed(visit: &Guest) {
+pub(super) fn indexed(probe: &Guest) {
     let mut sums = Vec::new();
     let look = |item: u32| {
-        visit.check(Hop::Indexed);
+        probe.check(Hop::Indexed);
         item
     };
     let items = (0..8_u32).into_par_iter().carrying().with_max_len(1).map(look);
@@ -73,9 +73,9 @@ pub(super) fn indexed(visit: &Guest) {
     assert_eq!(sums, [17, 18, 19, 20, 21, 22, 23, 24], "the order is kept");
 }
 
-pub(super) fn unindexed(visit: &Guest) {
+pub(super) fn unindexed(probe: &Guest) {
     let look = |item: u32| {
-        visit.check(Hop::Unindexed);
+        probe.check(Hop::Unindexed);
         item
     };
     let items = (0..8_u32).into_par_iter().carrying().filter(|item| item % 2 == 0);

@@ -12,39 +12,39 @@ fn joined<R>(thread: JoinHandle<R>) -> R {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-pub(super) fn thread(visit: &Guest) {
-    let visit = visit.clone();
-    joined(thread::spawn(move || visit.check(Hop::Thread)));
+pub(super) fn thread(probe: &Guest) {
+    let probe = probe.clone();
+    joined(thread::spawn(move || probe.check(Hop::Thread)));
 }
 
-pub(super) fn scoped(visit: &Guest) {
+pub(super) fn scoped(probe: &Guest) {
     thread::scope(|scope| {
-        for thread in [(); 2].map(|()| scope.spawn(|| visit.check(Hop::Scoped))) {
+        for thread in [(); 2].map(|()| scope.spawn(|| probe.check(Hop::Scoped))) {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
     });
 }
 
-pub(super) fn builder(visit: &Guest) {
-    let (builder, visit) = (thread::Builder::new().name("built"), visit.clone());
-    joined(builder.spawn(move || visit.check(Hop::Builder)).expect("there is a thread to be had"));
+pub(super) fn builder(probe: &Guest) {
+    let (builder, probe) = (thread::Builder::new().name("built"), probe.clone());
+    joined(builder.spawn(move || probe.check(Hop::Builder)).expect("there is a thread to be had"));
 }
 
-pub(super) fn mailbox(visit: &Guest) {
-    let visit = visit.clone();
-    Mailbox::post(move || visit.check(Hop::Mailbox));
+pub(super) fn mailbox(probe: &Guest) {
+    let probe = probe.clone();
+    Mailbox::post(move || probe.check(Hop::Mailbox));
 }
 
-pub(super) fn iterator(visit: &Guest) {
-    let visit = visit.clone();
-    let looks = (0..3).map(move |_| visit.check(Hop::Iterator)).in_current_context();
+pub(super) fn iterator(probe: &Guest) {
+    let probe = probe.clone();
+    let looks = (0..3).map(move |_| probe.check(Hop::Iterator)).in_current_context();
     joined(std::thread::spawn(move || looks.for_each(drop)));
 }
 
-pub(super) fn crossbeam(visit: &Guest) {
+pub(super) fn crossbeam(probe: &Guest) {
     let scope = crossbeam_utils::thread::scope(|scope| {
         for _ in 0..2 {
-            let look = Context::current().wrap(|| visit.check(Hop::Crossbeam));
+            let look = Context::current().wrap(|| probe.check(Hop::Crossbeam));
             scope.spawn(move |_| look());
         }
     });
@@ -56,7 +56,7 @@ pub(super) fn crossbeam(visit: &Guest) {
     }
 }
 
-pub(super) fn pool(visit: &Guest) {
-    let visit = visit.clone();
-    Pool::execute(Context::current().wrap(move || visit.check(Hop::Pool)));
+pub(super) fn pool(probe: &Guest) {
+    let probe = probe.clone();
+    Pool::execute(Context::current().wrap(move || probe.check(Hop::Pool)));
 }

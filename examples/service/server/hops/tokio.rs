@@ -16,15 +16,15 @@ use tokio_util::task::{JoinMap, TaskTracker};
 const MOMENT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(3600);
 
-pub(super) async fn stranger(visit: Guest) {
-    let carried = visit.truth.shows_something(Hop::Stranger);
-    let look = async move { visit.truth.sees_nothing(Hop::Stranger) };
+pub(super) async fn bare_spawn(probe: Guest) {
+    let carried = probe.expected.shows_something(Hop::BareSpawn);
+    let look = async move { probe.expected.sees_nothing(Hop::BareSpawn) };
     finished(if carried { spawn(look) } else { ::tokio::spawn(look) }).await;
 }
 
-pub(super) async fn detached(visit: Guest) {
-    let carried = visit.truth.shows_something(Hop::Detached);
-    let look = async move { visit.truth.sees_nothing(Hop::Detached) };
+pub(super) async fn detached(probe: Guest) {
+    let carried = probe.expected.shows_something(Hop::Detached);
+    let look = async move { probe.expected.sees_nothing(Hop::Detached) };
     if carried {
         return finished(spawn(look)).await;
     }
@@ -32,69 +32,71 @@ pub(super) async fn detached(visit: Guest) {
 }
 
 /// A block that awaits two futures in turns, and looks at its end, however that comes.
-pub(super) async fn checkpoint(visit: Guest) {
+pub(super) async fn checkpoint(probe: Guest) {
     Checkpoint::wrap(async {
-        STAGE.set(visit.truth.app.census.count(Hop::Checkpoint)).expect("the checkpoint is open");
-        let _witness = visit.witness(Hop::Checkpoint);
-        visit.check(Hop::Checkpoint);
+        STAGE
+            .set(probe.expected.app.live_count.count(Hop::Checkpoint))
+            .expect("the checkpoint is open");
+        let _witness = probe.witness(Hop::Checkpoint);
+        probe.check(Hop::Checkpoint);
         ::tokio::join!(
-            visit.pass(Hop::Left, |visit| in_turns(visit, Hop::Left)),
-            visit.pass(Hop::Right, |visit| in_turns(visit, Hop::Right)),
+            probe.pass(Hop::Left, |probe| in_turns(probe, Hop::Left)),
+            probe.pass(Hop::Right, |probe| in_turns(probe, Hop::Right)),
         );
-        visit.check(Hop::Checkpoint);
+        probe.check(Hop::Checkpoint);
     })
     .await;
 }
 
-pub(super) async fn select(visit: Guest) {
+pub(super) async fn select(probe: Guest) {
     let dropped = Checkpoint::wrap(async {
-        let _witness = visit.witness(Hop::Select);
+        let _witness = probe.witness(Hop::Select);
         pending::<()>().await;
     });
     ::tokio::select! {
         biased;
         () = dropped => {}
-        () = in_turns(visit.clone(), Hop::Select) => {}
+        () = in_turns(probe.clone(), Hop::Select) => {}
     }
 }
 
-pub(super) async fn timer(visit: Guest) {
+pub(super) async fn timer(probe: Guest) {
     ::tokio::time::sleep(MOMENT).await;
-    visit.check(Hop::Timer);
-    let look = async { visit.check(Hop::Timer) };
+    probe.check(Hop::Timer);
+    let look = async { probe.check(Hop::Timer) };
     ::tokio::time::timeout(LONG, look).await.expect("it takes less than an hour");
     let mut ticks = ::tokio::time::interval(MOMENT);
     ticks.tick().await;
     ticks.tick().await;
-    visit.check(Hop::Timer);
+    probe.check(Hop::Timer);
 }
 
-pub(super) async fn task(visit: Guest) {
+pub(super) async fn task(probe: Guest) {
     finished(spawn(async move {
-        visit.check(Hop::Task);
-        let subtask = |visit: Guest| spawn(async move { visit.check(Hop::Subtask) });
-        finished(visit.pass_at_once(Hop::Subtask, subtask)).await;
-        visit.check(Hop::Task);
+        probe.check(Hop::Task);
+        let subtask = |probe: Guest| spawn(async move { probe.check(Hop::Subtask) });
+        finished(probe.pass_at_once(Hop::Subtask, subtask)).await;
+        probe.check(Hop::Task);
     }))
     .await;
 }
 
-pub(super) async fn join_set(visit: Guest) {
+pub(super) async fn join_set(probe: Guest) {
     let mut set = JoinSet::new();
     for _ in 0..3 {
-        let visit = visit.clone();
-        set.spawn(async move { visit.check(Hop::JoinSet) });
+        let probe = probe.clone();
+        set.spawn(async move { probe.check(Hop::JoinSet) });
     }
     while let Some(joined) = set.join_next().await {
         end(joined);
     }
 }
 
-pub(super) async fn join_map(visit: Guest) {
+pub(super) async fn join_map(probe: Guest) {
     let mut map = JoinMap::new();
     for key in 0..2 {
-        let visit = visit.clone();
-        map.spawn(key, async move { visit.check(Hop::JoinMap) }.in_current_context());
+        let probe = probe.clone();
+        map.spawn(key, async move { probe.check(Hop::JoinMap) }.in_current_context());
     }
     while let Some((_, joined)) = map.join_next().await {
         end(joined);
@@ -102,9 +104,9 @@ pub(super) async fn join_map(visit: Guest) {
 }
 
 /// A tracked task that waits for a token which it finds in a variable.
-pub(super) async fn tracker(visit: Guest) {
+pub(super) async fn tracker(probe: Guest) {
     let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
-    let child = visit.clone();
+    let child = probe.clone();
     let waiting = async move {
         child.check(Hop::Tracker);
         TOKEN.with(CancellationToken::clone).cancelled().await;
@@ -117,36 +119,36 @@ pub(super) async fn tracker(visit: Guest) {
     finished(task).await;
 }
 
-pub(super) async fn runtime(visit: Guest) {
-    let (here, child, job) = (Handle::current(), visit.clone(), visit);
+pub(super) async fn runtime(probe: Guest) {
+    let (here, child, job) = (Handle::current(), probe.clone(), probe);
     finished(here.spawn_carrying(async move { child.check(Hop::Runtime) })).await;
     finished(here.spawn_blocking_carrying(move || job.check(Hop::Runtime))).await;
 }
 
-pub(super) async fn in_place(visit: Guest) {
-    block_in_place(|| visit.check(Hop::InPlace));
+pub(super) async fn in_place(probe: Guest) {
+    block_in_place(|| probe.check(Hop::InPlace));
 }
 
-pub(super) async fn courier(visit: Guest) {
-    let courier = visit.truth.courier.clone().expect("the server has one");
-    courier.send(move || Box::pin(in_turns(visit, Hop::Courier))).await;
+pub(super) async fn actor(probe: Guest) {
+    let actor = probe.expected.actor.clone().expect("the server has one");
+    actor.send(move || Box::pin(in_turns(probe, Hop::Actor))).await;
 }
 
-pub(super) async fn blocking(visit: Guest) {
+pub(super) async fn blocking(probe: Guest) {
     let job = move || {
-        visit.check(Hop::Blocking);
+        probe.check(Hop::Blocking);
         for (hop, stop) in BLOCKING {
-            visit.pass_at_once(*hop, |visit| stop(&visit));
+            probe.pass_at_once(*hop, |probe| stop(&probe));
         }
-        visit.check(Hop::Blocking);
+        probe.check(Hop::Blocking);
     };
     finished(spawn_blocking(job)).await;
 }
 
 /// Tasks that stay on their thread, with something that does not leave it.
-pub(super) fn local_set(visit: &Guest) {
+pub(super) fn local_set(probe: &Guest) {
     let local = LocalSet::new();
-    let here = std::rc::Rc::new(visit.clone());
+    let here = std::rc::Rc::new(probe.clone());
     let task = local.spawn_local_carrying(async move {
         here.check(Hop::LocalSet);
         yield_now().await;
@@ -155,6 +157,6 @@ pub(super) fn local_set(visit: &Guest) {
     end(Handle::current().block_on(local.run_until_carrying(task)));
 }
 
-pub(super) fn block_on(visit: &Guest) {
-    Handle::current().block_on_carrying(async { visit.check(Hop::BlockOn) });
+pub(super) fn block_on(probe: &Guest) {
+    Handle::current().block_on_carrying(async { probe.check(Hop::BlockOn) });
 }
