@@ -36,8 +36,8 @@ use runs::options::Options;
 use runs::race::{self, Race};
 use runs::report::Report;
 use runs::verify::{self, Verification, verify};
-use server::listen::{Apps, Server};
-use server::routes::App;
+use server::listen::{Observers, Server};
+use server::routes::PATH;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -79,26 +79,26 @@ pub(crate) fn run(options: &Options) -> io::Result<Report> {
 
 /// Sends requests through every hop, shuts the service down, and looks at what is left.
 fn verification(options: &Options) -> io::Result<Verification> {
-    let (apps, begun) = (Apps::default(), Instant::now());
-    let server = Server::start(&apps)?;
+    let (observers, begun) = (Observers::default(), Instant::now());
+    let server = Server::start(&observers)?;
     let progress = progress(options.requests(verify::REQUESTS));
-    let outcomes = verify(options, &apps, &Client::new(server.address), &progress)?;
+    let outcomes = verify(options, &observers, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();
     // Waits for what runs on the blocking pool and drops everything else where it stands.
     drop(server);
-    Ok(Verification::new(outcomes, apps.long(), took))
+    Ok(Verification::new(outcomes, observers.all_hops(), took))
 }
 
 /// Drives the measured services in turns, shuts them down, and looks at what is left.
 fn comparison(options: &Options) -> io::Result<Comparison> {
-    let apps = Apps::default();
-    let server = Server::start(&apps)?;
+    let observers = Observers::default();
+    let server = Server::start(&observers)?;
     let progress = progress(options.requests(race::REQUESTS));
-    let lanes = Race::new(options, &apps, Client::new(server.address), &progress)?.run();
+    let lanes = Race::new(options, &observers, Client::new(server.address), &progress)?.run();
     progress.finish_and_clear();
     drop(server);
-    Ok(Comparison::new(lanes, &apps))
+    Ok(Comparison::new(lanes, &observers))
 }
 
 /// A bar on a terminal, and nothing elsewhere.
@@ -109,13 +109,12 @@ fn progress(requests: u64) -> ProgressBar {
 }
 
 fn serve() -> io::Result<()> {
-    let apps = Apps::default();
-    let server = Server::start(&apps)?;
+    let observers = Observers::default();
+    let server = Server::start(&observers)?;
     println!("Your headers come back from every hop; those of others never do:\n");
     println!(
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
-        server.address,
-        App::PATH
+        server.address, PATH
     );
     println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
     println!(
@@ -123,6 +122,6 @@ fn serve() -> io::Result<()> {
     );
     server.until_interrupted()?;
     drop(server);
-    println!("\n{} values are alive.", apps.long().live_count.alive());
+    println!("\n{} values are alive.", observers.all_hops().live_count.alive());
     Ok(())
 }

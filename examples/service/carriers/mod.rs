@@ -7,3 +7,4 @@ pub(crate) mod carrier;
 pub(crate) mod contexts;
 pub(crate) mod nothing;
 pub(crate) mod probe;
+pub(crate) mod way;

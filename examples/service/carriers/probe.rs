@@ -71,15 +71,16 @@ impl<C: Carrier> Probe<C> {
         F: Future + Send,
     {
         let Probe { carrier, expected } = self;
-        let app = Arc::clone(&expected.app);
-        carrier.at(&app.live_count, hop, |carrier| f(Probe { carrier, expected })).await
+        let observer = Arc::clone(&expected.observer);
+        carrier.at(&observer.live_count, hop, |carrier| f(Probe { carrier, expected })).await
     }
 
     /// Calls `f`, which hands work over, at another stage.
     pub(crate) fn at_once<R>(&self, hop: Hop, f: impl FnOnce(Probe<C>) -> R) -> R {
         let expected = Arc::clone(&self.expected);
-        self.carrier
-            .at_once(&self.expected.app.live_count, hop, |carrier| f(Probe { carrier, expected }))
+        self.carrier.at_once(&self.expected.observer.live_count, hop, |carrier| {
+            f(Probe { carrier, expected })
+        })
     }
 
     /// Looks once more when it is dropped: at the end of a block, however that comes.

@@ -1,10 +1,10 @@
 //! A block of requests, driven by so many clients at a time.
 
 use super::http::Client;
+use super::oracle::observer::Observer;
 use super::oracle::scenario::{Planted, Scenario};
 use super::outcomes::Outcomes;
 use super::plan::{Mix, Plan};
-use super::server::routes::App;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 /// Requests with consecutive numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
-    pub(crate) app: Arc<App>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) path: &'static str,
     pub(crate) seed: u64,
     pub(crate) first: u64,
@@ -57,7 +57,7 @@ impl Batch {
             }
             let plan = self.plan(nth);
             let begun = Instant::now();
-            let outcome = client.send(&self.app, self.path, &plan).await;
+            let outcome = client.send(&self.observer, self.path, &plan).await;
             result.latencies.push(begun.elapsed());
             result.outcomes.add(plan.request(), outcome);
         }

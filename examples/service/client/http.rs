@@ -1,10 +1,11 @@
 //! A real HTTP client: sends one request over a real connection and says how it ended.
 
 use super::oracle::hop::Hop;
+use super::oracle::observer::Observer;
 use super::oracle::scenario::Scenario;
+use super::outcomes::Outcome;
 use super::plan::Plan;
 use super::server::body::{CHUNKS, HALF};
-use super::server::routes::App;
 use axum::body::Bytes;
 use axum::http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -17,16 +18,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-
-/// How a request ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Answered,
-    Cancelled,
-    Panicked,
-    /// Not as it was meant to.
-    Failed(String),
-}
 
 /// What a request brings along that goes the long way.
 const UPLOAD: &str = "something to be read frame by frame";
@@ -50,16 +41,16 @@ impl Client {
     }
 
     /// Makes the request, and goes away half-way if that is the scenario.
-    pub(crate) async fn send(&self, app: &App, path: &str, plan: &Plan) -> Outcome {
+    pub(crate) async fn send(&self, observer: &Observer, path: &str, plan: &Plan) -> Outcome {
         let response = self.pool(plan).request(self.request(path, plan));
         match plan.scenario {
             Scenario::Cancel(Hop::Body) => read_half(response.await).await,
             Scenario::Cancel(_) => {
-                let half_way = app.rendezvous.wait_for(plan.request());
+                let half_way = observer.rendezvous.wait_for(plan.request());
                 tokio::select! {
                     Ok(()) = half_way => Outcome::Cancelled,
                     response = response => {
-                        app.rendezvous.forget(plan.request());
+                        observer.rendezvous.forget(plan.request());
                         unasked(response)
                     }
                 }

@@ -3,11 +3,12 @@
 //! Besides requests that are cancelled and requests that panic: readers that take their time, and
 //! connections that are dropped in the middle of a request.
 
-use super::http::{Client, Outcome};
+use super::http::Client;
+use super::oracle::observer::Observer;
 use super::oracle::scenario::Scenario;
-use super::outcomes::Outcomes;
+use super::outcomes::{Outcome, Outcomes};
 use super::plan::{Mix, Plan};
-use super::server::routes::App;
+use super::server::routes::PATH;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::sync::Notify;
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 /// What the clients that make the load share.
 #[derive(Debug)]
 pub(crate) struct Load {
-    pub(crate) app: Arc<App>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) client: Client,
     pub(crate) seed: u64,
     /// The number of the next request.
@@ -55,18 +56,18 @@ impl Load {
             match number % 16 {
                 0 => {
                     plan.scenario = Scenario::Answer;
-                    let outcome = self.client.send_and_read_slowly(App::PATH, &plan).await;
+                    let outcome = self.client.send_and_read_slowly(PATH, &plan).await;
                     ends.slow += u64::from(outcome == Outcome::Answered);
                     self.add(&mut ends, &plan, outcome);
                 }
                 1 => {
                     let cut = number as usize / 16 % 600;
                     // Whatever becomes of it, nobody is there to see.
-                    let _ = self.client.drop_connection(App::PATH, &plan, cut).await;
+                    let _ = self.client.drop_connection(PATH, &plan, cut).await;
                     ends.dropped += 1;
                 }
                 _ => {
-                    let outcome = self.client.send(&self.app, App::PATH, &plan).await;
+                    let outcome = self.client.send(&self.observer, PATH, &plan).await;
                     self.add(&mut ends, &plan, outcome);
                 }
             }

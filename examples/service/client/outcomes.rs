@@ -1,6 +1,14 @@
 //! How requests ended.
 
-use super::http::Outcome;
+/// How a request ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    Cancelled,
+    Panicked,
+    /// Not as it was meant to.
+    Failed(String),
+}
 
 /// How many requests that failed are kept for the report; all are counted.
 const KEPT: usize = 5;

@@ -6,9 +6,8 @@
 
 use super::findings::Wrong;
 use super::hop::Hop;
+use super::observer::Observer;
 use super::scenario::{self, Scenario};
-use super::server::actor::Actor;
-use super::server::routes::App;
 use super::variables::{CARRIED, HEADERS, texts};
 use axum::http::HeaderMap;
 use stackholm::Context;
@@ -18,33 +17,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// One request, as its client sent it.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    pub(crate) app: Arc<App>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) texts: [String; CARRIED],
     pub(crate) scenario: Scenario,
-    /// The task that serves all requests of the server; those that are measured have none.
-    pub(crate) actor: Option<Actor>,
     looks: AtomicU32,
     /// What each hop saw, if a person wants to know.
     echo: Option<Mutex<Vec<String>>>,
 }
 
 impl Expected {
-    pub(crate) fn of(app: &Arc<App>, headers: &HeaderMap) -> Self {
+    pub(crate) fn of(observer: &Arc<Observer>, headers: &HeaderMap) -> Self {
         let scenario =
             headers.get(scenario::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
         Expected {
-            app: Arc::clone(app),
+            observer: Arc::clone(observer),
             texts: texts(headers),
             scenario: scenario.unwrap_or_default(),
-            actor: None,
             looks: AtomicU32::new(0),
             // Our own client says what it wants; a person with curl wants to see.
             echo: scenario.is_none().then(Mutex::default),
         }
-    }
-
-    pub(crate) fn with_actor(self, actor: Actor) -> Self {
-        Expected { actor: Some(actor), ..self }
     }
 
     pub(crate) fn request(&self) -> &str {
@@ -60,13 +52,13 @@ impl Expected {
         self.looks.fetch_add(1, Relaxed);
         // What is measured is not counted twice.
         if self.scenario != Scenario::Measured {
-            self.app.findings.look(hop);
+            self.observer.findings.look(hop);
         }
     }
 
     /// Tells the client of the request that it may go away now.
     pub(crate) fn tell(&self) {
-        self.app.rendezvous.tell(self.request());
+        self.observer.rendezvous.tell(self.request());
     }
 
     #[cold]
@@ -88,7 +80,7 @@ impl Expected {
         seen: Option<String>,
     ) {
         let request = self.request().to_owned();
-        self.app.findings.report(Wrong {
+        self.observer.findings.report(Wrong {
             request,
             hop,
             variable: variable.to_owned(),

@@ -8,9 +8,9 @@ use super::client::load::{Ends, Load};
 use super::memory;
 use super::options::Options;
 use super::oracle::hop::Hop;
+use super::oracle::observer::Observer;
 use super::ratio::median;
-use super::server::listen::{Apps, Server};
-use super::server::routes::App;
+use super::server::listen::{Observers, Server};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ const GROWTH: (f64, f64) = (1.25, 4096.0);
 /// Some time of chaos.
 pub(crate) struct Chaos<'a> {
     options: &'a Options,
-    apps: Apps,
+    observers: Observers,
     clients: Runtime,
     next: Arc<AtomicU64>,
     begun: Instant,
@@ -66,7 +66,7 @@ impl<'a> Chaos<'a> {
     pub(crate) fn new(options: &'a Options) -> io::Result<Self> {
         let clients = Builder::new_multi_thread().thread_name("client").enable_all().build()?;
         let next = Arc::new(AtomicU64::new(0));
-        Ok(Chaos { options, apps: Apps::default(), clients, next, begun: Instant::now() })
+        Ok(Chaos { options, observers: Observers::default(), clients, next, begun: Instant::now() })
     }
 
     /// One service after the other, until the time is over or all requests are made.
@@ -74,14 +74,14 @@ impl<'a> Chaos<'a> {
         let mut report = ChaosReport::new();
         while let Some(life) = self.next_life() {
             let ends = self.live(life)?;
-            report.add(ends, self.app());
+            report.add(ends, self.observer());
             println!("{:>5} s  {}", self.begun.elapsed().as_secs(), report.line());
         }
         Ok(report)
     }
 
-    fn app(&self) -> &Arc<App> {
-        self.apps.long()
+    fn observer(&self) -> &Arc<Observer> {
+        self.observers.all_hops()
     }
 
     fn next_life(&self) -> Option<Life> {
@@ -97,9 +97,9 @@ impl<'a> Chaos<'a> {
 
     /// One service: it is shut down while its clients are still at it.
     fn live(&self, life: Life) -> io::Result<Ends> {
-        let server = Server::start(&self.apps)?;
+        let server = Server::start(&self.observers)?;
         let load = Arc::new(Load {
-            app: Arc::clone(self.app()),
+            observer: Arc::clone(self.observer()),
             client: Client::new(server.address),
             seed: self.options.seed,
             next: Arc::clone(&self.next),
@@ -154,14 +154,15 @@ impl ChaosReport {
         }
     }
 
-    fn add(&mut self, ends: Ends, app: &App) {
+    fn add(&mut self, ends: Ends, observer: &Observer) {
         self.ends.merge(ends);
         self.lives += 1;
-        self.hops = app.findings.looks();
-        self.wrong = app.findings.wrong();
-        self.lines = app.findings.faults();
-        self.missed = Hop::ALL.into_iter().filter(|hop| app.findings.looks_at(*hop) == 0).collect();
-        self.alive = self.alive.max(app.live_count.alive());
+        self.hops = observer.findings.looks();
+        self.wrong = observer.findings.wrong();
+        self.lines = observer.findings.faults();
+        self.missed =
+            Hop::ALL.into_iter().filter(|hop| observer.findings.looks_at(*hop) == 0).collect();
+        self.alive = self.alive.max(observer.live_count.alive());
         self.resident.extend(memory::resident().map(|kib| kib as f64));
     }
 

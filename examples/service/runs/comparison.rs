@@ -2,12 +2,14 @@
 //!
 //! Ten variables, six hops, one handler; see `server/six_hops.rs`.
 
+use super::carriers::way::Way;
 use super::client::outcomes::Outcomes;
+use super::figures::grouped;
 use super::oracle::hop::Hop;
 use super::oracle::variables::CARRIED;
 use super::race::Lane;
 use super::ratio::{Ratio, median, quantile};
-use super::server::listen::{Apps, Way};
+use super::server::listen::Observers;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -29,8 +31,8 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     /// To be taken when the services have been shut down: what is alive then is alive for ever.
-    pub(crate) fn new(lanes: [Lane; Way::ALL.len()], apps: &Apps) -> Self {
-        Comparison { columns: lanes.into_iter().map(|lane| Column::new(lane, apps)).collect() }
+    pub(crate) fn new(lanes: [Lane; Way::ALL.len()], observers: &Observers) -> Self {
+        Comparison { columns: lanes.into_iter().map(|lane| Column::new(lane, observers)).collect() }
     }
 
     /// What was wrong, one line each.
@@ -51,7 +53,7 @@ impl Comparison {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
         let columns = || self.columns.iter().filter(|column| column.lane.was_run());
-        let names = columns().map(|column| String::from(column.lane.name));
+        let names = columns().map(|column| String::from(column.lane.way.name()));
         table.set_header(std::iter::once(String::new()).chain(names));
         for (name, show) in ROWS {
             table.add_row(std::iter::once(String::from(*name)).chain(columns().map(show)));
@@ -81,13 +83,13 @@ const ROWS: &[(&str, Show)] = &[
 ];
 
 impl Column {
-    fn new(lane: Lane, apps: &Apps) -> Self {
-        let app = apps.of(lane.way);
-        Column { wrong: app.findings.faults(), alive: app.live_count.alive(), lane }
+    fn new(lane: Lane, observers: &Observers) -> Self {
+        let observer = observers.of(lane.way);
+        Column { wrong: observer.findings.faults(), alive: observer.live_count.alive(), lane }
     }
 
     fn faults(&self) -> Vec<String> {
-        let (name, outcomes) = (self.lane.name, &self.lane.outcomes);
+        let (name, outcomes) = (self.lane.way.name(), &self.lane.outcomes);
         let mut faults = Vec::new();
         faults.extend(self.wrong.iter().map(|line| format!("{name}: {line}")));
         if self.alive > 0 {
@@ -159,16 +161,4 @@ fn millis(duration: Duration) -> String {
 
 fn micros(duration: Duration) -> String {
     format!("{:.1} µs", duration.as_secs_f64() * 1e6)
-}
-
-/// Digits in groups of three.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|group| std::str::from_utf8(group).expect("digits"))
-        .collect();
-    groups.join(" ")
 }

@@ -7,6 +7,7 @@ use super::server;
 
 pub(crate) mod chaos;
 pub(crate) mod comparison;
+mod figures;
 mod memory;
 pub(crate) mod options;
 mod processor;

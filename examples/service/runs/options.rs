@@ -1,7 +1,7 @@
 //! The command line.
 
+use super::carriers::way::Way;
 use super::oracle::scenario::Planted;
-use super::server::listen::Way;
 use clap::Parser;
 use std::time::Duration;
 

@@ -4,17 +4,14 @@
 //! that their ratio within the round says more than any figure alone. The order changes from round
 //! to round, so that none always comes after the same other.
 
-use super::carriers::by_hand::{Arguments, ByHand, Record};
-use super::carriers::carrier::Carrier;
-use super::carriers::contexts::Contexts;
-use super::carriers::nothing::Nothing;
+use super::carriers::way::Way;
 use super::client::batch::{Batch, BatchResult};
 use super::client::http::Client;
 use super::client::outcomes::Outcomes;
 use super::client::plan::Mix;
 use super::options::Options;
 use super::processor;
-use super::server::listen::{Apps, Way};
+use super::server::listen::Observers;
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use std::io;
@@ -50,7 +47,6 @@ const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) way: Way,
-    pub(crate) name: &'static str,
     pub(crate) outcomes: Outcomes,
     /// Of the measured ones, in nanoseconds.
     latency: Histogram<u64>,
@@ -65,7 +61,7 @@ pub(crate) struct Lane {
 /// Drives all ways, round by round, from a runtime of the clients' own.
 pub(crate) struct Race<'a> {
     options: &'a Options,
-    apps: &'a Apps,
+    observers: &'a Observers,
     client: Client,
     clients: Runtime,
     progress: &'a ProgressBar,
@@ -74,7 +70,7 @@ pub(crate) struct Race<'a> {
 impl<'a> Race<'a> {
     pub(crate) fn new(
         options: &'a Options,
-        apps: &'a Apps,
+        observers: &'a Observers,
         client: Client,
         progress: &'a ProgressBar,
     ) -> io::Result<Self> {
@@ -82,7 +78,7 @@ impl<'a> Race<'a> {
             .thread_name("client")
             .enable_all()
             .build()?;
-        Ok(Race { options, apps, client, clients, progress })
+        Ok(Race { options, observers, client, clients, progress })
     }
 
     /// All rounds, or as many as patience allows.
@@ -131,8 +127,8 @@ impl<'a> Race<'a> {
 
     fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> BatchResult {
         let block = Batch {
-            app: self.apps.of(lane.way).clone(),
-            path: lane.path(),
+            observer: self.observers.of(lane.way).clone(),
+            path: lane.way.path(),
             seed: self.options.seed,
             first: round * self.each() + skip,
             count,
@@ -147,36 +143,15 @@ impl<'a> Race<'a> {
 
 impl Lane {
     fn new(way: Way) -> Self {
-        let name = match way {
-            Way::Contexts => Contexts::<false>::NAME,
-            Way::Arguments => ByHand::<Arguments, false>::NAME,
-            Way::Record => ByHand::<Record, false>::NAME,
-            Way::Again => "one record, again",
-            Way::Nothing => Nothing::NAME,
-            Way::ContextsStaged => Contexts::<true>::NAME,
-            Way::ArgumentsStaged => ByHand::<Arguments, true>::NAME,
-        };
         let latency = Histogram::new(3).expect("three digits are allowed");
         let processor = Some(Duration::ZERO);
         Lane {
             way,
-            name,
             outcomes: Outcomes::default(),
             latency,
             rates: Vec::new(),
             processor,
             measured: 0,
-        }
-    }
-
-    fn path(&self) -> &'static str {
-        match self.way {
-            Way::Contexts => Contexts::<false>::PATH,
-            Way::Arguments => ByHand::<Arguments, false>::PATH,
-            Way::Record | Way::Again => ByHand::<Record, false>::PATH,
-            Way::Nothing => Nothing::PATH,
-            Way::ContextsStaged => Contexts::<true>::PATH,
-            Way::ArgumentsStaged => ByHand::<Arguments, true>::PATH,
         }
     }
 

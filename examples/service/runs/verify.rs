@@ -4,12 +4,13 @@ use super::client::batch::Batch;
 use super::client::http::Client;
 use super::client::outcomes::Outcomes;
 use super::client::plan::Mix;
-use super::comparison::grouped;
+use super::figures::grouped;
 use super::options::Options;
 use super::oracle::hop::{Hop, Sight};
+use super::oracle::observer::Observer;
 use super::oracle::variables;
-use super::server::listen::Apps;
-use super::server::routes::App;
+use super::server::listen::Observers;
+use super::server::routes::PATH;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use indicatif::ProgressBar;
@@ -48,7 +49,7 @@ struct Row {
 /// Drives the requests, from a runtime of the clients' own.
 pub(crate) fn verify(
     options: &Options,
-    apps: &Apps,
+    observers: &Observers,
     client: &Client,
     progress: &ProgressBar,
 ) -> io::Result<Outcomes> {
@@ -57,8 +58,8 @@ pub(crate) fn verify(
     let requests = options.requests(REQUESTS);
     for first in (0..requests).step_by(AT_A_TIME as usize) {
         let block = Batch {
-            app: apps.long().clone(),
-            path: App::PATH,
+            observer: observers.all_hops().clone(),
+            path: PATH,
             seed: options.seed,
             first,
             count: AT_A_TIME.min(requests - first),
@@ -76,15 +77,18 @@ pub(crate) fn verify(
 
 impl Verification {
     /// To be taken when the service has been shut down: what is alive then is alive for ever.
-    pub(crate) fn new(outcomes: Outcomes, app: &App, took: Duration) -> Self {
-        let row =
-            |hop| Row { hop, looks: app.findings.looks_at(hop), wrong: app.findings.wrong_at(hop) };
+    pub(crate) fn new(outcomes: Outcomes, observer: &Observer, took: Duration) -> Self {
+        let row = |hop| Row {
+            hop,
+            looks: observer.findings.looks_at(hop),
+            wrong: observer.findings.wrong_at(hop),
+        };
         let rows = Hop::ALL.map(row).into_iter().collect();
         Verification {
             outcomes,
             rows,
-            wrong: app.findings.faults(),
-            alive: app.live_count.alive(),
+            wrong: observer.findings.faults(),
+            alive: observer.live_count.alive(),
             took,
         }
     }

@@ -1,9 +1,10 @@
 //! The long way of one request: through every boundary that there is, and back.
 
+use super::actor::Actor;
 use super::body::body_under_layer;
-use super::carriers::contexts::Contexts;
-use super::hops::{AWAITING, Guest};
-use super::oracle::expected::Expected;
+use super::hops::guest::Guest;
+use super::hops::table::AWAITING;
+use super::hops::tokio;
 use super::oracle::hop::Hop;
 use super::oracle::scenario::Scenario;
 use super::oracle::variables::{REQUEST_ID, STAGE, Text};
@@ -13,7 +14,6 @@ use http_body_util::BodyExt;
 use stackholm::axum::{Ambient, FromContext};
 use stackholm::{Context, Var};
 use std::future::pending;
-use std::sync::Arc;
 
 /// Stands for the request id in the arguments of a handler.
 pub(crate) struct RequestId;
@@ -31,27 +31,25 @@ impl Ambient for RequestId {
 pub(crate) struct Arguments {
     pub(crate) context: Context,
     pub(crate) id: FromContext<RequestId>,
-}
-
-impl Guest {
-    pub(crate) fn of(expected: &Arc<Expected>) -> Self {
-        Guest { carrier: Contexts, expected: Arc::clone(expected) }
-    }
+    /// The task that serves all requests of the server.
+    pub(crate) actor: Actor,
 }
 
 /// Answers a request.
 pub(crate) async fn all_hops(probe: Guest, arguments: Arguments, upload: Body) -> Response {
-    read_arguments(&probe, arguments);
+    let Arguments { context, id, actor } = arguments;
+    read_arguments(&probe, context, &id);
     stage(&probe, Hop::Handler);
     probe.pass_at_once(Hop::Handler, |probe| probe.check(Hop::Handler));
     probe.pass(Hop::Upload, |probe| read(probe, upload)).await;
-    for (hop, stop) in AWAITING {
-        probe.pass(*hop, stop).await;
+    probe.pass(Hop::Actor, |probe| tokio::actor(probe, actor)).await;
+    for (hop, pass) in AWAITING {
+        probe.pass(*hop, pass).await;
     }
     if matches!(probe.expected.scenario, Scenario::Cancel(hop) if hop != Hop::Body) {
         pending::<()>().await;
     }
-    // What the stops and those whom they called have bound is gone.
+    // What the hops and their callees have bound is gone.
     probe.check(Hop::Handler);
     stage(&probe, Hop::Body);
     body_under_layer(&probe)
@@ -59,15 +57,17 @@ pub(crate) async fn all_hops(probe: Guest, arguments: Arguments, upload: Body) -
 
 /// Sets the stage on the request's own stack, which is open; the body goes on with it.
 fn stage(probe: &Guest, hop: Hop) {
-    STAGE.set(probe.expected.app.live_count.count(hop)).expect("the stack of a request is open");
+    STAGE
+        .set(probe.expected.observer.live_count.count(hop))
+        .expect("the stack of a request is open");
 }
 
 /// What the extractors gave is that of this request.
-fn read_arguments(probe: &Guest, Arguments { context, id }: Arguments) {
+fn read_arguments(probe: &Guest, context: Context, id: &str) {
     let context = probe.expected.spoilt(Hop::Extractor, context.clone()).unwrap_or(context);
     context.run(|| probe.at_once(Hop::Extractor, |probe| probe.check(Hop::Extractor)));
-    if **id != probe.expected.request() {
-        probe.expected.report(Hop::Extractor, 0, Some(&id));
+    if id != probe.expected.request() {
+        probe.expected.report(Hop::Extractor, 0, Some(id));
     }
 }
 

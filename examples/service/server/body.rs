@@ -3,7 +3,7 @@
 
 use super::carriers::carrier::Carrier;
 use super::carriers::probe::{Probe, Witness};
-use super::hops::Guest;
+use super::hops::guest::Guest;
 use super::oracle::hop::Hop;
 use super::oracle::scenario::Scenario;
 use axum::body::{Body, Bytes};

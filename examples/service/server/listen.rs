@@ -5,8 +5,10 @@ use super::actor::Actor;
 use super::carriers::by_hand::{Arguments, ByHand, Record};
 use super::carriers::contexts::Contexts;
 use super::carriers::nothing::Nothing;
-use super::hops::settle;
-use super::routes::App;
+use super::carriers::way::Way;
+use super::hops::rayon::settle;
+use super::oracle::observer::Observer;
+use super::routes::{all_hops_router, measured_router};
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -20,59 +22,32 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
-/// A way of carrying, of which each has a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Way {
-    Contexts,
-    Arguments,
-    Record,
-    /// The same once more: what it differs by is chance.
-    Again,
-    Nothing,
-    /// And an eleventh value, which each hop binds anew.
-    ContextsStaged,
-    ArgumentsStaged,
-}
-
-impl Way {
-    pub(crate) const ALL: [Way; 7] = [
-        Way::Contexts,
-        Way::Arguments,
-        Way::Record,
-        Way::Again,
-        Way::Nothing,
-        Way::ContextsStaged,
-        Way::ArgumentsStaged,
-    ];
-}
-
-/// What the requests of each service share.
+/// One observer for each service.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Apps {
-    long: Arc<App>,
-    measured: [Arc<App>; Way::ALL.len()],
+pub(crate) struct Observers {
+    all_hops: Arc<Observer>,
+    measured: [Arc<Observer>; Way::ALL.len()],
 }
 
-impl Apps {
+impl Observers {
     /// The service whose requests go the long way.
-    pub(crate) fn long(&self) -> &Arc<App> {
-        &self.long
+    pub(crate) fn all_hops(&self) -> &Arc<Observer> {
+        &self.all_hops
     }
 
-    pub(crate) fn of(&self, way: Way) -> &Arc<App> {
+    pub(crate) fn of(&self, way: Way) -> &Arc<Observer> {
         &self.measured[way as usize]
     }
 
     fn router(&self, actor: Actor) -> Router {
-        let app = |way| Arc::clone(self.of(way));
-        Arc::clone(&self.long)
-            .router(actor)
-            .merge(app(Way::Contexts).measured_router::<Contexts<false>>())
-            .merge(app(Way::Arguments).measured_router::<ByHand<Arguments, false>>())
-            .merge(app(Way::Record).measured_router::<ByHand<Record, false>>())
-            .merge(app(Way::Nothing).measured_router::<Nothing>())
-            .merge(app(Way::ContextsStaged).measured_router::<Contexts<true>>())
-            .merge(app(Way::ArgumentsStaged).measured_router::<ByHand<Arguments, true>>())
+        let observer = |way| Arc::clone(self.of(way));
+        all_hops_router(Arc::clone(&self.all_hops), actor)
+            .merge(measured_router::<Contexts<false>>(observer(Way::Contexts)))
+            .merge(measured_router::<ByHand<Arguments, false>>(observer(Way::Arguments)))
+            .merge(measured_router::<ByHand<Record, false>>(observer(Way::Record)))
+            .merge(measured_router::<Nothing>(observer(Way::Nothing)))
+            .merge(measured_router::<Contexts<true>>(observer(Way::ContextsStaged)))
+            .merge(measured_router::<ByHand<Arguments, true>>(observer(Way::ArgumentsStaged)))
     }
 }
 
@@ -95,13 +70,13 @@ impl Drop for Settles {
 }
 
 impl Server {
-    pub(crate) fn start(apps: &Apps) -> io::Result<Self> {
+    pub(crate) fn start(observers: &Observers) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
         let (actor, work) = Actor::new();
         runtime.spawn_detached(work);
-        runtime.spawn_detached(serve(listener, apps.router(actor)));
+        runtime.spawn_detached(serve(listener, observers.router(actor)));
         Ok(Server { runtime, address, _settles: Settles })
     }
 

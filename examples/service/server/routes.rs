@@ -1,65 +1,52 @@
-//! What the requests of one service share, and the routes: the long way through every boundary, and
-//! the measured one.
+//! The routes: the long way through every boundary, and the measured one.
 
 use super::actor::Actor;
 use super::all_hops::{Arguments, RequestId, all_hops};
 use super::carriers::carrier::Carrier;
 use super::carriers::probe::Probe;
-use super::hops::Guest;
+use super::hops::guest::Guest;
 use super::oracle::expected::Expected;
-use super::oracle::findings::Findings;
 use super::oracle::hop::Hop;
-use super::oracle::live_count::LiveCount;
-use super::oracle::rendezvous::Rendezvous;
+use super::oracle::observer::Observer;
 use super::oracle::variables::bound;
 use super::six_hops::six_hops;
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use stackholm::Context;
 use stackholm::axum::FromContext;
 use stackholm::tower::ContextLayer;
 use std::sync::Arc;
 use tower::util::MapRequestLayer;
 
-/// What the requests of one service share.
-#[derive(Debug, Default)]
-pub(crate) struct App {
-    pub(crate) live_count: LiveCount,
-    pub(crate) findings: Findings,
-    pub(crate) rendezvous: Rendezvous,
+/// Where the long way begins.
+pub(crate) const PATH: &str = "/all-hops";
+
+/// The route of the long way.
+pub(crate) fn all_hops_router(observer: Arc<Observer>, actor: Actor) -> Router {
+    Router::new()
+        .route(PATH, any(handle))
+        .layer(MapRequestLayer::new(look))
+        .layer(ContextLayer::new(of_request))
+        .layer(from_fn_with_state((observer, actor), arrive))
 }
 
-impl App {
-    /// Where the long way begins.
-    pub(crate) const PATH: &'static str = "/all-hops";
-
-    /// The route of the long way.
-    pub(crate) fn router(self: Arc<Self>, actor: Actor) -> Router {
-        Router::new()
-            .route(Self::PATH, any(handle))
-            .layer(MapRequestLayer::new(look))
-            .layer(ContextLayer::new(of_request))
-            .layer(from_fn_with_state((self, actor), arrive))
-    }
-
-    /// The measured route, for values that come by `C`.
-    pub(crate) fn measured_router<C: Carrier>(self: Arc<Self>) -> Router {
-        Router::new()
-            .route(C::PATH, get(handle_measured::<C>))
-            .layer(from_fn_with_state(self, bind::<C>))
-    }
+/// The measured route, for values that come by `C`.
+pub(crate) fn measured_router<C: Carrier>(observer: Arc<Observer>) -> Router {
+    Router::new()
+        .route(C::PATH, get(handle_measured::<C>))
+        .layer(from_fn_with_state(observer, bind::<C>))
 }
 
 /// Beneath the server: nothing is bound yet.
 async fn arrive(
-    State((app, actor)): State<(Arc<App>, Actor)>,
+    State((observer, actor)): State<(Arc<Observer>, Actor)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let expected = Arc::new(Expected::of(&app, request.headers()).with_actor(actor));
+    let expected = Arc::new(Expected::of(&observer, request.headers()));
     match expected
         .spoilt(Hop::Arrival, Context::empty())
         .filter(|_| expected.shows_something(Hop::Arrival))
@@ -68,13 +55,14 @@ async fn arrive(
         Some(stray) => stray.run(|| expected.sees_nothing(Hop::Arrival)),
     }
     request.extensions_mut().insert(expected);
+    request.extensions_mut().insert(actor);
     next.run(request).await
 }
 
 /// What the layer binds: the ten values of the request, and where it is.
 fn of_request(request: &Request, base: Context) -> Context {
     let expected = expected(request);
-    let context = bound(base, &expected.app.live_count, request.headers(), Hop::Layer);
+    let context = bound(base, &expected.observer.live_count, request.headers(), Hop::Layer);
     expected.spoilt(Hop::Layer, context.clone()).unwrap_or(context)
 }
 
@@ -88,20 +76,25 @@ fn expected(request: &Request) -> &Arc<Expected> {
     request.extensions().get().expect("the middleware put it there")
 }
 
-async fn handle(context: Context, id: FromContext<RequestId>, request: Request) -> Response {
+async fn handle(
+    context: Context,
+    id: FromContext<RequestId>,
+    Extension(actor): Extension<Actor>,
+    request: Request,
+) -> Response {
     let probe = Guest::of(expected(&request));
-    all_hops(probe, Arguments { context, id }, request.into_body()).await
+    all_hops(probe, Arguments { context, id, actor }, request.into_body()).await
 }
 
 /// The middleware of a measured request.
 async fn bind<C: Carrier>(
-    State(app): State<Arc<App>>,
+    State(observer): State<Arc<Observer>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let expected = Arc::new(Expected::of(&app, request.headers()));
+    let expected = Arc::new(Expected::of(&observer, request.headers()));
     request.extensions_mut().insert(expected);
-    C::bind(&app.live_count, request, next).await
+    C::bind(&observer.live_count, request, next).await
 }
 
 async fn handle_measured<C: Carrier>(mut request: Request) -> Response {

@@ -6,7 +6,7 @@
 use super::body::body;
 use super::carriers::carrier::Carrier;
 use super::carriers::probe::Probe;
-use super::hops::finished;
+use super::hops::waiting::finished;
 use super::oracle::hop::Hop;
 use axum::response::Response;
 

@@ -1,8 +1,10 @@
 //! What is polled by whoever holds it: streams, sinks, readers and writers, each driven by a task
 //! that sees nothing.
 
+use super::guest::Guest;
+use super::oracle::hop::Hop;
 use super::oracle::scenario::Ordered;
-use super::{Guest, Hop, elsewhere, in_turns};
+use super::waiting::{elsewhere, in_turns};
 use ::tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use futures_util::future::FutureExt;
 use futures_util::io::{AsyncWrite, AsyncWriteExt};

@@ -1,6 +1,7 @@
 //! Executors as hyper wants them: one that carries, and one that does not.
 
-use super::{Guest, Hop};
+use super::guest::Guest;
+use super::oracle::hop::Hop;
 use ::tokio::sync::oneshot;
 use futures_util::future::{BoxFuture, FutureExt};
 use hyper::rt::Executor;

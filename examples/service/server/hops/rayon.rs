@@ -1,6 +1,7 @@
 //! Jobs, scopes, pools and parallel iterators of rayon.
 
-use super::{Guest, Hop};
+use super::guest::Guest;
+use super::oracle::hop::Hop;
 use ::rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use ::rayon::{ThreadPool, ThreadPoolBuilder};
 use stackholm::rayon::{self, ParallelIteratorExt, ThreadPoolExt};

@@ -1,8 +1,9 @@
 //! Threads, scoped and not, messages to threads that serve all requests, and an iterator driven
 //! elsewhere.
 
+use super::guest::Guest;
+use super::oracle::hop::Hop;
 use super::workers::{Mailbox, Pool};
-use super::{Guest, Hop};
 use stackholm::{Context, ContextExt, thread};
 use std::panic::resume_unwind;
 use std::thread::JoinHandle;

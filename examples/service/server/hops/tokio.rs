@@ -1,10 +1,13 @@
 //! Tasks, sets of them, the blocking pool, timers, and a task that serves all requests.
 
+use super::actor::Actor;
+use super::guest::Guest;
+use super::oracle::hop::Hop;
 use super::oracle::variables::{STAGE, TOKEN};
-use super::{BLOCKING, Guest, Hop, elsewhere, end, finished, in_turns};
+use super::waiting::{elsewhere, end, finished, in_turns};
 use ::tokio::runtime::Handle;
 use ::tokio::task::{LocalSet, block_in_place, yield_now};
-use stackholm::tokio::{BlockOnExt, JoinSet, LocalSetExt, SpawnExt, spawn, spawn_blocking};
+use stackholm::tokio::{BlockOnExt, JoinSet, LocalSetExt, SpawnExt, spawn};
 use stackholm::tokio_util::TaskTrackerExt;
 use stackholm::{Checkpoint, ContextExt};
 use std::future::pending;
@@ -35,7 +38,7 @@ pub(super) async fn detached(probe: Guest) {
 pub(super) async fn checkpoint(probe: Guest) {
     Checkpoint::wrap(async {
         STAGE
-            .set(probe.expected.app.live_count.count(Hop::Checkpoint))
+            .set(probe.expected.observer.live_count.count(Hop::Checkpoint))
             .expect("the checkpoint is open");
         let _witness = probe.witness(Hop::Checkpoint);
         probe.check(Hop::Checkpoint);
@@ -129,20 +132,8 @@ pub(super) async fn in_place(probe: Guest) {
     block_in_place(|| probe.check(Hop::InPlace));
 }
 
-pub(super) async fn actor(probe: Guest) {
-    let actor = probe.expected.actor.clone().expect("the server has one");
+pub(crate) async fn actor(probe: Guest, actor: Actor) {
     actor.send(move || Box::pin(in_turns(probe, Hop::Actor))).await;
-}
-
-pub(super) async fn blocking(probe: Guest) {
-    let job = move || {
-        probe.check(Hop::Blocking);
-        for (hop, stop) in BLOCKING {
-            probe.pass_at_once(*hop, |probe| stop(&probe));
-        }
-        probe.check(Hop::Blocking);
-    };
-    finished(spawn_blocking(job)).await;
 }
 
 /// Tasks that stay on their thread, with something that does not leave it.
