@@ -38,6 +38,13 @@ fn every_request_keeps_its_values_at_every_hop_and_leaves_none() {
 }
 
 #[test]
+fn what_a_run_prints_fits_a_terminal_of_100_columns() {
+    let shown = run(&["--requests", "210"]).to_string();
+    let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty() && shown.lines().count() > 50, "{wide:#?}\n{shown}");
+}
+
+#[test]
 fn each_way_of_carrying_answers_the_same_requests() {
     let report = run(&["--requests", "210", "--compare"]);
     assert!(report.verification.is_none());
@@ -122,7 +129,10 @@ fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
     for hop in Hop::ALL {
         let faults = faults("leak", hop);
         assert_eq!(faults.len(), 1, "{hop}: {faults:#?}");
-        assert!(faults[0].ends_with("values are alive after the shutdown"), "{hop}: {faults:#?}");
+        let (count, variables) =
+            faults[0].split_once(" values are alive after the shutdown: ").expect("it says so");
+        assert!(count.parse::<u32>().is_ok_and(|count| count > 0), "{hop}: {faults:#?}");
+        assert!(variables.split(", ").any(|one| one == "tenant 1"), "{hop}: {faults:#?}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! A real HTTP service that keeps the context of each request through every hop, and proves it.
 //!
 //! ```text
-//! cargo run --release --example service               drives itself, and ends with two tables
-//! cargo run --release --example service -- --serve    stays, for curl
-//! cargo run --release --example service -- --chaos    mistreats itself for a minute
-//! cargo run --release --example service -- --compare  nothing but the second table
+//! cargo run --release --example service               checks every hop, compares costs
+//! cargo run --release --example service -- --serve    stays up, for curl
+//! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
+//! cargo run --release --example service -- --compare  compares costs only
 //! cargo run --release --example service -- --plant-fault lost-at-rayon-join
 //! ```
 //!
@@ -28,11 +28,11 @@ mod server;
 
 use clap::Parser;
 use client::http::Client;
-use indicatif::{ProgressBar, ProgressStyle};
 use oracle::{scenario, variables};
 use runs::chaos::Chaos;
 use runs::comparison::Comparison;
 use runs::options::Options;
+use runs::progress;
 use runs::race::{self, Race};
 use runs::report::Report;
 use runs::verify::{self, Verification, verify};
@@ -54,18 +54,18 @@ fn main() -> io::Result<ExitCode> {
         return Ok(judge(&report.faults()));
     }
     let report = run(&options)?;
-    println!("{report}");
+    print!("{report}");
     Ok(judge(&report.faults()))
 }
 
-/// Says what was wrong, if anything was.
+/// Says what was wrong, if anything was; where the tables stand, so that both are in one file.
 pub(crate) fn judge(faults: &[String]) -> ExitCode {
     if faults.is_empty() {
-        println!("All is well: no value was wrong, no request was lost, nothing is left.");
+        println!("OK: no wrong value, no lost request, no value left alive.");
         return ExitCode::SUCCESS;
     }
     for fault in faults {
-        eprintln!("{fault}");
+        println!("{fault}");
     }
     ExitCode::FAILURE
 }
@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> io::Result<Report> {
 fn verification(options: &Options) -> io::Result<Verification> {
     let (observers, begun) = (Observers::default(), Instant::now());
     let server = Server::start(&observers)?;
-    let progress = progress(options.requests(verify::REQUESTS));
+    let progress = progress::begin("Part 1, every hop", options.requests(verify::REQUESTS));
     let outcomes = verify(options, &observers, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();
@@ -94,34 +94,26 @@ fn verification(options: &Options) -> io::Result<Verification> {
 fn comparison(options: &Options) -> io::Result<Comparison> {
     let observers = Observers::default();
     let server = Server::start(&observers)?;
-    let progress = progress(options.requests(race::REQUESTS));
+    let progress = progress::begin("Part 2, comparison", options.requests(race::REQUESTS));
     let lanes = Race::new(options, &observers, Client::new(server.address), &progress)?.run();
     progress.finish_and_clear();
     drop(server);
     Ok(Comparison::new(lanes, &observers))
 }
 
-/// A bar on a terminal, and nothing elsewhere.
-fn progress(requests: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} requests, {eta} to go");
-    ProgressBar::new(requests).with_style(style.expect("the template is good"))
-}
-
 fn serve() -> io::Result<()> {
     let observers = Observers::default();
     let server = Server::start(&observers)?;
-    println!("Your headers come back from every hop; those of others never do:\n");
+    println!("Each hop answers with the headers that you send, and with nobody else's:\n");
     println!(
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
         server.address, PATH
     );
     println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
-    println!(
-        "Six hops only: /contexts, and other ways of carrying: /arguments, /record and /nothing. Ctrl-C ends it."
-    );
+    println!("Six hops only: /contexts. Carried in other ways: /arguments, /record, /nothing.");
+    println!("Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);
-    println!("\n{} values are alive.", observers.all_hops().live_count.alive());
+    println!("\n{} values are still alive.", observers.all_hops().live_count.alive());
     Ok(())
 }

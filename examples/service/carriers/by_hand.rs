@@ -8,7 +8,7 @@ use super::carrier::Carrier;
 use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
 use super::oracle::live_count::{Counted, LiveCount};
-use super::oracle::variables::{CARRIED, Text, texts};
+use super::oracle::variables::{CARRIED, Text, stage, values};
 use axum::extract::Request;
 use axum::http::Extensions;
 use axum::middleware::Next;
@@ -35,7 +35,7 @@ pub(crate) trait Values: Clone + Debug + Send + Sync + 'static {
 pub(crate) struct Arguments([Arc<Text>; CARRIED]);
 
 impl Values for Arguments {
-    const NAMES: [&'static str; 2] = ["ten arguments", "arguments, staged"];
+    const NAMES: [&'static str; 2] = ["ten arguments", "arguments + stage"];
     const PATHS: [&'static str; 2] = ["/arguments", "/arguments-staged"];
 
     fn new(values: [Text; CARRIED]) -> Self {
@@ -53,7 +53,7 @@ impl Values for Arguments {
 pub(crate) struct Record(Arc<[Text; CARRIED]>);
 
 impl Values for Record {
-    const NAMES: [&'static str; 2] = ["one record", "record, staged"];
+    const NAMES: [&'static str; 2] = ["one record", "record + stage"];
     const PATHS: [&'static str; 2] = ["/record", "/record-staged"];
 
     fn new(values: [Text; CARRIED]) -> Self {
@@ -76,7 +76,7 @@ pub(crate) struct ByHand<H, const STAGED: bool> {
 
 impl<H: Values, const STAGED: bool> ByHand<H, STAGED> {
     fn at_stage(hands: H, live_count: &LiveCount, hop: Hop) -> Self {
-        ByHand { hands, stage: STAGED.then(|| live_count.count(hop)) }
+        ByHand { hands, stage: STAGED.then(|| stage(live_count, hop)) }
     }
 }
 
@@ -89,7 +89,7 @@ impl<H: Values, const STAGED: bool> Carrier for ByHand<H, STAGED> {
         mut request: Request,
         next: Next,
     ) -> impl Future<Output = Response> + Send {
-        let hands = H::new(texts(request.headers()).map(|text| live_count.count(text)));
+        let hands = H::new(values(live_count, request.headers()));
         request.extensions_mut().insert(Self::at_stage(hands, live_count, Hop::Handler));
         next.run(request)
     }

@@ -10,7 +10,7 @@ use super::oracle::hop::Hop;
 use super::oracle::live_count::LiveCount;
 use super::oracle::variables::{
     DEADLINE, HEADERS, LOCALE, ORIGIN, PRIORITY, REGION, REQUEST_ID, SESSION, STAGE, TENANT, TRACE,
-    USER, texts,
+    USER, stage, values,
 };
 use axum::extract::Request;
 use axum::http::Extensions;
@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Contexts<const STAGED: bool>;
 
 impl<const STAGED: bool> Carrier for Contexts<STAGED> {
-    const NAME: &'static str = if STAGED { "contexts, staged" } else { "with contexts" };
+    const NAME: &'static str = if STAGED { "contexts + stage" } else { "contexts" };
     const PATH: &'static str = if STAGED { "/contexts-staged" } else { "/contexts" };
 
     fn bind(
@@ -37,8 +37,8 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
         next: Next,
     ) -> impl Future<Output = Response> + Send {
         let [request_id, tenant, user, session, locale, region, trace, priority, deadline, origin] =
-            texts(request.headers()).map(|text| live_count.count(text));
-        let values = Scope::new()
+            values(live_count, request.headers());
+        let scope = Scope::new()
             .set(&REQUEST_ID, request_id)
             .set(&TENANT, tenant)
             .set(&USER, user)
@@ -50,9 +50,9 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
             .set(&DEADLINE, deadline)
             .set(&ORIGIN, origin);
         if STAGED {
-            Either::Left(values.set(&STAGE, live_count.count(Hop::Handler)).wrap(next.run(request)))
+            Either::Left(scope.set(&STAGE, stage(live_count, Hop::Handler)).wrap(next.run(request)))
         } else {
-            Either::Right(values.wrap(next.run(request)))
+            Either::Right(scope.wrap(next.run(request)))
         }
     }
 
@@ -81,14 +81,14 @@ impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     {
         let block = async move { f(self).await };
         if STAGED {
-            Either::Left(STAGE.scope(live_count.count(hop), block))
+            Either::Left(STAGE.scope(stage(live_count, hop), block))
         } else {
             Either::Right(Checkpoint::wrap(block))
         }
     }
 
     fn at_once<R>(&self, live_count: &LiveCount, hop: Hop, f: impl FnOnce(Self) -> R) -> R {
-        if STAGED { STAGE.sync_scope(live_count.count(hop), || f(*self)) } else { f(*self) }
+        if STAGED { STAGE.sync_scope(stage(live_count, hop), || f(*self)) } else { f(*self) }
     }
 
     fn spawn<F>(future: F) -> JoinHandle<F::Output>

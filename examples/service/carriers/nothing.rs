@@ -16,7 +16,7 @@ use std::future::Future;
 pub(crate) struct Nothing;
 
 impl Carrier for Nothing {
-    const NAME: &'static str = "with nothing";
+    const NAME: &'static str = "nothing";
     const PATH: &'static str = "/nothing";
 
     fn bind(_: &LiveCount, request: Request, next: Next) -> impl Future<Output = Response> + Send {

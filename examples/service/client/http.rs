@@ -189,7 +189,7 @@ fn is_complete(plan: &Plan, text: &str) -> bool {
         line.split_once(' ').is_some_and(|(id, hop)| id == plan.request() && hop == "body")
     };
     let chunks = lines.by_ref().take(CHUNKS as usize).filter(|line| whose(line)).count();
-    chunks == CHUNKS as usize && lines.eq([format!("{} looks", looks(plan.scenario))])
+    chunks == CHUNKS as usize && lines.eq([format!("{} checks", looks(plan.scenario))])
 }
 
 fn looks(scenario: Scenario) -> u32 {
@@ -210,10 +210,10 @@ mod tests {
     fn an_answer_of_somebody_else_or_with_a_hop_too_few_is_refused() {
         let plan = Plan::new(1, 7, Mix::Calm);
         let own = "r-000007 body\n".repeat(4);
-        assert!(is_complete(&plan, &format!("{own}6 looks\n")));
-        assert!(!is_complete(&plan, &format!("{own}5 looks\n")));
+        assert!(is_complete(&plan, &format!("{own}6 checks\n")));
+        assert!(!is_complete(&plan, &format!("{own}5 checks\n")));
         assert!(!is_complete(&plan, &own));
         let others = own.replacen('7', "8", 1);
-        assert!(!is_complete(&plan, &format!("{others}6 looks\n")));
+        assert!(!is_complete(&plan, &format!("{others}6 checks\n")));
     }
 }

@@ -3,7 +3,7 @@
 use super::expected::Expected;
 use super::hop::{Hop, Sight};
 use super::scenario::{Fault, Planted, Scenario};
-use super::variables::TENANT;
+use super::variables::{TENANT, wrong_tenant};
 use stackholm::Context;
 
 impl Expected {
@@ -17,12 +17,11 @@ impl Expected {
             // Where nothing is to be seen, something is.
             Fault::Lost if hop.sight() == Sight::Values => Some(Context::empty()),
             Fault::Wrong | Fault::Lost => Some(
-                context
-                    .with(&TENANT, self.observer.live_count.count(String::from("somebody else"))),
+                context.with(&TENANT, wrong_tenant(&self.observer.live_count, "somebody else")),
             ),
             Fault::Leak => {
                 std::mem::forget(
-                    context.with(&TENANT, self.observer.live_count.count(String::from("for ever"))),
+                    context.with(&TENANT, wrong_tenant(&self.observer.live_count, "for ever")),
                 );
                 None
             }
@@ -31,6 +30,7 @@ impl Expected {
 
     /// Whether something is to be seen where nothing should be.
     pub(crate) fn shows_something(&self, hop: Hop) -> bool {
-        matches!(self.scenario, Scenario::Planted(Planted { fault: Fault::Wrong | Fault::Lost, at }) if at == hop)
+        let Scenario::Planted(Planted { fault, at }) = self.scenario else { return false };
+        at == hop && fault != Fault::Leak
     }
 }

@@ -3,23 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where work goes on; the groups of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Field {
-    Http,
-    Tokio,
-    Futures,
-    Std,
-    Others,
-    Rayon,
-}
-
 macro_rules! hops {
-    ($($(#[$doc:meta])* $hop:ident $name:literal $field:ident $looks:literal $sees:ident $how:literal;)*) => {
+    ($($hop:ident $name:literal $looks:literal $sees:ident $how:literal;)*) => {
         /// One place on the way of a request.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Hop {
-            $($(#[$doc])* #[doc = $how] $hop),*
+            $(#[doc = $how] $hop),*
         }
 
         impl Hop {
@@ -32,10 +21,6 @@ macro_rules! hops {
             /// How it is reached.
             pub(crate) fn how(self) -> &'static str {
                 match self { $(Hop::$hop => $how),* }
-            }
-
-            pub(crate) fn field(self) -> Field {
-                match self { $(Hop::$hop => Field::$field),* }
             }
 
             /// How often an answered request looks around here before its last chunk.
@@ -61,52 +46,52 @@ pub(crate) enum Sight {
 }
 
 hops! {
-    Arrival "arrival" Http 1 Nothing "hyper's server, DetachingExecutor: before the layer";
-    Layer "layer" Http 1 Values "tower: the synchronous part of `call`, under ContextLayer";
-    Extractor "extractor" Http 1 Values "axum: arguments Context and FromContext";
-    Handler "handler" Http 2 Values "tower: the future, under ContextLayer";
-    Upload "upload" Http 2 Values "the body of the request, read frame by frame";
-    Executor "executor" Http 1 Values "hyper: CarryingExecutor";
-    DetachingExecutor "detaching-executor" Http 1 Nothing "hyper: DetachingExecutor";
-    BareSpawn "bare-spawn" Tokio 1 Nothing "tokio::spawn, bare";
-    Detached "detached" Tokio 1 Nothing "spawn_detached";
-    Checkpoint "checkpoint" Tokio 3 Values "an open checkpoint around awaits";
-    Left "left" Tokio 2 Values "join!, one future";
-    Right "right" Tokio 2 Values "join!, the other";
-    Select "select" Tokio 3 Values "select!, the branch that wins and the one that is dropped";
-    Timer "timer" Tokio 3 Values "sleep, timeout, interval";
-    Task "task" Tokio 2 Values "tokio: spawn";
-    Subtask "subtask" Tokio 1 Values "spawn in a spawned task";
-    JoinSet "join-set" Tokio 3 Values "JoinSet";
-    JoinMap "join-map" Tokio 2 Values "JoinMap of tokio-util";
-    Tracker "task-tracker" Tokio 2 Values "TaskTracker, and a cancellation token in a variable";
-    Runtime "handle" Tokio 2 Values "Handle: spawn_carrying, spawn_blocking_carrying";
-    InPlace "block-in-place" Tokio 1 Values "block_in_place";
-    Actor "actor" Tokio 2 Values "an Envelope to a task that serves all requests";
-    Blocking "blocking" Tokio 2 Values "spawn_blocking";
-    LocalSet "local-set" Tokio 2 Values "LocalSet: spawn_local_carrying, run_until_carrying";
-    BlockOn "block-on" Tokio 1 Values "Handle: block_on_carrying";
-    Stream "stream" Futures 3 Values "Stream, driven by a task that sees nothing";
-    Sink "sink" Futures 3 Values "Sink, likewise";
-    Unordered "futures-unordered" Futures 6 Values "FuturesUnordered, likewise";
-    Shared "shared" Futures 1 Values "Shared, awaited by two tasks";
-    Reader "reader" Futures 2 Values "AsyncRead of tokio";
-    Writer "writer" Futures 2 Values "AsyncWrite of futures";
-    Thread "thread" Std 1 Values "thread::spawn";
-    Scoped "scoped-thread" Std 2 Values "thread::scope";
-    Builder "thread-builder" Std 1 Values "thread::Builder";
-    Mailbox "mailbox" Std 1 Values "an Envelope through std's channel to a thread that serves all requests";
-    Iterator "iterator" Std 3 Values "an iterator made here and driven on a bare thread";
-    Crossbeam "crossbeam" Others 2 Values "crossbeam's scoped threads: Context::wrap";
-    Pool "pool" Others 1 Values "a pool of threads for all requests: Context::wrap";
-    Join "rayon-join" Rayon 2 Values "join";
-    Scope "rayon-scope" Rayon 3 Values "scope, scope_fifo, in_place_scope";
-    Spawn "rayon-spawn" Rayon 2 Values "spawn, spawn_fifo";
-    Install "rayon-install" Rayon 1 Values "ThreadPool: install_carrying";
-    Broadcast "rayon-broadcast" Rayon 2 Values "ThreadPool: broadcast_carrying, on each of its threads";
-    Indexed "rayon-indexed" Rayon 8 Values "a parallel iterator with rev, enumerate, zip, collect_into_vec";
-    Unindexed "rayon-unindexed" Rayon 8 Values "a parallel iterator with filter, flat_map, reduce";
-    Body "body" Http 4 Values "each frame of the response, when the handler has returned";
+    Arrival "arrival" 1 Nothing "hyper: the server, before the layer";
+    Layer "layer" 1 Values "tower: the synchronous part of `call`";
+    Extractor "extractor" 1 Values "axum: the arguments Context and FromContext";
+    Handler "handler" 2 Values "tower: the future under ContextLayer";
+    Upload "upload" 2 Values "the request's body, frame by frame";
+    Executor "executor" 1 Values "hyper: CarryingExecutor";
+    DetachingExecutor "detaching-executor" 1 Nothing "hyper: DetachingExecutor";
+    BareSpawn "bare-spawn" 1 Nothing "tokio::spawn, bare";
+    Detached "detached" 1 Nothing "tokio: spawn_detached";
+    Checkpoint "checkpoint" 3 Values "an open checkpoint around awaits";
+    Left "left" 2 Values "tokio: join!, one future";
+    Right "right" 2 Values "tokio: join!, the other one";
+    Select "select" 3 Values "tokio: select!, the winner and the dropped one";
+    Timer "timer" 3 Values "tokio: sleep, timeout, interval";
+    Task "task" 2 Values "tokio: spawn";
+    Subtask "subtask" 1 Values "tokio: spawn in a spawned task";
+    JoinSet "join-set" 3 Values "tokio: JoinSet";
+    JoinMap "join-map" 2 Values "tokio-util: JoinMap";
+    Tracker "task-tracker" 2 Values "tokio-util: TaskTracker, CancellationToken";
+    Runtime "handle" 2 Values "tokio: Handle, two methods that carry";
+    InPlace "block-in-place" 1 Values "tokio: block_in_place";
+    Actor "actor" 2 Values "an Envelope sent to a long-lived task";
+    Blocking "blocking" 2 Values "tokio: spawn_blocking";
+    LocalSet "local-set" 2 Values "tokio: LocalSet, two methods that carry";
+    BlockOn "block-on" 1 Values "tokio: Handle::block_on_carrying";
+    Stream "stream" 3 Values "futures: Stream, driven by a bare task";
+    Sink "sink" 3 Values "futures: Sink, driven by a bare task";
+    Unordered "futures-unordered" 6 Values "futures: FuturesUnordered in a bare task";
+    Shared "shared" 1 Values "futures: Shared, awaited by two tasks";
+    Reader "reader" 2 Values "tokio: AsyncRead";
+    Writer "writer" 2 Values "futures: AsyncWrite";
+    Thread "thread" 1 Values "thread::spawn";
+    Scoped "scoped-thread" 2 Values "thread::scope";
+    Builder "thread-builder" 1 Values "thread::Builder";
+    Mailbox "mailbox" 1 Values "an Envelope sent to a long-lived thread";
+    Iterator "iterator" 3 Values "an iterator driven on a bare thread";
+    Crossbeam "crossbeam" 2 Values "crossbeam: scoped threads, Context::wrap";
+    Pool "pool" 1 Values "a pool of threads, Context::wrap";
+    Join "rayon-join" 2 Values "rayon: join";
+    Scope "rayon-scope" 3 Values "rayon: scope, scope_fifo, in_place_scope";
+    Spawn "rayon-spawn" 2 Values "rayon: spawn, spawn_fifo";
+    Install "rayon-install" 1 Values "rayon: ThreadPool::install_carrying";
+    Broadcast "rayon-broadcast" 2 Values "rayon: ThreadPool::broadcast_carrying";
+    Indexed "rayon-indexed" 8 Values "rayon: a parallel iterator, indexed";
+    Unindexed "rayon-unindexed" 8 Values "rayon: a parallel iterator, not indexed";
+    Body "body" 4 Values "the response's body, frame by frame";
 }
 
 impl Hop {
@@ -141,18 +126,5 @@ impl FromStr for Hop {
 
     fn from_str(name: &str) -> Result<Self, ()> {
         Hop::ALL.into_iter().find(|hop| hop.name() == name).ok_or(())
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Field::Http => "http",
-            Field::Tokio => "tokio",
-            Field::Futures => "futures",
-            Field::Std => "std",
-            Field::Others => "pools",
-            Field::Rayon => "rayon",
-        })
     }
 }

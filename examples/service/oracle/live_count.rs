@@ -6,9 +6,12 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Counts the values that it hands out.
+/// Counts the values that it hands out, those of each kind apart.
 #[derive(Debug, Default)]
-pub(crate) struct LiveCount(Arc<()>);
+pub(crate) struct LiveCount([Arc<()>; KINDS]);
+
+/// How many kinds of values there can be.
+pub(crate) const KINDS: usize = 11;
 
 /// A value that is counted until it is dropped; a clone is counted as well.
 #[derive(Clone, Debug)]
@@ -19,13 +22,18 @@ pub(crate) struct Counted<T> {
 
 impl LiveCount {
     /// Makes a value that is counted.
-    pub(crate) fn count<T>(&self, value: T) -> Counted<T> {
-        Counted { value, _mark: Arc::clone(&self.0) }
+    pub(crate) fn count<T>(&self, kind: usize, value: T) -> Counted<T> {
+        Counted { value, _mark: Arc::clone(&self.0[kind]) }
     }
 
     /// How many values are alive.
     pub(crate) fn alive(&self) -> usize {
-        Arc::strong_count(&self.0) - 1
+        (0..KINDS).map(|kind| self.alive_of(kind)).sum()
+    }
+
+    /// How many of one kind.
+    pub(crate) fn alive_of(&self, kind: usize) -> usize {
+        Arc::strong_count(&self.0[kind]) - 1
     }
 }
 

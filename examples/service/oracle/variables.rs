@@ -1,7 +1,7 @@
 //! The variables of a request: ten that come in its headers, and where it is.
 
 use super::hop::Hop;
-use super::live_count::{Counted, LiveCount};
+use super::live_count::{Counted, KINDS, LiveCount};
 use axum::http::HeaderMap;
 use stackholm::{Context, Var};
 use tokio_util::sync::CancellationToken;
@@ -27,10 +27,10 @@ pub(crate) static STAGE: Var<Counted<Hop>> = Var::new("stage");
 pub(crate) static TOKEN: Var<CancellationToken> = Var::new("token");
 
 /// How many variables come in headers.
-pub(crate) const CARRIED: usize = 10;
+pub(crate) const CARRIED: usize = KINDS - 1;
 
 /// How many there are, where the request is among them.
-pub(crate) const ALL: usize = CARRIED + 1;
+pub(crate) const ALL: usize = KINDS;
 
 /// The headers and their variables.
 pub(crate) static HEADERS: [(&str, &Var<Text>); CARRIED] = [
@@ -52,15 +52,40 @@ pub(crate) fn texts(headers: &HeaderMap) -> [String; CARRIED] {
     HEADERS.map(|(name, _)| said(name).unwrap_or_default().to_owned())
 }
 
+/// The same, counted.
+pub(crate) fn values(live_count: &LiveCount, headers: &HeaderMap) -> [Text; CARRIED] {
+    let mut kinds = 0..;
+    texts(headers).map(|text| live_count.count(kinds.next().expect("is endless"), text))
+}
+
+/// The value of [`STAGE`] at a hop, counted.
+pub(crate) fn stage(live_count: &LiveCount, hop: Hop) -> Counted<Hop> {
+    live_count.count(CARRIED, hop)
+}
+
+/// A value of [`TENANT`] that no header has.
+pub(crate) fn wrong_tenant(live_count: &LiveCount, tenant: &str) -> Text {
+    live_count.count(1, tenant.to_owned())
+}
+
+/// The variables whose values are alive, and how many of each; nothing, if none is.
+pub(crate) fn alive(live_count: &LiveCount) -> Option<String> {
+    let names = HEADERS.iter().map(|(_, var)| var.name()).chain([STAGE.name()]);
+    let counts = names.enumerate().map(|(kind, name)| (name, live_count.alive_of(kind)));
+    let alive: Vec<_> =
+        counts.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+    let all = live_count.alive();
+    (all > 0).then(|| format!("{all} values are alive after the shutdown: {}", alive.join(", ")))
+}
+
 /// A context with all of them added.
 pub(crate) fn bound(
     base: Context,
     live_count: &LiveCount,
     headers: &HeaderMap,
-    stage: Hop,
+    at: Hop,
 ) -> Context {
-    let named = HEADERS.iter().zip(texts(headers));
-    let context =
-        named.fold(base, |context, ((_, var), text)| context.with(var, live_count.count(text)));
-    context.with(&STAGE, live_count.count(stage))
+    let named = HEADERS.iter().zip(values(live_count, headers));
+    let context = named.fold(base, |context, ((_, var), value)| context.with(var, value));
+    context.with(&STAGE, stage(live_count, at))
 }

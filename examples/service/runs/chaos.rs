@@ -174,7 +174,8 @@ impl ChaosReport {
         let (requests, hops, wrong, alive) =
             (self.ends.requests(), self.hops, self.wrong, self.alive);
         format!(
-            "{requests:>9} requests  {hops:>10} hops  {wrong} wrong  {alive} alive after shutdown  {resident}"
+            "{requests:>9} requests {hops:>10} checks  {wrong} wrong  \
+             {alive} alive after shutdown  {resident}"
         )
     }
 
@@ -216,7 +217,7 @@ impl fmt::Display for ChaosReport {
         let Ends { outcomes, slow, dropped, interrupted } = &self.ends;
         writeln!(
             f,
-            "{} services lived and were shut down in the middle of {} requests:",
+            "{} services, each shut down under load; {} requests in all:",
             self.lives,
             self.ends.requests()
         )?;
@@ -227,16 +228,14 @@ impl fmt::Display for ChaosReport {
         )?;
         writeln!(f, "  {} panicked, {dropped} dropped with their connection,", outcomes.panicked)?;
         writeln!(f, "  {interrupted} interrupted by the shutdown, {} failed;", outcomes.failed)?;
-        writeln!(f, "  {} looks at all hops together, {} wrong values,", self.hops, self.wrong)?;
-        writeln!(f, "  {} values alive after the worst of the shutdowns;", self.alive)?;
+        writeln!(f, "  {} checks at all hops together, {} wrong values,", self.hops, self.wrong)?;
+        writeln!(f, "  at most {} values alive after a shutdown;", self.alive)?;
         match thirds(&self.resident) {
             Some([first, second, last]) => {
-                writeln!(
-                    f,
-                    "  memory in the three thirds of the time: {first:.1}, {second:.1}, {last:.1} MiB"
-                )
+                write!(f, "  median memory in each third of the run: ")?;
+                writeln!(f, "{first:.1}, {second:.1}, {last:.1} MiB")
             }
-            None => writeln!(f, "  too short for memory to say anything"),
+            None => writeln!(f, "  the run was too short to judge memory"),
         }
     }
 }

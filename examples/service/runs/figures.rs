@@ -1,5 +1,8 @@
 //! Figures as people read them.
 
+/// What is printed has at most so many columns.
+pub(crate) const WIDTH: u16 = 100;
+
 /// Digits in groups of three.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

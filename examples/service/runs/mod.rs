@@ -11,6 +11,7 @@ mod figures;
 mod memory;
 pub(crate) mod options;
 mod processor;
+pub(crate) mod progress;
 pub(crate) mod race;
 mod ratio;
 pub(crate) mod report;

@@ -16,24 +16,23 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) requests: Option<u64>,
 
-    /// How many of them at a time [default: 32, and 200 with --chaos]
+    /// How many requests are under way at a time [default: 32, and 200 with --chaos]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) concurrency: Option<u16>,
 
-    /// What the requests are made from
+    /// The seed that the requests are made from
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// In how many rounds the ways of carrying take turns
+    /// How many rounds the comparison has; in each, every way of carrying runs once
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) rounds: u16,
 
-    /// Nothing but the comparison of the ways of carrying
+    /// Only compare the ways of carrying
     #[arg(long, conflicts_with_all = ["serve", "chaos", "plant_fault"])]
     pub(crate) compare: bool,
 
-    /// Of the comparison only these ways of carrying: two of them to know more of those, one for a
-    /// profiler to look at
+    /// Compare only these ways of carrying: two to measure those more closely, one for a profiler
     #[arg(long, requires = "compare", value_delimiter = ',')]
     pub(crate) only: Vec<Way>,
 
@@ -41,8 +40,8 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) serve: bool,
 
-    /// Instead: cancel, panic, read slowly, drop connections, shut down, all at once and for a
-    /// time, or for so many requests
+    /// Instead cancel, panic, read slowly, drop connections and shut down, all at once, for some
+    /// seconds or some number of requests
     #[arg(long, conflicts_with_all = ["serve", "rounds"])]
     pub(crate) chaos: bool,
 
@@ -50,7 +49,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 60, requires = "chaos", conflicts_with = "requests")]
     pub(crate) seconds: u64,
 
-    /// Do something wrong in one request, to see that it is noticed: wrong, lost or leak;
+    /// Plant a fault in one request, to see that it is noticed: wrong, lost or leak, or for example
     /// lost-at-rayon-join
     #[arg(long, conflicts_with_all = ["serve", "chaos"])]
     pub(crate) plant_fault: Option<Planted>,

@@ -4,7 +4,7 @@ use super::client::batch::Batch;
 use super::client::http::Client;
 use super::client::outcomes::Outcomes;
 use super::client::plan::Mix;
-use super::figures::grouped;
+use super::figures::{WIDTH, grouped};
 use super::options::Options;
 use super::oracle::hop::{Hop, Sight};
 use super::oracle::observer::Observer;
@@ -12,7 +12,7 @@ use super::oracle::variables;
 use super::server::listen::Observers;
 use super::server::routes::PATH;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
 use indicatif::ProgressBar;
 use std::fmt;
 use std::io;
@@ -35,6 +35,8 @@ pub(crate) struct Verification {
     rows: Vec<Row>,
     wrong: Vec<String>,
     alive: usize,
+    /// Which of them.
+    left: Option<String>,
     took: Duration,
 }
 
@@ -89,6 +91,7 @@ impl Verification {
             rows,
             wrong: observer.findings.faults(),
             alive: observer.live_count.alive(),
+            left: variables::alive(&observer.live_count),
             took,
         }
     }
@@ -96,9 +99,7 @@ impl Verification {
     /// What was wrong, one line each.
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = self.wrong.clone();
-        if self.alive > 0 {
-            faults.push(format!("{} values are alive after the shutdown", self.alive));
-        }
+        faults.extend(self.left.clone());
         if self.outcomes.failed > 0 {
             faults.push(format!("{} requests failed; the first of them:", self.outcomes.failed));
             faults.extend(self.outcomes.failures.iter().map(|line| format!("  {line}")));
@@ -107,7 +108,7 @@ impl Verification {
             let least = self.outcomes.answered * u64::from(hop.looks());
             if *looks < least {
                 faults.push(format!(
-                    "hop `{hop}`: {looks} looks, and {least} for what was answered alone"
+                    "hop `{hop}`: {looks} checks; the answered requests alone make {least}"
                 ));
             }
         }
@@ -117,27 +118,19 @@ impl Verification {
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(UTF8_FULL_CONDENSED);
-        table.set_header([
-            "",
-            "hop",
-            "how the request came there",
-            "to be seen",
-            "looks",
-            "each",
-            "wrong",
-        ]);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+        table.set_header(["hop", "how the request gets there", "sees", "checks", "wrong"]);
         for Row { hop, looks, wrong } in &self.rows {
             let sight = match hop.sight() {
                 Sight::Nothing => String::from("nothing"),
                 Sight::Values => variables::ALL.to_string(),
             };
-            let [field, name, how] = [hop.field().to_string(), hop.to_string(), hop.how().into()];
-            let [looks, each, wrong] = [*looks, u64::from(hop.looks()), *wrong].map(grouped);
-            table.add_row([field, name, how, sight, looks, each, wrong]);
+            let [looks, wrong] = [*looks, *wrong].map(grouped);
+            table.add_row([hop.to_string(), hop.how().into(), sight, looks, wrong]);
         }
         table
             .column_iter_mut()
-            .skip(3)
+            .skip(2)
             .for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         table
     }
@@ -150,20 +143,22 @@ impl fmt::Display for Verification {
             [self.outcomes.requests(), answered, cancelled, panicked].map(grouped);
         writeln!(
             f,
-            "{requests} requests over real connections, each sent through every hop, in {:.1} s:",
+            "{requests} requests over real connections, each through every hop, in {:.1} s:",
             self.took.as_secs_f64()
         )?;
         writeln!(
             f,
-            "  {answered} answered, {cancelled} given up by their client and {panicked} panicked at one of the hops, {failed} failed"
+            "  {answered} answered, {cancelled} cancelled by the client, \
+             {panicked} ended by a panic at a hop, {failed} failed"
         )?;
         writeln!(f, "{}", self.table())?;
         let looks = self.rows.iter().map(|row| row.looks).sum();
         let wrong = self.rows.iter().map(|row| row.wrong).sum();
         writeln!(
             f,
-            "{} looks, {} wrong values, {} values alive after the shutdown",
+            "{} checks of {} variables: {} wrong values. {} values alive after the shutdown",
             grouped(looks),
+            variables::ALL,
             grouped(wrong),
             self.alive
         )

@@ -7,7 +7,7 @@ use super::hops::table::AWAITING;
 use super::hops::tokio;
 use super::oracle::hop::Hop;
 use super::oracle::scenario::Scenario;
-use super::oracle::variables::{REQUEST_ID, STAGE, Text};
+use super::oracle::variables::{self, REQUEST_ID, STAGE, Text};
 use axum::body::Body;
 use axum::response::Response;
 use http_body_util::BodyExt;
@@ -58,7 +58,7 @@ pub(crate) async fn all_hops(probe: Guest, arguments: Arguments, upload: Body) -
 /// Sets the stage on the request's own stack, which is open; the body goes on with it.
 fn stage(probe: &Guest, hop: Hop) {
     STAGE
-        .set(probe.expected.observer.live_count.count(hop))
+        .set(variables::stage(&probe.expected.observer.live_count, hop))
         .expect("the stack of a request is open");
 }
 

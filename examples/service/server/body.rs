@@ -65,7 +65,7 @@ impl<C: Carrier> Chunks<C> {
     }
 
     fn last(&self) -> String {
-        format!("{} looks\n", self.probe.expected.looks())
+        format!("{} checks\n", self.probe.expected.looks())
     }
 }
 

@@ -39,7 +39,7 @@ impl Observers {
         &self.measured[way as usize]
     }
 
-    fn router(&self, actor: Actor) -> Router {
+    pub(crate) fn router(&self, actor: Actor) -> Router {
         let observer = |way| Arc::clone(self.of(way));
         all_hops_router(Arc::clone(&self.all_hops), actor)
             .merge(measured_router::<Contexts<false>>(observer(Way::Contexts)))

@@ -11,6 +11,7 @@ use super::oracle::observer::Observer;
 use super::oracle::variables::bound;
 use super::six_hops::six_hops;
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
@@ -31,6 +32,12 @@ pub(crate) fn all_hops_router(observer: Arc<Observer>, actor: Actor) -> Router {
         .layer(MapRequestLayer::new(look))
         .layer(ContextLayer::new(of_request))
         .layer(from_fn_with_state((observer, actor), arrive))
+        .fallback(not_found)
+}
+
+/// Whoever asks for `/` with curl is told where to go.
+async fn not_found() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "try /all-hops, /contexts, /arguments, /record or /nothing\n")
 }
 
 /// The measured route, for values that come by `C`.
@@ -102,4 +109,21 @@ async fn handle_measured<C: Carrier>(mut request: Request) -> Response {
         request.extensions_mut().remove::<Arc<Expected>>().expect("the middleware put it there");
     let carrier = C::take(request.extensions_mut());
     six_hops(Probe { carrier, expected }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::listen::Observers;
+    use super::*;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn whoever_asks_for_an_unknown_path_is_told_of_the_others() {
+        let router = Observers::default().router(Actor::new().0);
+        let answer = router.oneshot(<Request>::default()).await.expect("a router answers");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let text = answer.into_body().collect().await.expect("it has a body").to_bytes();
+        assert!(text.starts_with(b"try /all-hops"), "{text:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use super::actor::Actor;
 use super::guest::Guest;
 use super::oracle::hop::Hop;
-use super::oracle::variables::{STAGE, TOKEN};
+use super::oracle::variables::{STAGE, TOKEN, stage};
 use super::waiting::{elsewhere, end, finished, in_turns};
 use ::tokio::runtime::Handle;
 use ::tokio::task::{LocalSet, block_in_place, yield_now};
@@ -38,7 +38,7 @@ pub(super) async fn detached(probe: Guest) {
 pub(super) async fn checkpoint(probe: Guest) {
     Checkpoint::wrap(async {
         STAGE
-            .set(probe.expected.observer.live_count.count(Hop::Checkpoint))
+            .set(stage(&probe.expected.observer.live_count, Hop::Checkpoint))
             .expect("the checkpoint is open");
         let _witness = probe.witness(Hop::Checkpoint);
         probe.check(Hop::Checkpoint);
