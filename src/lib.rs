@@ -248,10 +248,11 @@
 //!
 //! # Integrations
 //!
-//! Each is a feature named after the crate that it serves, off by default:
+//! Each is a feature named after the crate that it serves or uses, off by default:
 //!
 //! | feature | what it brings |
 //! |---|---|
+//! | `arc-swap` | process-wide values and [`ContextCell`] that are read without a lock |
 //! | `axum` | variables and contexts as arguments of handlers |
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
