@@ -109,7 +109,9 @@ fn serve() -> io::Result<()> {
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
         server.address, PATH
     );
-    println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
+    let headers = variables::HEADERS.map(|(name, _)| name);
+    let (some, others) = headers.split_at(headers.len() / 2);
+    println!("Headers: {},\n{}.", some.join(", "), others.join(", "));
     println!("Six hops only: /contexts. Carried in other ways: /arguments, /record, /nothing.");
     println!("Ctrl-C ends it.");
     server.until_interrupted()?;

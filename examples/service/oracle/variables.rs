@@ -72,10 +72,15 @@ pub(crate) fn wrong_tenant(live_count: &LiveCount, tenant: &str) -> Text {
 pub(crate) fn alive(live_count: &LiveCount) -> Option<String> {
     let names = HEADERS.iter().map(|(_, var)| var.name()).chain([STAGE.name()]);
     let counts = names.enumerate().map(|(kind, name)| (name, live_count.alive_of(kind)));
-    let alive: Vec<_> =
-        counts.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+    let alive: Vec<_> = counts
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| match n {
+            1 => name.to_owned(),
+            _ => format!("{name} ×{n}"),
+        })
+        .collect();
     let all = live_count.alive();
-    (all > 0).then(|| format!("{all} values are alive after the shutdown: {}", alive.join(", ")))
+    (all > 0).then(|| format!("{all} values are alive after the shutdown:\n  {}", alive.join(", ")))
 }
 
 /// A context with all of them added.

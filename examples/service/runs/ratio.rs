@@ -19,7 +19,7 @@ pub(crate) struct Ratio {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Detail {
     /// The quartiles of the ratios round by round.
-    Spread(f64, f64),
+    Spread { low: f64, high: f64, rounds: usize },
     /// How many microseconds more.
     More(f64),
 }
@@ -28,7 +28,8 @@ impl Ratio {
     /// The median of one series by the median of the other.
     pub(crate) fn of(ours: &[f64], theirs: &[f64]) -> Self {
         let rounds: Vec<f64> = ours.iter().zip(theirs).map(|(our, their)| our / their).collect();
-        let detail = Detail::Spread(quantile(&rounds, 0.25), quantile(&rounds, 0.75));
+        let (low, high) = (quantile(&rounds, 0.25), quantile(&rounds, 0.75));
+        let detail = Detail::Spread { low, high, rounds: rounds.len() };
         Ratio { value: median(ours) / median(theirs), detail }
     }
 
@@ -37,9 +38,17 @@ impl Ratio {
         Ratio { value: ours.div_duration_f64(theirs), detail: Detail::More(more) }
     }
 
-    /// By how much it is off one, in either direction.
-    fn distance(self) -> f64 {
-        self.value.max(1.0 / self.value) - 1.0
+    /// By how much the same way differs from itself: as far as the ratio is off one, or as far as
+    /// the median of so many rounds, which lie so far apart, is off by chance.
+    fn chance(self) -> f64 {
+        let off = self.value.max(1.0 / self.value) - 1.0;
+        match self.detail {
+            // The standard error of a median: 1.25 σ / √n, where the middle half is 1.35 σ wide.
+            Detail::Spread { low, high, rounds } => {
+                off.max(1.25 / 1.35 * (high - low) / (rounds as f64).sqrt())
+            }
+            Detail::More(_) => off,
+        }
     }
 }
 
@@ -47,7 +56,7 @@ impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} × ", self.value)?;
         match self.detail {
-            Detail::Spread(low, high) => {
+            Detail::Spread { low, high, .. } => {
                 write!(f, "(middle half of the rounds: {low:.3} to {high:.3})")
             }
             Detail::More(micros) => write!(f, "({micros:+.1} µs)"),
@@ -67,7 +76,7 @@ pub(crate) struct Ratios {
 impl fmt::Display for Ratios {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ratios { what, pairs, itself } = self;
-        match itself.map(Ratio::distance) {
+        match itself.map(|itself| itself.chance()) {
             _ if pairs.is_empty() && itself.is_none() => return Ok(()),
             // It is not a number either, if nothing was measured.
             Some(chance) if chance.is_nan() || chance > MOST_CHANCE => {
@@ -122,6 +131,23 @@ mod tests {
                     this machine is too busy for ratios\n";
         assert_eq!(shown(Some([126.0, 100.0])), busy);
         assert_eq!(shown(Some([100.0, 126.0])), busy);
+    }
+
+    #[test]
+    fn a_machine_is_busy_too_if_only_the_medians_agree() {
+        let theirs = [100.0; 9];
+        let steady = [99.0, 99.0, 99.0, 99.0, 100.0, 101.0, 101.0, 101.0, 101.0];
+        let wild = [50.0, 60.0, 70.0, 80.0, 100.0, 120.0, 140.0, 160.0, 200.0];
+        let shown = |ours: [f64; 9]| {
+            let itself = Some(Ratio::of(&ours, &theirs));
+            Ratios { what: "throughput", pairs: Vec::new(), itself }.to_string()
+        };
+        assert!(!shown(steady).contains("too busy"), "{}", shown(steady));
+        assert!(
+            shown(wild).contains("differs by 22 %: this machine is too busy"),
+            "{}",
+            shown(wild)
+        );
     }
 
     #[test]
