@@ -248,10 +248,11 @@
 //!
 //! # Integrations
 //!
-//! Each is a feature named after the crate that it serves, off by default:
+//! Each is a feature named after the crate that it serves or uses, off by default:
 //!
 //! | feature | what it brings |
 //! |---|---|
+//! | `arc-swap` | process-wide values and [`ContextCell`] that are read without a lock |
 //! | `axum` | variables and contexts as arguments of handlers |
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
@@ -263,6 +264,13 @@
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
 //! repository, measured by a test: `docs/boundaries.md`.
+//!
+//! For programs that cannot change the library that spawns there are two hooks, which exist only
+//! under a flag for the whole build and do nothing before they are called:
+//! `spawn_hook::carry_into_threads_from_here` under `--cfg stackholm_nightly` (the standard
+//! library's threads, on a nightly compiler), and `tokio_hooks::carry_into_tasks` under
+//! `--cfg tokio_unstable` with the feature `tokio`. Work that outlives its request then keeps the
+//! values of that request.
 //!
 //! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds
 //! [`embed::Stack`].

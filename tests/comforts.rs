@@ -544,3 +544,17 @@ fn random_programs_of_all_this_do_what_plain_maps_do_and_leave_nothing() {
         assert!(made.iter().all(|weak| weak.upgrade().is_none()), "seed {seed}");
     }
 }
+
+#[test]
+fn what_reading_and_setting_give_can_be_compared() {
+    static N: Var<u32> = Var::new("n");
+    N.sync_scope(1, || assert_eq!(N.try_get(), Ok(1)));
+    assert_eq!(N.try_get(), N.try_get());
+    assert_ne!(N.try_get(), Ok(1));
+    // Each error says where it came from: two of one line are equal.
+    let [one, same] = [1, 1].map(|n| N.set(n).unwrap_err());
+    assert_eq!(one, same);
+    assert_ne!(one, N.set(2).unwrap_err());
+    let [one, same] = [(); 2].map(|()| N.unset().unwrap_err());
+    assert_eq!(one, same);
+}

@@ -39,6 +39,14 @@ fn the_readme_lists_each_feature_and_no_other() {
 }
 
 #[test]
+fn the_page_of_the_crate_lists_each_feature_and_no_other() {
+    let page = include_str!("../src/lib.rs").split_once("\n//! # Integrations\n");
+    let table = page.expect("it has that heading").1.split("\n#![").next().expect("a first part");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("//! | `")?.split('`').next());
+    assert_eq!(rows.collect::<Vec<_>>(), features().collect::<Vec<_>>());
+}
+
+#[test]
 fn the_commands_of_the_readme_are_those_that_ci_runs() {
     for command in ["cargo test --all-features", "cargo run --release --example service"] {
         assert!(README.contains(&format!("\n{command} ")), "{command}");

@@ -6,15 +6,15 @@
 mod service;
 
 use clap::Parser as _;
-use service::chaos::Chaos;
-use service::fate::{self, Fault};
-use service::hop::{Hop, Sight};
-use service::options::Options;
-use service::verdict::Verdict;
+use service::oracle::hop::{Hop, Sight};
+use service::oracle::scenario::{self, Fault};
+use service::runs::chaos::Chaos;
+use service::runs::options::Options;
+use service::runs::report::Report;
 use std::process::ExitCode;
 
-fn run(arguments: &[&str]) -> Verdict {
-    fate::expect_ordered_panics();
+fn run(arguments: &[&str]) -> Report {
+    scenario::expect_ordered_panics();
     let small = ["service", "--rounds", "2", "--concurrency", "8"];
     service::run(&Options::parse_from(small.iter().chain(arguments).copied()))
         .expect("the loopback is there")
@@ -27,21 +27,31 @@ fn faults(fault: &str, hop: Hop) -> Vec<String> {
 
 #[test]
 fn every_request_keeps_its_values_at_every_hop_and_leaves_none() {
-    let verdict = run(&["--requests", "240"]);
-    assert_eq!(verdict.faults(), Vec::<String>::new());
-    let tally = &verdict.travels.expect("is asked for").tally;
-    assert!(tally.answered > 0 && tally.cancelled > 0 && tally.panicked > 0, "{tally:?}");
-    assert_eq!((tally.requests(), tally.failed), (240, 0));
+    let report = run(&["--requests", "240"]);
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let outcomes = &report.verification.expect("is asked for").outcomes;
+    assert!(
+        outcomes.answered > 0 && outcomes.cancelled > 0 && outcomes.panicked > 0,
+        "{outcomes:?}"
+    );
+    assert_eq!((outcomes.requests(), outcomes.failed), (240, 0));
+}
+
+#[test]
+fn what_a_run_prints_fits_a_terminal_of_100_columns() {
+    let shown = run(&["--requests", "210"]).to_string();
+    let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty() && shown.lines().count() > 50, "{wide:#?}\n{shown}");
 }
 
 #[test]
 fn each_way_of_carrying_answers_the_same_requests() {
-    let verdict = run(&["--requests", "210", "--compare"]);
-    assert!(verdict.travels.is_none());
-    assert_eq!(verdict.faults(), Vec::<String>::new());
-    let comparison = verdict.comparison.expect("is asked for");
+    let report = run(&["--requests", "210", "--compare"]);
+    assert!(report.verification.is_none());
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let comparison = report.comparison.expect("is asked for");
     let ends: Vec<_> =
-        comparison.tallies().map(|tally| (tally.answered, tally.requests())).collect();
+        comparison.outcomes().map(|outcomes| (outcomes.answered, outcomes.requests())).collect();
     assert_eq!(ends, [(30, 30); 7]);
 }
 
@@ -119,17 +129,20 @@ fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
     for hop in Hop::ALL {
         let faults = faults("leak", hop);
         assert_eq!(faults.len(), 1, "{hop}: {faults:#?}");
-        assert!(faults[0].ends_with("values are alive after the shutdown"), "{hop}: {faults:#?}");
+        let (count, variables) =
+            faults[0].split_once(" values are alive after the shutdown:\n  ").expect("it says so");
+        assert!(count.parse::<u32>().is_ok_and(|count| count > 0), "{hop}: {faults:#?}");
+        assert!(variables.split(", ").any(|one| one == "tenant"), "{hop}: {faults:#?}");
     }
 }
 
 #[test]
 fn a_service_shut_down_in_a_storm_leaves_nothing() {
-    fate::expect_ordered_panics();
+    scenario::expect_ordered_panics();
     let options =
         Options::parse_from(["service", "--chaos", "--requests", "600", "--concurrency", "16"]);
-    let aftermath = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
-    assert_eq!(aftermath.faults(), Vec::<String>::new());
+    let report = Chaos::new(&options).and_then(Chaos::run).expect("the loopback is there");
+    assert_eq!(report.faults(), Vec::<String>::new());
 }
 
 #[test]

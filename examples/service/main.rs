@@ -1,10 +1,10 @@
 //! A real HTTP service that keeps the context of each request through every hop, and proves it.
 //!
 //! ```text
-//! cargo run --release --example service               drives itself, and ends with two tables
-//! cargo run --release --example service -- --serve    stays, for curl
-//! cargo run --release --example service -- --chaos    mistreats itself for a minute
-//! cargo run --release --example service -- --compare  nothing but the second table
+//! cargo run --release --example service               checks every hop, compares costs
+//! cargo run --release --example service -- --serve    stays up, for curl
+//! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
+//! cargo run --release --example service -- --compare  compares costs only
 //! cargo run --release --example service -- --plant-fault lost-at-rayon-join
 //! ```
 //!
@@ -16,141 +16,106 @@
 //! record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
 //! what each costs.
 //!
-//! Read `contexts.rs` first: it is all that an ordinary service needs. `journey.rs` and `stops/`
-//! are the long way, one function for each boundary; `six.rs` is what is measured; `visit.rs` is
-//! the check.
+//! Read `carriers/contexts.rs` first: it is all that an ordinary service needs.
+//! `server/all_hops.rs` and `server/hops/` are the long way, one function for each boundary;
+//! `server/six_hops.rs` is what is measured; `carriers/probe.rs` is the check.
 
-mod app;
-mod block;
-mod body;
-mod by_hand;
-mod carrier;
-mod census;
-pub(crate) mod chaos;
+mod carriers;
 mod client;
-mod comparison;
-mod contexts;
-mod courier;
-pub(crate) mod fate;
-mod hands;
-pub(crate) mod hop;
-mod journey;
-mod ledger;
-mod lobby;
-mod memory;
-mod nothing;
-pub(crate) mod options;
-mod plan;
-mod processor;
-mod race;
-mod ratio;
+pub(crate) mod oracle;
+pub(crate) mod runs;
 mod server;
-mod six;
-mod stops;
-mod storm;
-pub(crate) mod tally;
-mod travels;
-mod truth;
-mod variables;
-pub(crate) mod verdict;
-mod visit;
 
-use app::App;
-use chaos::Chaos;
 use clap::Parser;
-use client::Client;
-use comparison::Comparison;
-use indicatif::{ProgressBar, ProgressStyle};
-use options::Options;
-use race::Race;
-use server::{Apps, Server};
+use client::http::Client;
+use oracle::{scenario, variables};
+use runs::chaos::Chaos;
+use runs::comparison::Comparison;
+use runs::options::Options;
+use runs::progress;
+use runs::race::{self, Race};
+use runs::report::Report;
+use runs::verify::{self, Verification, verify};
+use server::listen::{Observers, Server};
+use server::routes::PATH;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
-use travels::{Travels, travel};
-use verdict::Verdict;
 
 fn main() -> io::Result<ExitCode> {
     let options = Options::parse();
-    fate::expect_ordered_panics();
+    scenario::expect_ordered_panics();
     if options.serve {
         return serve().map(|()| ExitCode::SUCCESS);
     }
     if options.chaos {
-        let aftermath = Chaos::new(&options)?.run()?;
-        println!("{aftermath}");
-        return Ok(judge(&aftermath.faults()));
+        let report = Chaos::new(&options)?.run()?;
+        println!("{report}");
+        return Ok(judge(&report.faults()));
     }
-    let verdict = run(&options)?;
-    println!("{verdict}");
-    Ok(judge(&verdict.faults()))
+    let report = run(&options)?;
+    print!("{report}");
+    Ok(judge(&report.faults()))
 }
 
-/// Says what was wrong, if anything was.
+/// Says what was wrong, if anything was; where the tables stand, so that both are in one file.
 pub(crate) fn judge(faults: &[String]) -> ExitCode {
     if faults.is_empty() {
-        println!("All is well: no value was wrong, no request was lost, nothing is left.");
+        println!("OK: no wrong value, no lost request, no value left alive.");
         return ExitCode::SUCCESS;
     }
     for fault in faults {
-        eprintln!("{fault}");
+        println!("{fault}");
     }
     ExitCode::FAILURE
 }
 
 /// The long way, and then the comparison; or what of it was asked for.
-pub(crate) fn run(options: &Options) -> io::Result<Verdict> {
-    let travels = if options.compare { None } else { Some(travels(options)?) };
+pub(crate) fn run(options: &Options) -> io::Result<Report> {
+    let verification = if options.compare { None } else { Some(verification(options)?) };
     let comparison = if options.plant_fault.is_some() { None } else { Some(comparison(options)?) };
-    Ok(Verdict { travels, comparison })
+    Ok(Report { verification, comparison })
 }
 
 /// Sends requests through every hop, shuts the service down, and looks at what is left.
-fn travels(options: &Options) -> io::Result<Travels> {
-    let (apps, begun) = (Apps::default(), Instant::now());
-    let server = Server::start(&apps)?;
-    let progress = progress(options.requests(travels::REQUESTS));
-    let tally = travel(options, &apps, &Client::new(server.address), &progress)?;
+fn verification(options: &Options) -> io::Result<Verification> {
+    let (observers, begun) = (Observers::default(), Instant::now());
+    let server = Server::start(&observers)?;
+    let progress = progress::begin("Part 1, every hop", options.requests(verify::REQUESTS));
+    let outcomes = verify(options, &observers, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();
     // Waits for what runs on the blocking pool and drops everything else where it stands.
     drop(server);
-    Ok(Travels::new(tally, apps.long(), took))
+    Ok(Verification::new(outcomes, observers.all_hops(), took))
 }
 
 /// Drives the measured services in turns, shuts them down, and looks at what is left.
 fn comparison(options: &Options) -> io::Result<Comparison> {
-    let apps = Apps::default();
-    let server = Server::start(&apps)?;
-    let progress = progress(options.requests(race::REQUESTS));
-    let lanes = Race::new(options, &apps, Client::new(server.address), &progress)?.run();
+    let observers = Observers::default();
+    let server = Server::start(&observers)?;
+    let progress = progress::begin("Part 2, comparison", options.requests(race::REQUESTS));
+    let lanes = Race::new(options, &observers, Client::new(server.address), &progress)?.run();
     progress.finish_and_clear();
     drop(server);
-    Ok(Comparison::new(lanes, &apps))
-}
-
-/// A bar on a terminal, and nothing elsewhere.
-fn progress(requests: u64) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} requests, {eta} to go");
-    ProgressBar::new(requests).with_style(style.expect("the template is good"))
+    Ok(Comparison::new(lanes, &observers))
 }
 
 fn serve() -> io::Result<()> {
-    let apps = Apps::default();
-    let server = Server::start(&apps)?;
-    println!("Your headers come back from every hop; those of others never do:\n");
+    let observers = Observers::default();
+    let server = Server::start(&observers)?;
+    println!("Each hop answers with the headers that you send, and with nobody else's:\n");
     println!(
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
-        server.address,
-        App::PATH
+        server.address, PATH
     );
-    println!("Headers: {}.", variables::HEADERS.map(|(name, _)| name).join(", "));
-    println!(
-        "Six hops only: /contexts, and other ways of carrying: /arguments, /record and /nothing. Ctrl-C ends it."
-    );
+    let headers = variables::HEADERS.map(|(name, _)| name);
+    let (some, others) = headers.split_at(headers.len() / 2);
+    println!("Headers: {},\n{}.", some.join(", "), others.join(", "));
+    println!("Six hops only: /contexts. Carried in other ways: /arguments, /record, /nothing.");
+    println!("Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);
-    println!("\n{} values are alive.", apps.long().census.alive());
+    println!("\n{} values are still alive.", observers.all_hops().live_count.alive());
     Ok(())
 }

@@ -1,0 +1,121 @@
+//! What the headers of a request really said, carried by hand to every hop: the measure of
+//! everything else.
+//!
+//! All ways of carrying take it along, the one that carries nothing included, so that it costs each
+//! the same.
+
+use super::findings::Wrong;
+use super::hop::Hop;
+use super::observer::Observer;
+use super::scenario::{self, Scenario};
+use super::variables::{CARRIED, HEADERS, texts};
+use axum::http::HeaderMap;
+use stackholm::Context;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One request, as its client sent it.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) observer: Arc<Observer>,
+    pub(crate) texts: [String; CARRIED],
+    pub(crate) scenario: Scenario,
+    looks: AtomicU32,
+    /// What each hop saw, if a person wants to know.
+    echo: Option<Mutex<Vec<String>>>,
+}
+
+impl Expected {
+    pub(crate) fn of(observer: &Arc<Observer>, headers: &HeaderMap) -> Self {
+        let scenario =
+            headers.get(scenario::HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Expected {
+            observer: Arc::clone(observer),
+            texts: texts(headers),
+            scenario: scenario.unwrap_or_default(),
+            looks: AtomicU32::new(0),
+            // Our own client says what it wants; a person with curl wants to see.
+            echo: scenario.is_none().then(Mutex::default),
+        }
+    }
+
+    pub(crate) fn request(&self) -> &str {
+        &self.texts[0]
+    }
+
+    /// How often its hops have looked so far.
+    pub(crate) fn looks(&self) -> u32 {
+        self.looks.load(Relaxed)
+    }
+
+    pub(crate) fn look(&self, hop: Hop) {
+        self.looks.fetch_add(1, Relaxed);
+        // What is measured is not counted twice.
+        if self.scenario != Scenario::Measured {
+            self.observer.findings.look(hop);
+        }
+    }
+
+    /// Tells the client of the request that it may go away now.
+    pub(crate) fn tell(&self) {
+        self.observer.rendezvous.tell(self.request());
+    }
+
+    #[cold]
+    pub(crate) fn report(&self, hop: Hop, which: usize, seen: Option<&str>) {
+        self.report_as(
+            hop,
+            HEADERS[which].1.name(),
+            Some(self.texts[which].clone()),
+            seen.map(str::to_owned),
+        );
+    }
+
+    #[cold]
+    pub(crate) fn report_as(
+        &self,
+        hop: Hop,
+        variable: &str,
+        expected: Option<String>,
+        seen: Option<String>,
+    ) {
+        let request = self.request().to_owned();
+        self.observer.findings.report(Wrong {
+            request,
+            hop,
+            variable: variable.to_owned(),
+            expected,
+            seen,
+        });
+    }
+
+    /// Sees that nothing at all is bound here.
+    pub(crate) fn sees_nothing(&self, hop: Hop) {
+        self.look(hop);
+        for binding in &Context::current() {
+            self.report_as(
+                hop,
+                binding.name(),
+                None,
+                Some(format!("what was bound at {}", binding.place())),
+            );
+        }
+        self.echo(hop, |line| line.push_str("nothing is bound"));
+    }
+
+    /// Writes down what a hop saw, if a person wants to know.
+    pub(crate) fn echo(&self, hop: Hop, write: impl FnOnce(&mut String)) {
+        let Some(echo) = &self.echo else { return };
+        let thread = std::thread::current();
+        let mut line = format!("{hop:<18} on {:<16} ", thread.name().unwrap_or("a std thread"));
+        write(&mut line);
+        line.push('\n');
+        echo.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// The lines that were written down since the last time; `None` if nobody wants to know.
+    pub(crate) fn take_echo(&self) -> Option<String> {
+        let echo = self.echo.as_ref()?;
+        Some(echo.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect())
+    }
+}

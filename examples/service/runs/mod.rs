@@ -1,0 +1,18 @@
+//! What the program does when it is run: verify, compare, cause chaos, and report.
+
+use super::carriers;
+use super::client;
+use super::oracle;
+use super::server;
+
+pub(crate) mod chaos;
+pub(crate) mod comparison;
+mod figures;
+mod memory;
+pub(crate) mod options;
+mod processor;
+pub(crate) mod progress;
+pub(crate) mod race;
+mod ratio;
+pub(crate) mod report;
+pub(crate) mod verify;

@@ -1,0 +1,172 @@
+//! The ways of carrying side by side: many short rounds in which they take turns.
+//!
+//! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so
+//! that their ratio within the round says more than any figure alone. The order changes from round
+//! to round, so that none always comes after the same other.
+
+use super::carriers::way::Way;
+use super::client::batch::{Batch, BatchResult};
+use super::client::http::Client;
+use super::client::outcomes::Outcomes;
+use super::client::plan::Mix;
+use super::options::Options;
+use super::processor;
+use super::server::listen::Observers;
+use hdrhistogram::Histogram;
+use indicatif::ProgressBar;
+use std::io;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// Of so many requests, one is made to warm up and is not measured.
+const WARM: u64 = 8;
+
+/// How many requests to make over all ways, if nobody says.
+pub(crate) const REQUESTS: u64 = 60_000;
+
+/// How long to go on beginning rounds, if nobody says how many requests to make.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+const WAYS: usize = Way::ALL.len();
+
+/// Each comes at each place twice, and twice after each other: a design of Williams's.
+const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
+    const FIRST: [usize; WAYS] = [0, 1, 6, 2, 5, 3, 4];
+    let mut orders = [Way::ALL; 2 * WAYS];
+    let mut i = 0;
+    while i < 2 * WAYS * WAYS {
+        let (order, place) = (i / WAYS, i % WAYS);
+        let from = if order < WAYS { place } else { WAYS - 1 - place };
+        orders[order][place] = Way::ALL[(FIRST[from] + order) % WAYS];
+        i += 1;
+    }
+    orders
+};
+
+/// What came of one way of carrying.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) way: Way,
+    pub(crate) outcomes: Outcomes,
+    /// Of the measured ones, in nanoseconds.
+    latency: Histogram<u64>,
+    /// Requests in a second, round by round.
+    pub(crate) rates: Vec<f64>,
+    /// Processor time of all measured requests, service and client together; where the system
+    /// tells.
+    processor: Option<Duration>,
+    measured: u64,
+}
+
+/// Drives all ways, round by round, from a runtime of the clients' own.
+pub(crate) struct Race<'a> {
+    options: &'a Options,
+    observers: &'a Observers,
+    client: Client,
+    clients: Runtime,
+    progress: &'a ProgressBar,
+}
+
+impl<'a> Race<'a> {
+    pub(crate) fn new(
+        options: &'a Options,
+        observers: &'a Observers,
+        client: Client,
+        progress: &'a ProgressBar,
+    ) -> io::Result<Self> {
+        let clients = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("client")
+            .enable_all()
+            .build()?;
+        Ok(Race { options, observers, client, clients, progress })
+    }
+
+    /// All rounds, or as many as patience allows.
+    pub(crate) fn run(self) -> [Lane; WAYS] {
+        let begun = Instant::now();
+        let mut lanes = Way::ALL.map(Lane::new);
+        for (round, order) in (0..u64::from(self.options.rounds)).zip(ORDERS.iter().cycle()) {
+            for way in order.iter().filter(|way| self.options.compares(**way)) {
+                let lane = &mut lanes[*way as usize];
+                self.warm_up(lane, round);
+                self.measure(lane, round);
+            }
+            if begun.elapsed() >= self.options.patience(PATIENCE) {
+                break;
+            }
+        }
+        lanes
+    }
+
+    fn warm_up(&self, lane: &mut Lane, round: u64) {
+        let result = self.drive(lane, round, 0, self.each() / WARM);
+        lane.outcomes.merge(result.outcomes);
+    }
+
+    fn measure(&self, lane: &mut Lane, round: u64) {
+        let warm = self.each() / WARM;
+        let (used, begun) = (processor::used(), Instant::now());
+        let BatchResult { outcomes, latencies } = self.drive(lane, round, warm, self.each() - warm);
+        lane.rates.push(outcomes.requests() as f64 / begun.elapsed().as_secs_f64());
+        lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
+        lane.measured += outcomes.requests();
+        lane.outcomes.merge(outcomes);
+        for latency in latencies {
+            lane.latency
+                .record(latency.as_nanos().try_into().unwrap_or(u64::MAX))
+                .expect("it grows as needed");
+        }
+    }
+
+    /// How many requests each way makes in a round.
+    fn each(&self) -> u64 {
+        let ways = Way::ALL.iter().filter(|way| self.options.compares(**way)).count() as u64;
+        let turns = ways * u64::from(self.options.rounds);
+        (self.options.requests(REQUESTS) / turns).max(WARM)
+    }
+
+    fn drive(&self, lane: &Lane, round: u64, skip: u64, count: u64) -> BatchResult {
+        let block = Batch {
+            observer: self.observers.of(lane.way).clone(),
+            path: lane.way.path(),
+            seed: self.options.seed,
+            first: round * self.each() + skip,
+            count,
+            mix: Mix::Calm,
+            fault: None,
+        };
+        let result = self.clients.block_on(block.drive(&self.client, self.options.clients()));
+        self.progress.inc(count);
+        result
+    }
+}
+
+impl Lane {
+    fn new(way: Way) -> Self {
+        let latency = Histogram::new(3).expect("three digits are allowed");
+        let processor = Some(Duration::ZERO);
+        Lane {
+            way,
+            outcomes: Outcomes::default(),
+            latency,
+            rates: Vec::new(),
+            processor,
+            measured: 0,
+        }
+    }
+
+    /// Whether it took part.
+    pub(crate) fn was_run(&self) -> bool {
+        !self.rates.is_empty()
+    }
+
+    /// The latency that so many of a hundred measured requests keep below.
+    pub(crate) fn percentile(&self, of_hundred: f64) -> Duration {
+        Duration::from_nanos(self.latency.value_at_percentile(of_hundred))
+    }
+
+    /// Processor time of one request.
+    pub(crate) fn processor_each(&self) -> Option<Duration> {
+        self.processor?.checked_div(self.measured.try_into().ok()?)
+    }
+}

@@ -1,0 +1,106 @@
+//! The services behind one port of the loopback, on a runtime of their own: hyper's server, whose
+//! connections and whose requests of HTTP/2 begin with nothing.
+
+use super::actor::Actor;
+use super::carriers::by_hand::{Arguments, ByHand, Record};
+use super::carriers::contexts::Contexts;
+use super::carriers::nothing::Nothing;
+use super::carriers::way::Way;
+use super::hops::rayon::settle;
+use super::oracle::observer::Observer;
+use super::routes::{all_hops_router, measured_router};
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use stackholm::hyper::DetachingExecutor;
+use stackholm::tokio::{SpawnExt, spawn_detached};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
+
+/// One observer for each service.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observers {
+    all_hops: Arc<Observer>,
+    measured: [Arc<Observer>; Way::ALL.len()],
+}
+
+impl Observers {
+    /// The service whose requests go the long way.
+    pub(crate) fn all_hops(&self) -> &Arc<Observer> {
+        &self.all_hops
+    }
+
+    pub(crate) fn of(&self, way: Way) -> &Arc<Observer> {
+        &self.measured[way as usize]
+    }
+
+    pub(crate) fn router(&self, actor: Actor) -> Router {
+        let observer = |way| Arc::clone(self.of(way));
+        all_hops_router(Arc::clone(&self.all_hops), actor)
+            .merge(measured_router::<Contexts<false>>(observer(Way::Contexts)))
+            .merge(measured_router::<ByHand<Arguments, false>>(observer(Way::Arguments)))
+            .merge(measured_router::<ByHand<Record, false>>(observer(Way::Record)))
+            .merge(measured_router::<Nothing>(observer(Way::Nothing)))
+            .merge(measured_router::<Contexts<true>>(observer(Way::ContextsStaged)))
+            .merge(measured_router::<ByHand<Arguments, true>>(observer(Way::ArgumentsStaged)))
+    }
+}
+
+/// A running server. Dropped, it is shut down at once, with whatever is under way; what runs on the
+/// blocking pool and on the workers of rayon ends first.
+#[derive(Debug)]
+pub(crate) struct Server {
+    runtime: Runtime,
+    pub(crate) address: SocketAddr,
+    _settles: Settles,
+}
+
+#[derive(Debug)]
+struct Settles;
+
+impl Drop for Settles {
+    fn drop(&mut self) {
+        settle();
+    }
+}
+
+impl Server {
+    pub(crate) fn start(observers: &Observers) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+        let address = listener.local_addr()?;
+        let (actor, work) = Actor::new();
+        runtime.spawn_detached(work);
+        runtime.spawn_detached(serve(listener, observers.router(actor)));
+        Ok(Server { runtime, address, _settles: Settles })
+    }
+
+    /// Waits until somebody interrupts.
+    pub(crate) fn until_interrupted(&self) -> io::Result<()> {
+        self.runtime.block_on(tokio::signal::ctrl_c())
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(spawn_detached(connection(stream, router.clone()))),
+            // Somebody has gone away, or there are too many just now.
+            Err(_) => yield_now().await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router) {
+    // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A
+    // connection that refuses is only slower.
+    let _ = stream.set_nodelay(true);
+    let server = auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()));
+    // How a connection ends is for its client to judge.
+    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
+}
