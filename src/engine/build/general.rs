@@ -1,7 +1,11 @@
 //! Frames are made and freed here, whatever they say.
 
 use super::policy::is_time;
-use crate::engine::index::trie::{self, Edit, Extent, Writer};
+use crate::engine::index::edit;
+use crate::engine::index::edit::Edit;
+use crate::engine::index::single_node;
+use crate::engine::index::sink::{Extent, Writer};
+use crate::engine::index::trie::{self};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
@@ -76,8 +80,10 @@ impl FrameSpec<'_> {
         let (segment, is_time) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
         let (flat, hides, entries) = unsafe {
-            let flat = if is_flat { trie::flat(root, self.id, self.edit) } else { None };
-            let hides = flat.as_ref().map_or_else(|| self.hides(root), trie::Flat::hides);
+            let flat =
+                if is_flat { single_node::single_node(root, self.id, self.edit) } else { None };
+            let hides =
+                flat.as_ref().map_or_else(|| self.hides(root), single_node::SingleNode::hides);
             (flat, hides, (*root).entries)
         };
         let is_time = is_time || hides && flat.is_none() && self.lets_go && entries <= MANY;
@@ -88,7 +94,7 @@ impl FrameSpec<'_> {
         let bytes = match &flat {
             Some(flat) => flat.bytes(),
             // SAFETY: as above.
-            None => unsafe { trie::measure(root, self.id, self.edit, extent) },
+            None => unsafe { edit::measure(root, self.id, self.edit, extent) },
         };
         let bytes = if hides { bytes + size_of::<Slot>() } else { bytes };
         let before = bytes.next_multiple_of(self.kind.align.max(align_of::<Frame>()));
@@ -123,7 +129,7 @@ impl FrameSpec<'_> {
                 (*frame).bits |= Traits::SINGLE_NODE;
             } else {
                 let mut writer = Writer { free: block, tag: self.tag, extent };
-                trie::write(root, frame.cast(), self.id, self.edit, slot, &mut writer);
+                edit::write(root, frame.cast(), self.id, self.edit, slot, &mut writer);
                 debug_assert!(writer.free.addr() <= frame.addr());
                 if (*frame).root.bitmap.count_ones() == (*frame).root.entries {
                     (*frame).bits |= Traits::SINGLE_NODE;

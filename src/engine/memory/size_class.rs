@@ -44,6 +44,7 @@ pub(in crate::engine) fn rounded(class: usize) -> Layout {
     unsafe { Layout::from_size_align_unchecked(size, align_of::<Frame>()) }
 }
 
+#[inline]
 pub(in crate::engine) fn layout(before: usize, kind: &Kind) -> Layout {
     let size = before + kind.offset + kind.size;
     let align = kind.align.max(align_of::<Frame>());

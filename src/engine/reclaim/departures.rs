@@ -28,11 +28,13 @@ impl<'a> Departures<'a> {
     }
 
     /// For a stack that no read can be out from.
+    #[inline]
     pub(in crate::engine) fn free() -> Self {
         Departures { reads: None, ending: ReleaseList::new(), emptied: Cell::new(ptr::null()) }
     }
 
     /// Whether no read is out.
+    #[inline]
     pub(in crate::engine) fn is_unwatched(&self) -> bool {
         self.reads.is_none_or(ReadGuards::is_empty)
     }
@@ -44,12 +46,14 @@ impl<'a> Departures<'a> {
         self.reads.is_some_and(|reads| reads.keep(frame, parent))
     }
 
+    #[inline]
     pub(in crate::engine) fn ending(&self) -> &ReleaseList {
         &self.ending
     }
 
     /// Whether [`end_value`](Self::end_value) may be called: no read is out, and it was not called
     /// before.
+    #[inline]
     pub(in crate::engine) fn can_end_value(&self) -> bool {
         self.is_unwatched() && self.emptied.get().is_null()
     }

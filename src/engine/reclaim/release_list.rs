@@ -16,16 +16,19 @@ pub(crate) struct ReleaseList {
 }
 
 impl ReleaseList {
+    #[inline]
     pub(in crate::engine) const fn new() -> Self {
         ReleaseList { first: Cell::new(ptr::null()), last: Cell::new(ptr::null()) }
     }
 
+    #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.first.get().is_null()
     }
 
     /// # Safety
     /// 1. `frame` is alive, on no list, and its `origin` is not needed any more.
+    #[inline]
     pub(in crate::engine) unsafe fn push(&self, frame: *const Frame) {
         // SAFETY: #1; the last one of a list is alive.
         unsafe {
@@ -37,6 +40,7 @@ impl ReleaseList {
         }
     }
 
+    #[inline]
     pub(in crate::engine) fn pop(&self) -> Option<*const Frame> {
         let first = self.first.get();
         if first.is_null() {

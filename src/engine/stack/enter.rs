@@ -3,7 +3,7 @@
 use super::raw::RawStack;
 use crate::engine::build::general::*;
 use crate::engine::build::single;
-use crate::engine::index::trie::Edit;
+use crate::engine::index::edit::Edit;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;

@@ -7,7 +7,7 @@
 use super::enter::Boundary;
 use super::raw::RawStack;
 use crate::engine::build::general::*;
-use crate::engine::index::trie::Edit;
+use crate::engine::index::edit::Edit;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
