@@ -2,6 +2,7 @@
 
 pub(in crate::engine) mod base;
 pub(in crate::engine) mod departures;
+pub(in crate::engine) mod ownership;
 pub(in crate::engine) mod read_guard;
 pub(in crate::engine) mod refcount;
 pub(in crate::engine) mod release;

@@ -1,6 +1,8 @@
 //! What is seen of a variable from one point, of a stack or of a context.
 
-use crate::engine::memory::frame::Frame;
+use crate::engine::memory::flags::Traits;
+use crate::engine::memory::frame::{Frame, Role};
+use crate::engine::memory::slot::Slot;
 use std::panic::Location;
 
 /// What a variable is bound to, seen from one point.
@@ -16,6 +18,27 @@ pub(crate) enum Resolution {
 /// A binding or an alias that is seen.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Resolved(pub(in crate::engine) *const Frame);
+
+/// What a slot shows. A binding of short reach is asked of `reaches`: whether it reaches to where it
+/// is looked at.
+///
+/// # Safety
+/// 1. `slot` leads to a live frame.
+#[inline]
+pub(in crate::engine) unsafe fn resolve(
+    slot: Slot,
+    reaches: impl FnOnce(&Frame) -> bool,
+) -> Result<Resolved, Resolution> {
+    // SAFETY: #1.
+    let frame = unsafe { &*slot.as_frame() };
+    match frame.role {
+        Role::Mask => Err(Resolution::Masked(frame.place)),
+        _ if frame.is(Traits::SHORT_REACH) && !reaches(frame) => {
+            Err(Resolution::NotCarried(frame.place))
+        }
+        _ => Ok(Resolved(slot.as_frame())),
+    }
+}
 
 impl Resolved {
     /// # Safety

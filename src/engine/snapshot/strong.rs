@@ -5,7 +5,7 @@
 //! other threads freely.
 
 use super::binding::BindingRef;
-use super::resolved::{Resolution, Resolved};
+use super::resolved::{Resolution, Resolved, resolve};
 use crate::engine::build::general::*;
 use crate::engine::index::diff;
 use crate::engine::index::edit::Edit;
@@ -15,8 +15,9 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, Node, Slot};
-use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
-use crate::engine::reclaim::refcount::{retain, retain_all};
+use crate::engine::reclaim::base::{FAR_OUT, base};
+use crate::engine::reclaim::ownership::share_derived;
+use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::give_strong;
 use crate::sync::{Site, step};
 use std::marker::PhantomData;
@@ -99,7 +100,7 @@ impl Snapshot {
     }
 
     fn look<T>(&self, key: &Key<T>) -> Result<Resolved, Resolution> {
-        self.find(key.peek()).map_or(Err(Resolution::Absent), resolve)
+        self.find(key.peek()).map_or(Err(Resolution::Absent), shown)
     }
 
     /// The value that a variable is bound to in this context.
@@ -174,25 +175,14 @@ impl Snapshot {
     pub(in crate::engine) unsafe fn publish(frame: *mut Frame, from: Option<Snapshot>) -> Snapshot {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
-            let mut from = from;
-            if (*frame).is(Traits::FULL_INDEX) && step(Site::WholeHolds) {
-                retain_all(frame, INHERITED);
-            } else if (*frame).hides() {
-                // A mask is there to let something go, however far out that was bound.
-                let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
-                settle(frame, (*frame).parent, INHERITED, most);
-                match base(frame) {
-                    Base::Parent(_) => _ = from.take().map(Snapshot::into_raw),
-                    Base::Apart(base) => retain_base(base.as_frame()),
-                }
-            } else {
-                // The frame counts its parent with the count of the link.
-                _ = from.take().map(Snapshot::into_raw);
+            // A mask is there to let something go, however far out that was bound.
+            let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
+            let uses_up = share_derived(frame, most);
+            let snapshot = Snapshot(NonNull::new_unchecked(frame));
+            if uses_up {
+                _ = from.map(Snapshot::into_raw);
             }
-            (*frame).set_state(Lifecycle::SHARED);
-            let link = Snapshot(NonNull::new_unchecked(frame));
-            drop(from);
-            link
+            snapshot
         }
     }
 
@@ -202,7 +192,7 @@ impl Snapshot {
         // SAFETY: L1 keeps the frame and what its index leads to.
         unsafe {
             trie::each(self.root(), INHERITED, &mut |slot| {
-                if let Ok(sight) = resolve(slot) {
+                if let Ok(sight) = shown(slot) {
                     found.push(BindingRef { sight, link: PhantomData });
                 }
             });
@@ -216,7 +206,7 @@ impl Snapshot {
         // SAFETY: as in `entries`.
         unsafe {
             trie::each(self.root(), INHERITED, &mut |slot| {
-                len += usize::from(resolve(slot).is_ok());
+                len += usize::from(shown(slot).is_ok());
             });
         }
         len
@@ -230,7 +220,7 @@ impl Snapshot {
         f: &mut dyn FnMut(Option<BindingRef<'a>>, Option<BindingRef<'a>>),
     ) {
         let entry =
-            |slot: Slot| resolve(slot).ok().map(|sight| BindingRef { sight, link: PhantomData });
+            |slot: Slot| shown(slot).ok().map(|sight| BindingRef { sight, link: PhantomData });
         let root = |link: Option<&Snapshot>| link.map_or(ptr::null(), |link| link.root());
         // SAFETY: both links keep what their indices lead to (L1).
         unsafe {
@@ -263,15 +253,10 @@ impl Snapshot {
     }
 }
 
-/// What a slot of a context shows: everything there was inherited.
-fn resolve(slot: Slot) -> Result<Resolved, Resolution> {
+/// What a slot of a context shows: everything there was inherited, so nothing of short reach.
+fn shown(slot: Slot) -> Result<Resolved, Resolution> {
     // SAFETY: slots that were found lead to live frames.
-    let frame = unsafe { &*slot.as_frame() };
-    match frame.role {
-        Role::Mask => Err(Resolution::Masked(frame.place)),
-        _ if frame.is(Traits::SHORT_REACH) => Err(Resolution::NotCarried(frame.place)),
-        _ => Ok(Resolved(slot.as_frame())),
-    }
+    unsafe { resolve(slot, |_| false) }
 }
 
 /// The name of a frame that binds no variable.

@@ -4,10 +4,11 @@ use super::raw::RawStack;
 use crate::engine::index::staying::{note_staying, staying_is_used};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
-use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
-use crate::engine::reclaim::refcount::{retain, retain_all, share_with_stack};
+use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base};
+use crate::engine::reclaim::ownership::{self, is_counted_elsewhere};
+use crate::engine::reclaim::refcount::{retain, share_with_stack};
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, Way, reached, step};
+use crate::sync::{Site, step};
 
 impl RawStack {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
@@ -60,31 +61,16 @@ impl RawStack {
                 if (*frame).in_state(Lifecycle::SHARED) {
                     return;
                 }
-                (*frame).set_state(Lifecycle::SHARED);
                 if (*frame).is(Traits::STACK) {
                     staying_is_used();
                 }
-                if (*frame).is(Traits::FULL_INDEX)
-                    && !(*frame).in_state(Lifecycle::HOLDS_VALUES)
-                    && step(Site::WholeHolds)
-                {
-                    reached(Way::WholeShared);
-                    retain_all(frame, 0);
-                }
-                if (*frame).hides() {
-                    settle(frame, self.floor(), 0, FAR_OUT);
-                }
+                ownership::share(frame, || self.floor(), FAR_OUT);
                 match base(frame) {
-                    // The count of a parent that is shared already passes from the stack to this
-                    // frame (I4).
                     Base::Parent(parent) => frame = parent,
                     Base::Apart(next) => {
                         note_staying(frame);
                         let base = next.as_frame();
-                        if base.is_null()
-                            || next.is_inherited()
-                            || (*base).in_state(Lifecycle::SHARED)
-                        {
+                        if is_counted_elsewhere(next) {
                             return retain_base(base);
                         }
                         // The frame above it on the stack does not count it, so the stack does.

@@ -12,8 +12,8 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::Slot;
-use crate::engine::reclaim::base::counts_parent;
 use crate::engine::reclaim::departures::Departures;
+use crate::engine::reclaim::ownership::does_count_below;
 use crate::engine::reclaim::refcount::{retain, retain_all, retain_value};
 use crate::engine::reclaim::release_list::ReleaseList;
 use crate::engine::reclaim::retire::end_unless_seen;
@@ -245,7 +245,7 @@ impl RawStack {
                     }
                     passed = frame;
                 }
-                counted = shared && counts_parent(frame);
+                counted = does_count_below(frame);
                 end_unless_seen(frame, compaction, ending);
                 frame = (*frame).parent;
             }

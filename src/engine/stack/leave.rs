@@ -9,10 +9,13 @@ use crate::engine::memory::reentry;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::base::{Base, base, counts_parent};
 use crate::engine::reclaim::departures::Departures;
-use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others, retain};
+use crate::engine::reclaim::ownership::{
+    does_count_below, stack_counts_below, stack_inherits_below,
+};
+use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others};
 use crate::engine::reclaim::retire::retire;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached, step};
+use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,21 +35,11 @@ impl RawStack {
             let frame = self.top.get();
             let parent = (*frame).parent;
             self.top.set(parent);
-            let counts_parent = (*frame).in_state(Lifecycle::SHARED) && counts_parent(frame);
             if departures.keep(frame, parent) {
-                if counts_parent {
-                    retain(&(*parent).strong);
-                }
-                return;
+                return stack_counts_below(frame, || true);
             }
-            if counts_parent {
-                // The count of the parent passes to the stack if the frame ends here, else the
-                // stack takes its own.
-                if release_if_unique(&(*frame).strong) {
-                    (*frame).set_state(Lifecycle::STRONG_GONE);
-                } else if step(Site::LeaveTakesParent) {
-                    retain(&(*parent).strong);
-                }
+            if does_count_below(frame) {
+                stack_inherits_below(frame);
             }
             retire(frame, departures.ending());
         }

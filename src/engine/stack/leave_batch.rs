@@ -4,9 +4,8 @@ use super::raw::RawStack;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::serial::Serial;
-use crate::engine::reclaim::base::counts_parent;
 use crate::engine::reclaim::departures::Departures;
-use crate::engine::reclaim::refcount::retain;
+use crate::engine::reclaim::ownership::stack_counts_below;
 use crate::engine::reclaim::release::{end_block, give_strong};
 use crate::sync::{Site, Way, reached, step};
 
@@ -84,11 +83,8 @@ impl RawStack {
         // SAFETY: #1; what is below a shared frame is shared (I7).
         unsafe {
             let is_shared = (*marker).in_state(Lifecycle::SHARED);
-            let below = (*marker).parent;
-            if is_shared && counts_parent(marker) && step(Site::LeaveTakesBelow) {
-                retain(&(*below).strong);
-            }
-            self.top.set(below);
+            stack_counts_below(marker, || step(Site::LeaveTakesBelow));
+            self.top.set((*marker).parent);
             if is_shared {
                 reached(Way::BatchShared);
             }

@@ -5,7 +5,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
-use crate::engine::snapshot::resolved::{Resolution, Resolved};
+use crate::engine::snapshot::resolved::{Resolution, Resolved, resolve};
 
 /// Why one look at an index does not show a value.
 pub(crate) enum Miss {
@@ -103,21 +103,14 @@ impl RawStack {
         }
     }
 
+    #[inline]
     pub(in crate::engine) fn resolve(&self, slot: Slot) -> Result<Resolved, Resolution> {
-        // SAFETY: slots that were found lead to live frames; markers are compared, not followed.
-        unsafe {
-            let frame = &*slot.as_frame();
-            let here = || !slot.is_inherited() && Frame::marker(frame) == self.marker();
-            match frame.role {
-                Role::Mask => Err(Resolution::Masked(frame.place)),
-                _ if frame.is(Traits::STACK) && slot.is_inherited() => {
-                    Err(Resolution::NotCarried(frame.place))
-                }
-                _ if frame.is(Traits::CHECKPOINT) && !here() => {
-                    Err(Resolution::NotCarried(frame.place))
-                }
-                _ => Ok(Resolved(slot.as_frame())),
-            }
-        }
+        // SAFETY: markers of frames on this stack are on it too.
+        let here = |frame| unsafe { Frame::marker(frame) == self.marker() };
+        let reaches = |frame: &Frame| {
+            !slot.is_inherited() && (frame.is(Traits::STACK) || here(&raw const *frame))
+        };
+        // SAFETY: slots that were found lead to live frames.
+        unsafe { resolve(slot, reaches) }
     }
 }
