@@ -6,7 +6,7 @@
 //! with the baseline. Each operation runs twice under valgrind, once with more turns; the
 //! difference is the turns' alone.
 
-use stackholm::{Checkpoint, Context};
+use stackholm::{Checkpoint, Context, ContextExt};
 use stackholm_benches::bound::{self, VARS, value};
 use stackholm_benches::work::{self, Busy};
 use std::pin::pin;
@@ -41,7 +41,37 @@ const OPERATIONS: &[Operation] = &[
         let mut future = pin!(VARS[0].scope(value(0), Busy::new()));
         repeat(turns, || work::poll(future.as_mut()));
     }),
+    ("poll-handed-over,1-bound", |turns| {
+        let mut future = pin!(Busy::new().in_context(base(1, 1)));
+        repeat(turns, || work::poll(future.as_mut()));
+    }),
+    ("run-a-base,8-bound", |turns| run(&base(8, 8), turns)),
+    ("run-a-long-base,8-bound", |turns| run(&base(8, LONG), turns)),
+    ("derive-from-a-base,8-bound", |turns| derive(&base(8, 8), turns)),
+    ("derive-from-a-long-base,8-bound", |turns| derive(&base(8, LONG), turns)),
 ];
+
+/// A base that was changed so often lies at the end of a chain as long as one ever gets.
+const LONG: usize = 10_000;
+
+/// A context that shows that many variables, after that many changes.
+fn base(number: usize, changes: usize) -> Context {
+    let vars = (0..number).cycle().take(changes);
+    vars.fold(Context::empty(), |context, at| context.with(&VARS[at], value(at)))
+}
+
+#[inline(always)]
+fn run(base: &Context, turns: u64) {
+    repeat(turns, || base.run(|| std::hint::black_box(0)));
+}
+
+#[inline(always)]
+fn derive(base: &Context, turns: u64) {
+    repeat(turns, || {
+        std::hint::black_box(base.with(&VARS[3], value(3)));
+        0
+    });
+}
 
 #[inline(always)]
 fn repeat(turns: u64, mut work: impl FnMut() -> u64) {
@@ -83,7 +113,7 @@ fn main() -> ExitCode {
             eprintln!("{name}: valgrind did not count; is it installed?");
             return ExitCode::FAILURE;
         };
-        println!("{name:<32}{:>10.2}", (long - short) as f64 / TURNS as f64);
+        println!("{name:<34}{:>10.2}", (long - short) as f64 / TURNS as f64);
     }
     ExitCode::SUCCESS
 }
