@@ -283,7 +283,8 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams,
     /// sinks, iterators, bodies and readers may be wrapped too. A variable made at run time is
     /// borrowed until the future is gone; for a task that outlives it, await the scope in an
-    /// `async move` block.
+    /// `async move` block. The scope is sealed: to bind a variable and leave it open for
+    /// [`Var::set`], [prepare](Checkpoint::prepare) a checkpoint.
     ///
     /// # Examples
     /// ```

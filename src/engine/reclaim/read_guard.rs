@@ -242,6 +242,12 @@ impl ReadGuards {
         !self.0.get().is_null()
     }
 
+    /// A number that is not 0 if [`has_any`](Self::has_any) says yes.
+    #[inline]
+    pub(in crate::engine) fn list(&self) -> usize {
+        self.0.get().addr()
+    }
+
     /// A record of the stack that another one is swapped in over.
     #[inline]
     pub(in crate::engine) fn under(&self, ends: Ends, late: usize) -> Suspended {

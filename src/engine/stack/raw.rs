@@ -164,7 +164,13 @@ impl RawStack {
     /// begun.
     #[inline]
     pub(in crate::engine) fn is_through(&self) -> bool {
-        self.floor.get().addr() & THROUGH != 0
+        self.through() != 0
+    }
+
+    /// A number that is not 0 if [`is_through`](Self::is_through) says yes.
+    #[inline]
+    pub(in crate::engine) fn through(&self) -> usize {
+        self.floor.get().addr() & THROUGH
     }
 
     /// Whether a context was entered here, and takes the place of all that was visible.
