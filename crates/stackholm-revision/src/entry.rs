@@ -76,18 +76,4 @@ impl Entry {
             |column| Change { column, old: self.old.get(column), new: self.new.get(column) };
         columns.into_iter().map(change).collect()
     }
-
-    /// Takes the change back from a row as it was after it: gives the row as it was before.
-    pub(crate) fn undo(&self, row: Option<Row>) -> Option<Row> {
-        match self.op {
-            Op::Insert => None,
-            Op::Delete => Some(self.old.clone()),
-            Op::Gap => row,
-            Op::Update => {
-                let mut row = row.unwrap_or_default();
-                row.0.extend(self.old.0.clone());
-                Some(row)
-            }
-        }
-    }
 }

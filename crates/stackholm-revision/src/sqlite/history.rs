@@ -85,7 +85,7 @@ impl<'c> History<'c> {
         let mut entries = Vec::new();
         let (mut key, mut before) = (key.into(), i64::MAX);
         loop {
-            let found = this.touching(&key, before)?;
+            let found = this.touching(&key, -1, before)?;
             let came = found.iter().position(|entry| entry.moved_to.as_ref() == Some(&key));
             let own = came.map_or(found.len(), |at| at + 1);
             entries.extend(found.into_iter().take(own));
@@ -151,34 +151,63 @@ impl<'c> History<'c> {
         }
     }
 
-    /// The row under a key once the change of this number was made.
+    /// The row that is now under a key, as it was once the change of this number was made.
     fn walk(&self, table: &str, key: &Key, after: i64) -> Result<Option<Row>> {
         let all = History::on(self.conn).table(table);
-        let mut row = self.present(table, key)?;
+        let key = all.key_then(key, after)?;
+        all.under(table, key, after)
+    }
+
+    /// The key that what is now under a key had then.
+    fn key_then(&self, key: &Key, after: i64) -> Result<Key> {
         let (mut key, mut before) = (key.clone(), i64::MAX);
         loop {
-            let mut came = None;
-            for entry in all.touching(&key, before)? {
-                if entry.number <= after {
-                    return Ok(row);
-                }
-                match &entry.moved_to {
-                    // The row that is here now was under another key before.
-                    Some(to) if *to == key => {
-                        row = entry.undo(row);
-                        came = Some((entry.key.clone(), entry.number));
-                        break;
-                    }
-                    // A row that was here is under another key now.
-                    Some(to) => row = entry.undo(self.walk(table, to, entry.number)?),
-                    None => row = entry.undo(row),
-                }
-            }
-            match came {
-                Some(from) => (key, before) = from,
-                None => return Ok(row),
+            let touching = self.touching(&key, after, before)?;
+            match touching.into_iter().find(|entry| entry.moved_to.as_ref() == Some(&key)) {
+                Some(came) => (key, before) = (came.key, came.number),
+                None => return Ok(key),
             }
         }
+    }
+
+    /// The row that was under a key then: what later changes say that it was, the first of them
+    /// first, and for the rest what it is now.
+    fn under(&self, table: &str, key: Key, after: i64) -> Result<Option<Row>> {
+        let (mut key, mut after) = (key, after);
+        let mut known: Option<Row> = None;
+        loop {
+            let mut touching = self.touching(&key, after, i64::MAX)?;
+            let mut left = None;
+            while let Some(entry) = touching.pop() {
+                if entry.op == Op::Insert || entry.key != key {
+                    // Until then there was none.
+                    return Ok(known);
+                }
+                let known = known.get_or_insert_default();
+                for (column, value) in &entry.old.0 {
+                    known.0.entry(column.clone()).or_insert_with(|| value.clone());
+                }
+                if entry.op == Op::Delete {
+                    return Ok(Some(known.clone()));
+                }
+                if let Some(to) = entry.moved_to {
+                    left = Some((to, entry.number));
+                    break;
+                }
+            }
+            match left {
+                Some(to) => (key, after) = to,
+                None => break,
+            }
+        }
+        let present = self.present(table, &key)?;
+        Ok(match (present, known) {
+            (Some(mut present), Some(known)) => {
+                present.0.extend(known.0);
+                Some(present)
+            }
+            (present, known) => present.or(known),
+        })
     }
 
     /// The row as it is now; nothing if the table is gone.
@@ -206,11 +235,11 @@ impl<'c> History<'c> {
     }
 
     /// Changes of the row under a key, or that brought a row there, newest first.
-    fn touching(&self, key: &Key, before: i64) -> Result<Vec<Entry>> {
+    fn touching(&self, key: &Key, after: i64, before: i64) -> Result<Vec<Entry>> {
         let key = key.stored();
         self.changes(
-            " AND number < ? AND (\"key\" = ? OR moved_to = ?)",
-            [Value::Integer(before), key.as_str().into(), key.as_str().into()],
+            " AND number > ? AND number < ? AND (\"key\" = ? OR moved_to = ?)",
+            [after.into(), before.into(), key.as_str().into(), key.as_str().into()],
         )
     }
 
