@@ -125,13 +125,18 @@ impl Revision {
     /// Calls `f` inside the block.
     #[track_caller]
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        self.block().run(f)
+        let _entered = self.enter();
+        f()
     }
 
     /// Enters the block until the guard is dropped. Not over an await: see [`wrap`](Self::wrap).
     #[track_caller]
     pub fn enter(&self) -> Entered {
-        self.block().enter()
+        let frame = self.frame();
+        let entered = Checkpoint::enter();
+        let set = frame::variable().set(frame);
+        debug_assert!(set.is_ok(), "the innermost checkpoint is the one that was just entered");
+        entered
     }
 
     /// A future that runs inside the block, which is entered where the future is first polled.
@@ -207,7 +212,7 @@ pub fn here() -> Option<Here> {
 
 /// Whether a write of here and now would be tracked: inside a block that is not untracked.
 pub fn is_tracking() -> bool {
-    frame::here().is_some_and(|here| here.untracked.is_none())
+    frame::variable().try_with(|here| here.untracked.is_none()).unwrap_or(false)
 }
 
 /// A block cannot be changed from here.
