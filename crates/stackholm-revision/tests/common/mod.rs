@@ -6,6 +6,9 @@ use stackholm_revision::{Entry, Op, Revision, RevisionKey, Who, here};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// A tracked connection.
+pub(crate) type Db = Tracked;
+
 pub(crate) type Outcome<T = ()> = Result<T, Error>;
 
 /// A database in memory with these tables.
