@@ -68,6 +68,21 @@ fn reads_send_nothing_and_writes_in_one_frame_send_it_once() {
     assert_eq!(count(&db, "revision_frame"), 2);
 }
 
+#[test]
+fn blocks_that_say_the_same_share_a_frame() {
+    let mut db = posts();
+    user("ada").run(|| {
+        db.write(|tx| -> Outcome {
+            for id in 0..100 {
+                Revision::new().system().because("nightly").run(|| tx.execute(&insert(id), []))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(count(&db, "revision_frame"), 1);
+}
+
 fn total_changes(tx: &mut stackholm_revision::sqlite::Transaction<'_>) -> i64 {
     tx.query_row("SELECT total_changes()", [], |row| row.get(0)).unwrap().unwrap()
 }

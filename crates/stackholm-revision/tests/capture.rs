@@ -125,6 +125,37 @@ fn what_a_trigger_of_the_program_writes_is_seen_and_caused() {
 }
 
 #[test]
+fn what_a_trigger_does_to_the_same_row_comes_after_the_change_that_fired_it() {
+    let mut db = memory(
+        "CREATE TABLE post(id INTEGER PRIMARY KEY, title, n DEFAULT 0);
+         CREATE TRIGGER made AFTER INSERT ON post BEGIN
+             UPDATE post SET n = 1 WHERE id = new.id; END;
+         CREATE TRIGGER touched AFTER UPDATE OF title ON post BEGIN
+             UPDATE post SET n = n + 1 WHERE id = new.id; END;
+         CREATE TRIGGER gone AFTER DELETE ON post BEGIN
+             INSERT INTO post(id, title) SELECT old.id + 1, 'x' WHERE old.id < 2; END;",
+    );
+    db.track("post").unwrap();
+    user("ada").run(|| {
+        write(&mut db, "INSERT INTO post(title) VALUES ('a')").unwrap();
+        write(&mut db, "UPDATE post SET title = 'b'").unwrap();
+        write(&mut db, "DELETE FROM post").unwrap();
+    });
+    assert_eq!(
+        story(&db),
+        [
+            "+post 1 id:·>1 n:·>0 title:·>a by user ada",
+            "~post 1 n:0>1 by user ada",
+            "~post 1 title:a>b by user ada",
+            "~post 1 n:1>2 by user ada",
+            "-post 1 id:1>· n:2>· title:b>· by user ada",
+            "+post 2 id:·>2 n:·>0 title:·>x by user ada",
+            "~post 2 n:0>1 by user ada",
+        ]
+    );
+}
+
+#[test]
 fn an_update_that_changes_nothing_leaves_no_row_anywhere() {
     let mut db = posts();
     revision(&mut db, "ada", "INSERT INTO post VALUES (1, 'a', 0)");

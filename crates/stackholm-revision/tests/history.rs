@@ -300,6 +300,52 @@ fn a_schema_that_is_changed_and_rolled_back_is_tracked_as_it_is() {
 }
 
 #[test]
+fn a_table_that_is_dropped_is_tracked_again_when_it_is_back() {
+    let mut db = memory("CREATE TABLE t(id INTEGER PRIMARY KEY, a)");
+    db.track("t").unwrap();
+    user("ada").run(|| {
+        let mut tx = db.transaction().unwrap();
+        let mut savepoint = tx.savepoint().unwrap();
+        savepoint.execute("DROP TABLE t", []).unwrap();
+        drop(savepoint);
+        tx.execute("INSERT INTO t VALUES (1, 1)", []).unwrap();
+        tx.execute("DROP TABLE t", []).unwrap();
+        drop(tx);
+        write(&mut db, "INSERT INTO t VALUES (2, 2)").unwrap();
+        // The way in which SQLite's documents say that a table be changed.
+        db.write(|tx| {
+            tx.execute_batch(
+                "CREATE TABLE new_t(id INTEGER PRIMARY KEY, a TEXT NOT NULL, b);
+                 INSERT INTO new_t SELECT id, a, 0 FROM t;
+                 DROP TABLE t;
+                 ALTER TABLE new_t RENAME TO t;",
+            )
+        })
+        .unwrap();
+        write(&mut db, "UPDATE t SET b = 1").unwrap();
+    });
+    assert_eq!(story(&db), ["+t 2 a:·>2 id:·>2 by user ada", "~t 2 b:0>1 by user ada"]);
+}
+
+#[test]
+fn what_another_connection_does_to_the_schema_is_followed() {
+    let file = File::new();
+    let mut db = file.open("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)");
+    db.track("t").unwrap();
+    revision(&mut db, "ada", "INSERT INTO t VALUES (1, 'a', 'b')");
+    let other = rusqlite::Connection::open(file.path()).unwrap();
+    other.execute_batch("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN c").unwrap();
+    revision(&mut db, "ada", "UPDATE t SET b = 'B', c = 'C'");
+    other.execute_batch("DROP TABLE t; CREATE TABLE t(key TEXT PRIMARY KEY)").unwrap();
+    revision(&mut db, "ada", "INSERT INTO t VALUES ('x')");
+    assert_eq!(story(&db)[1..], ["~t 1 b:b>B c:null>C by user ada", "+t x key:·>x by user ada"]);
+    other.execute_batch("DROP TABLE t; CREATE TABLE t(no_key)").unwrap();
+    let refused = user("ada").run(|| write(&mut db, "INSERT INTO t VALUES ('x')"));
+    assert!(matches!(refused, Err(Error::CannotTrack { .. })), "{refused:?}");
+    assert!(user("ada").run(|| write(&mut db, "INSERT INTO t VALUES ('x')")).is_err());
+}
+
+#[test]
 fn a_redacted_column_cannot_be_brought_back_and_says_so() {
     let mut db = memory("CREATE TABLE u(id INTEGER PRIMARY KEY, mail, name)");
     db.track("u").unwrap().redact(&["mail"]).unwrap();

@@ -114,9 +114,11 @@ impl Tracked {
         Ok(track)
     }
 
-    /// The names of the tables that are tracked on this connection.
+    /// The names of the tables that are tracked on this connection, and exist.
     pub fn tables(&self) -> Vec<String> {
-        self.capture.lock().tables.iter().map(|table| table.name.clone()).collect()
+        let capture = self.capture.lock();
+        let there = capture.tables.iter().filter(|table| table.exists);
+        there.map(|table| table.name.clone()).collect()
     }
 
     /// Begins a transaction that takes the write lock at once (`BEGIN IMMEDIATE`), so that it never
@@ -200,12 +202,15 @@ impl Tracked {
         Ok(())
     }
 
-    /// Reads all tables anew and makes their triggers. A table that is gone is tracked no more.
+    /// Reads all tables anew and makes their triggers. One that is gone is kept in mind: it is
+    /// tracked again as soon as it is there again.
     fn tie(&mut self) -> Result<()> {
         let old: Vec<_> = self.capture.lock().tables.drain(..).collect();
         let (mut tables, mut failed) = (Vec::new(), None);
-        for before in old {
+        for mut before in old {
             if !self.conn.table_exists(Some("main"), &before.name)? {
+                before.exists = false;
+                tables.push(before);
                 continue;
             }
             let read = Table::read(&self.conn, &before.name, &before.options);
@@ -216,7 +221,8 @@ impl Tracked {
                 before
             }));
         }
-        let sql: String = tables.iter().enumerate().map(|(n, table)| table.triggers(n)).collect();
+        let there = tables.iter().enumerate().filter(|(_, table)| table.exists);
+        let sql: String = there.map(|(n, table)| table.triggers(n)).collect();
         self.capture.lock().tables = tables;
         if let Some(error) = failed {
             return Err(error);

@@ -96,8 +96,10 @@ impl Session {
     }
 
     fn tell_of(&mut self, conn: &Connection, frame: Arc<Frame>) -> Result<i64> {
-        if let Some(told) = &self.known.told {
-            if Arc::ptr_eq(&told.frame, &frame) {
+        if let Some(told) = &mut self.known.told {
+            // Another block may say the same again.
+            if told.frame == frame {
+                told.frame = frame;
                 return Ok(told.id);
             }
             if !told.used {

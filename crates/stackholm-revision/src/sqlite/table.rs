@@ -31,6 +31,9 @@ pub(super) struct Table {
     /// Whether a key of the table refers to the table, so that it may take rows of its own along.
     pub(super) refers_to_itself: bool,
     pub(super) options: Options,
+    /// Whether it is there: a table that was dropped may come back, by a rollback or under a new
+    /// definition.
+    pub(super) exists: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +120,7 @@ impl Table {
             or_nobody: options.or_nobody,
             refers_to_itself,
             options: options.clone(),
+            exists: true,
         })
     }
 
