@@ -97,9 +97,14 @@ fn a_savepoint_that_is_rolled_back_after_the_actor_changed_in_it_leaves_the_oute
         user("grace").run(|| savepoint.execute(&insert(2), [])).unwrap();
         savepoint.rollback().unwrap();
         tx.execute(&insert(3), []).unwrap();
+        let mut savepoint = tx.savepoint().unwrap();
+        user("grace").run(|| savepoint.execute(&insert(4), [])).unwrap();
+        savepoint.rollback().unwrap();
+        // The frame that was told last is gone with the savepoint.
+        user("grace").run(|| tx.execute(&insert(5), [])).unwrap();
         tx.commit().unwrap();
     });
-    assert_eq!(actors(&db), [named("ada"), named("ada")]);
+    assert_eq!(actors(&db), [named("ada"), named("ada"), named("grace")]);
     whole(&db);
 }
 
