@@ -287,6 +287,20 @@ fn a_connection_that_served_one_request_never_lends_its_actor_to_the_next() {
 }
 
 #[test]
+fn a_table_that_allows_nobody_does_not_allow_it_for_another_one() {
+    let mut db =
+        memory("CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(id INTEGER PRIMARY KEY)");
+    db.track("a").unwrap().or_nobody().unwrap();
+    db.track("b").unwrap();
+    let mut tx = db.transaction().unwrap();
+    tx.execute("INSERT INTO a VALUES (1)", []).unwrap();
+    let refused = tx.execute("INSERT INTO b VALUES (1)", []);
+    assert!(matches!(refused, Err(Error::OutsideBlock { table }) if table == "b"));
+    tx.commit().unwrap();
+    assert_eq!(actors(&db), [Who::Nobody]);
+}
+
+#[test]
 fn a_statement_past_the_transaction_is_refused() {
     let mut db = posts();
     user("ada").run(|| {
