@@ -50,13 +50,6 @@
 //! - **What is not tracked is on record**: the first untracked change of a table in a block leaves
 //!   a gap, with the reason.
 //! - **An update that changes nothing** leaves nothing.
-//!
-//! # Features
-//!
-//! | feature | what it brings |
-//! |---|---|
-//! | `rusqlite` (default) | tracked connections of SQLite, with SQLite itself: [`sqlite`] |
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod actor;
 mod entry;
@@ -64,7 +57,6 @@ mod frame;
 mod hex;
 mod key;
 mod revision;
-#[cfg(feature = "rusqlite")]
 pub mod sqlite;
 mod token;
 mod value;

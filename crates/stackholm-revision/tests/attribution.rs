@@ -323,6 +323,19 @@ fn a_statement_past_the_transaction_is_refused() {
 }
 
 #[test]
+fn a_transaction_that_was_begun_past_the_guards_is_left_alone() {
+    let mut db = posts();
+    db.connection().execute_batch("BEGIN").unwrap();
+    assert!(matches!(db.transaction(), Err(Error::AlreadyOpen)));
+    assert!(!db.connection().is_autocommit());
+    db.connection().execute_batch("COMMIT").unwrap();
+    revision(&mut db, "ada", &insert(1));
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    conn.execute_batch("BEGIN").unwrap();
+    assert!(matches!(Tracked::new(conn), Err(Error::AlreadyOpen)));
+}
+
+#[test]
 fn nobody_the_system_and_an_actor_called_system_are_different_on_disk() {
     let mut db = posts();
     Revision::new().run(|| write(&mut db, &insert(1))).unwrap();
