@@ -110,9 +110,10 @@ fn a_savepoint_that_is_rolled_back_after_the_actor_changed_in_it_leaves_the_oute
 
 /// Each delta has its frame, each frame its part, and no part stands alone.
 fn whole(db: &Tracked) {
-    let lost = "SELECT (SELECT count(*) FROM revision_delta WHERE frame NOT IN (SELECT id FROM revision_frame)) \
-                + (SELECT count(*) FROM revision_frame WHERE part NOT IN (SELECT id FROM revision_part)) \
-                + (SELECT count(*) FROM revision_part WHERE id NOT IN (SELECT part FROM revision_frame))";
+    let lost = "SELECT \
+        (SELECT count(*) FROM revision_delta WHERE frame NOT IN (SELECT id FROM revision_frame)) \
+        + (SELECT count(*) FROM revision_frame WHERE part NOT IN (SELECT id FROM revision_part)) \
+        + (SELECT count(*) FROM revision_part WHERE id NOT IN (SELECT part FROM revision_frame))";
     assert_eq!(number(db, lost), 0);
 }
 

@@ -80,7 +80,8 @@ fn keys_that_are_exchanged_in_one_statement_can_be_followed_and_reverted() {
 const SHOP: &str = "
     CREATE TABLE owner(id INTEGER PRIMARY KEY, name);
     CREATE TABLE post(id INTEGER PRIMARY KEY, owner NOT NULL REFERENCES owner ON DELETE CASCADE);
-    CREATE TABLE note(id INTEGER PRIMARY KEY, post NOT NULL REFERENCES post ON DELETE CASCADE, text);
+    CREATE TABLE note(id INTEGER PRIMARY KEY, post NOT NULL REFERENCES post ON DELETE CASCADE,
+        text);
     CREATE TABLE node(id INTEGER PRIMARY KEY, up REFERENCES node);";
 
 fn shop() -> Tracked {
@@ -98,7 +99,8 @@ fn shop() -> Tracked {
 fn everything(db: &Tracked) -> Vec<String> {
     rows(
         db,
-        "SELECT 'owner ' || id || name FROM owner UNION ALL SELECT 'post ' || id || owner FROM post \
+        "SELECT 'owner ' || id || name FROM owner \
+         UNION ALL SELECT 'post ' || id || owner FROM post \
          UNION ALL SELECT 'note ' || id || post || text FROM note \
          UNION ALL SELECT 'node ' || id || ifnull(up, '') FROM node",
     )
@@ -227,7 +229,8 @@ fn a_revert_outside_of_every_block_or_of_nothing_is_an_error() {
 fn blobs_infinities_and_malformed_text_are_reverted_to_the_bit() {
     let mut db = memory("CREATE TABLE t(id INTEGER PRIMARY KEY, a)");
     db.track("t").unwrap();
-    let fill = "INSERT INTO t VALUES (1, x'00ff'), (2, 9e999), (3, CAST(x'ff' AS TEXT)), (4, 0.1), (5, 1), (6, 'a' || char(0))";
+    let fill = "INSERT INTO t VALUES (1, x'00ff'), (2, 9e999), \
+                (3, CAST(x'ff' AS TEXT)), (4, 0.1), (5, 1), (6, 'a' || char(0))";
     revision(&mut db, "ada", fill);
     let all = "SELECT typeof(a) || hex(a) FROM t";
     let before = rows(&db, all);

@@ -40,7 +40,8 @@ fn history_and_tables_agree_after_the_program_was_killed_in_the_middle_of_transa
 fn agrees(path: &Path, transactions: i64) {
     let db = open(path, "");
     let different = "SELECT count(*) FROM account a WHERE balance <> (
-        SELECT coalesce(sum(iif(op = 'i', new ->> 'balance', (new ->> 'balance') - (old ->> 'balance'))), 0)
+        SELECT coalesce(sum(iif(op = 'i', new ->> 'balance',
+            (new ->> 'balance') - (old ->> 'balance'))), 0)
         FROM revision_history WHERE \"table\" = 'account' AND \"key\" = '[' || a.id || ']')";
     assert_eq!(number(&db, different), 0);
     assert_eq!(number(&db, "SELECT coalesce(sum(balance), 0) FROM account"), 0);

@@ -123,7 +123,8 @@ fn a_deletion_and_what_goes_with_it_have_reasons_of_their_own() {
         "CREATE TABLE user(id INTEGER PRIMARY KEY);
          CREATE TABLE post(id INTEGER PRIMARY KEY, author REFERENCES user ON DELETE CASCADE);
          CREATE TABLE vote(id INTEGER PRIMARY KEY, by REFERENCES user ON DELETE SET NULL);
-         CREATE TABLE task(id INTEGER PRIMARY KEY, of DEFAULT 2 REFERENCES user ON DELETE SET DEFAULT);
+         CREATE TABLE task(id INTEGER PRIMARY KEY,
+             of DEFAULT 2 REFERENCES user ON DELETE SET DEFAULT);
          INSERT INTO user VALUES (1), (2); INSERT INTO post VALUES (10, 1);
          INSERT INTO vote VALUES (20, 1); INSERT INTO task VALUES (30, 1)",
     );

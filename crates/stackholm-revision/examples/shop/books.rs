@@ -42,7 +42,8 @@ impl fmt::Display for Books {
         let verdict = if self.balance() { "the books balance" } else { "THE BOOKS DO NOT BALANCE" };
         write!(
             f,
-            "{verdict}: accounts differ by {}, bills by {}, goods by {}, stock and its history by {}",
+            "{verdict}: accounts differ by {}, bills by {}, goods by {}, \
+             stock and its history by {}",
             self.accounts, self.bills, self.goods, self.history
         )
     }

@@ -91,7 +91,8 @@ impl Shop {
         let remove = || {
             self.0.write(|tx| {
                 let back = "UPDATE item SET stock = stock + line.count FROM line, orders
-                    WHERE line.item = item.id AND line.orders = orders.id AND orders.state = 'open'";
+                    WHERE line.item = item.id AND line.orders = orders.id
+                        AND orders.state = 'open'";
                 tx.execute(back, [])?;
                 tx.execute("DELETE FROM orders WHERE state <> 'open'", [])
             })

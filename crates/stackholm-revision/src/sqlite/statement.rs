@@ -179,7 +179,8 @@ mod tests {
             "create table a(b);",
             " insert into a values (';');",
             "select ';', \";\" -- ; \n;",
-            "create temp trigger t after update on a begin update a set b = case when 1 then 2 end; \
+            "create temp trigger t after update on a begin \
+             update a set b = case when 1 then 2 end; \
              delete from a; end;",
             "create table \"trigger\"(c);",
             "update a set b = 1",
