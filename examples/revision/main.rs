@@ -1,5 +1,6 @@
 //! A revision tracker: who changed what, and why, without a parameter for it anywhere; sync and
-//! async.
+//! async. In memory, and small enough to be read at once; the one for a real database is
+//! `crates/stackholm-revision`.
 
 mod model;
 mod tracker;
