@@ -29,6 +29,10 @@ impl LateGuards {
         let mut serials = ManuallyDrop::into_inner(self.serials.replace(empty()));
         let result = f(&mut serials);
         self.number.set(serials.len());
+        if serials.is_empty() {
+            // Nothing would free its memory when the thread ends.
+            serials = Vec::new();
+        }
         let added = self.serials.replace(ManuallyDrop::new(serials));
         drop(ManuallyDrop::into_inner(added));
         result

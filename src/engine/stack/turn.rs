@@ -93,17 +93,17 @@ impl Current {
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
                 self.leave();
+                let Current { raw, reads, late, .. } = self.current;
+                if !raw.is_lent() {
+                    late.clear();
+                } else if late.number() != 0 {
+                    reads.note_late();
+                }
             }
         }
         let number = Cell::new(self.late.number().saturating_sub(before));
         let rest = Rest { current: self, before, number };
         rest.leave();
-        drop(rest);
-        if !self.raw.is_lent() {
-            self.late.clear();
-        } else if self.late.number() != 0 {
-            self.reads.note_late();
-        }
     }
 
     fn leave_late_one(&self, before: usize) {
