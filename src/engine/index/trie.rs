@@ -3,7 +3,7 @@
 //!
 //! A new frame writes its own root and the nodes on the path of its one change; every other slot is
 //! copied as a plain word and still leads to what frames further out own. Nothing here is counted:
-//! whoever holds a frame holds all that its index leads to (see `counts`). All nodes of one frame
+//! whoever keeps a frame keeps all that its index leads to (see `refcount`). All nodes of one frame
 //! lie in the frame's own block, so a change of any depth is one allocation. Ids are unique, so
 //! there is no hasher and there are no collisions.
 
@@ -26,7 +26,7 @@ pub(in crate::engine) enum Edit {
 pub(in crate::engine) enum Extent {
     /// The nodes on the path of the change; the others are shared.
     Path,
-    /// All nodes, so that the new index leads to no foreign node at all.
+    /// All nodes, so that the new index leads to no node of another frame.
     Whole,
 }
 
@@ -102,8 +102,8 @@ pub(in crate::engine) struct Writer {
     pub(in crate::engine) extent: Extent,
 }
 
-/// A change that leaves the index one single node, as most are.
-pub(in crate::engine) struct Flat {
+/// A change that leaves the index a single node, as most do.
+pub(in crate::engine) struct OneNode {
     bitmap: u32,
     /// How many slots stay, and the position at which one is written in the new node and left out
     /// of the old one.
@@ -118,27 +118,27 @@ pub(in crate::engine) struct Flat {
 /// # Safety
 /// 1. `root` is alive and leads to live frames alone.   2. An id to be removed leads somewhere.
 #[inline]
-pub(in crate::engine) unsafe fn flat(root: *const Node, id: usize, edit: Edit) -> Option<Flat> {
+pub(in crate::engine) unsafe fn plan(root: *const Node, id: usize, edit: Edit) -> Option<OneNode> {
     // SAFETY: #1.
     let Node { bitmap, entries } = unsafe { *root };
     let many = entries as usize;
     if edit == Edit::Keep {
-        return Some(Flat { bitmap, many, at: 0, written: false, left_out: false });
+        return Some(OneNode { bitmap, many, at: 0, written: false, left_out: false });
     }
     let bit = bit(id, 0);
     let at = rank(bitmap, bit);
     if bitmap & bit == 0 {
-        return Some(Flat { bitmap: bitmap | bit, many, at, written: true, left_out: false });
+        return Some(OneNode { bitmap: bitmap | bit, many, at, written: true, left_out: false });
     }
     // SAFETY: the bit says that there is a slot, by #1 of a frame.
     if unsafe { (*get(root, at).as_frame()).id } != id {
         return None;
     }
     let (bitmap, written) = if edit == Edit::Put { (bitmap, true) } else { (bitmap & !bit, false) };
-    Some(Flat { bitmap, many: many - 1, at, written, left_out: true })
+    Some(OneNode { bitmap, many: many - 1, at, written, left_out: true })
 }
 
-impl Flat {
+impl OneNode {
     fn slots(&self) -> usize {
         self.many + usize::from(self.written)
     }
@@ -157,8 +157,8 @@ impl Flat {
     /// Writes the new index below `new`; `slot` is where the id leads, `tag` is for all others.
     ///
     /// # Safety
-    /// 1. `root` is alive and the one that this was made of.   2. Below `new` there is room for the slots, and
-    ///    nobody else knows it yet.
+    /// 1. `root` is alive and the one that this was made of.
+    /// 2. Below `new` there is room for the slots, and nobody else knows it yet.
     #[inline]
     pub(in crate::engine) unsafe fn write(
         self,

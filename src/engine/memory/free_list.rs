@@ -1,11 +1,10 @@
-//! Frames that ended on this thread, kept for the next ones of their size.
+//! The free list: blocks of frames that ended on this thread, reused for the next frames of their
+//! size.
 //!
-//! Most frames are entered and left on one thread, in a rhythm; their blocks go to and fro here
-//! without asking the allocator. Each thread keeps a few of each size and gives them back when it
-//! ends. Blocks may come from other threads: a block belongs to whoever frees it.
-//!
-//! The scopes that ended last are kept apart, and as they were: if one is entered again in the same
-//! place, as in a loop, nearly all of it is as it must be (see `flat`).
+//! Most frames are entered and left on one thread, so their blocks are reused without asking the
+//! allocator. A block is put on the list of the thread that frees it, which need not be the one
+//! that allocated it; no other thread sees it there. The lists themselves are in `pool`, the sizes
+//! in `size_class`.
 
 use super::frame::{Frame, Kind};
 use super::pool::*;
@@ -13,7 +12,7 @@ use super::size_class::*;
 use crate::sync::{self};
 use std::ptr;
 
-/// A block of that class that ended on this thread; null if there is none.
+/// A block of that class that this thread has freed; null if there is none.
 #[inline]
 fn take(class: usize) -> *mut u8 {
     POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
@@ -29,7 +28,7 @@ pub(in crate::engine) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
     if kept.is_null() { allocate_class(class) } else { kept }
 }
 
-/// Where the block of a frame starts.
+/// Where the block of a frame begins.
 ///
 /// # Safety
 /// 1. `frame` is one, or was and nothing was written there since.
@@ -39,7 +38,7 @@ unsafe fn start(frame: *mut Frame) -> *mut u8 {
     unsafe { frame.cast::<u8>().sub((*frame).before.bytes()) }
 }
 
-/// Takes the block of a frame back.
+/// Puts the block of a frame on the free list.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more.
@@ -55,7 +54,7 @@ pub(in crate::engine) unsafe fn free(frame: *mut Frame) {
     }
 }
 
-/// Takes a block back.
+/// Puts a block on the free list, or frees it if the list is full.
 ///
 /// # Safety
 /// 1. It is of that class, and nobody uses it any more.

@@ -1,5 +1,4 @@
-//! Serial numbers: what a guard, and the list of scopes that may be entered again, know a
-//! checkpoint by.
+//! Serial numbers: what a guard, and the re-entry cache, know a checkpoint by.
 //!
 //! Memory rests on one invariant. N1 — while a number is remembered anywhere, no second checkpoint
 //! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So

@@ -140,7 +140,8 @@ pub(in crate::engine) fn quick_rank(bitmap: u32, bit: u32) -> usize {
 /// The `i`th slot of a node.
 ///
 /// # Safety
-/// 1. `node` is alive and its pointer may reach the slots below it.   2. It has more than `i` slots.
+/// 1. `node` is alive and its pointer may reach the slots below it.
+/// 2. It has more than `i` slots.
 #[inline]
 pub(in crate::engine) unsafe fn get(node: *const Node, i: usize) -> Slot {
     // SAFETY: by #1 and #2 that word is in the same block and was written when the node was made.

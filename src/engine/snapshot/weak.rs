@@ -1,4 +1,8 @@
-//! A weak snapshot: knows a frame, and keeps nothing but its memory.
+//! A weak snapshot: leads to a frame, and keeps nothing but its memory.
+//!
+//! The rule (L2): it has one `weak` count. It becomes a snapshot again only while the frame's
+//! `strong` count is above zero: that look and the new count are one atomic step, so it cannot race
+//! with the thread that releases the last one.
 
 use super::strong::Snapshot;
 use crate::engine::memory::frame::*;
