@@ -178,7 +178,7 @@ pub(in crate::engine) unsafe fn free(frame: *const Frame) {
     // SAFETY: #1.
     unsafe {
         if (*frame).is(Traits::OWNED_NAME) {
-            drop(crate::sync::Arc::from_raw((*frame).name));
+            drop(crate::sys::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
         // The free list asks how many bytes lie before it, and nothing else.

@@ -6,7 +6,7 @@
 //! one frame now and then writes a full index and counts what it shows instead of its parent.
 
 use crate::engine::memory::frame::Frame;
-use crate::sync::{MODELLED, thread_slot};
+use crate::sys::{MODELLED, thread_slot};
 use std::cell::Cell;
 
 /// In a model the third binding of one variable already writes a full index.

@@ -8,7 +8,7 @@
 //! there is no hasher and there are no collisions.
 
 use crate::engine::memory::slot::{BITS, Node, Slot, bit, get, put, rank};
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 
 /// What a new index changes of the old one, for one id.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@
 use super::flags::{Lifecycle, Position, Traits};
 use super::serial::Serial;
 use super::slot::Node;
-use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
+use crate::sys::{AtomicU32, WATCHED, Watch, WatchedCell};
 use std::fmt;
 use std::panic::Location;
 
@@ -158,7 +158,7 @@ const _: () = assert!(
 /// The name of a variable.
 pub(crate) enum Name {
     Static(&'static str),
-    Shared(crate::sync::Arc<str>),
+    Shared(crate::sys::Arc<str>),
 }
 
 impl Name {
@@ -172,7 +172,7 @@ impl Name {
     pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, Traits) {
         match self {
             Name::Static(name) => (*name, Traits::NONE),
-            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
+            Name::Shared(name) => (crate::sys::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
         }
     }
 }

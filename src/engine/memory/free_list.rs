@@ -9,7 +9,7 @@
 use super::frame::{Frame, Kind};
 use super::pool::*;
 use super::size_class::*;
-use crate::sync::{self};
+use crate::sys;
 use std::ptr;
 
 /// A block of that class that this thread has freed; null if there is none.
@@ -22,7 +22,7 @@ fn take(class: usize) -> *mut u8 {
 pub(in crate::engine) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
     let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
         // SAFETY: a frame is not of size zero.
-        return unsafe { sync::allocate(layout(before, kind)) };
+        return unsafe { sys::allocate(layout(before, kind)) };
     };
     let kept = take(class);
     if kept.is_null() { allocate_class(class) } else { kept }
@@ -48,7 +48,7 @@ pub(in crate::engine) unsafe fn free(frame: *mut Frame) {
     unsafe {
         let (before, kind) = ((*frame).before.bytes(), (*frame).kind);
         let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
-            return sync::free(start(frame), layout(before, kind));
+            return sys::free(start(frame), layout(before, kind));
         };
         give(start(frame), class);
     }

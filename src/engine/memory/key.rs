@@ -7,7 +7,7 @@
 
 use super::flags::Traits;
 use super::frame::{Kind, Name};
-use crate::sync::{
+use crate::sys::{
     LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, ordering, step,
 };
 use std::fmt;

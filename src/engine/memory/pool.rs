@@ -7,7 +7,7 @@
 use super::frame::Frame;
 use super::serial::Serial;
 use super::size_class::*;
-use crate::sync::{MODELLED, at_thread_end, thread_slot};
+use crate::sys::{MODELLED, at_thread_end, thread_slot};
 use std::cell::Cell;
 use std::ptr;
 

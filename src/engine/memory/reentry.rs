@@ -13,7 +13,7 @@ use super::frame::Frame;
 use super::free_list::{free, give};
 use super::pool::*;
 use super::serial::Serial;
-use crate::sync::{MODELLED, Site, Way, reached, reuse, step};
+use crate::sys::{MODELLED, Site, Way, reached, reuse, step};
 use std::ptr;
 
 /// Where a scope of that id on that frame is kept: variables that take turns on one frame do not

@@ -4,7 +4,7 @@
 //! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So
 //! numbers are never handed out twice: when the last one has gone, the process ends.
 
-use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
+use crate::sys::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
 use std::cell::Cell;
 
 /// The number of one checkpoint. Only [`Serials`] makes one.

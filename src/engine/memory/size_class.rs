@@ -4,7 +4,7 @@
 //! frame of that class can use it.
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, reuse};
+use crate::sys::{self, reuse};
 use std::alloc::Layout;
 
 /// The classes of small blocks differ by so many bytes, those of large ones by more.
@@ -58,7 +58,7 @@ pub(in crate::engine) fn layout(before: usize, kind: &Kind) -> Layout {
 #[inline(never)]
 pub(in crate::engine) fn allocate_class(class: usize) -> *mut u8 {
     // SAFETY: the size of a class is not zero.
-    unsafe { sync::allocate(rounded(class)) }
+    unsafe { sys::allocate(rounded(class)) }
 }
 
 /// # Safety
@@ -67,5 +67,5 @@ pub(in crate::engine) fn allocate_class(class: usize) -> *mut u8 {
 #[inline(never)]
 pub(in crate::engine) unsafe fn free_class(block: *mut u8, class: usize) {
     // SAFETY: blocks of a class are allocated with its layout.
-    unsafe { sync::free(block, rounded(class)) }
+    unsafe { sys::free(block, rounded(class)) }
 }

@@ -15,7 +15,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot, get, put};
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::ptr;
 
 /// How many frames further out a base is looked for as a rule. What is hidden beyond may be kept.

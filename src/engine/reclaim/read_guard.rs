@@ -10,7 +10,7 @@
 use super::release_list::ReleaseList;
 use super::retire::retire;
 use crate::engine::memory::frame::*;
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 use std::cell::Cell;
 use std::ptr;
 

@@ -9,7 +9,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::Lifecycle;
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::slot::Slot;
-use crate::sync::{AtomicU32, Ordering::*, Site, ordering, step};
+use crate::sys::{AtomicU32, Ordering::*, Site, ordering, step};
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
 const MANY: u32 = u32::MAX / 2;

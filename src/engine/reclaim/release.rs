@@ -15,7 +15,7 @@ use crate::engine::build::general;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::{Lifecycle, Traits};
 use crate::engine::memory::frame::Frame;
-use crate::sync::{MODELLED, Site, Way, reached, step};
+use crate::sys::{MODELLED, Site, Way, reached, step};
 use std::cell::Cell;
 use std::ptr;
 

@@ -5,7 +5,7 @@
 //! deeper is queued for the deepest one. Lists and queue are one thread's own.
 
 use crate::engine::memory::frame::{Frame, Origin};
-use crate::sync::thread_slot;
+use crate::sys::thread_slot;
 use std::cell::Cell;
 use std::ptr;
 

@@ -11,7 +11,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::Slot;
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 
 /// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps
 /// the frame.

@@ -17,7 +17,7 @@ use crate::engine::memory::slot::{INHERITED, Node, Slot};
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
 use crate::engine::reclaim::refcount::{retain, retain_all};
 use crate::engine::reclaim::release::give_strong;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;

@@ -12,7 +12,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::key::{Key, RawKey};
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release_list::ReleaseList;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::panic::Location;
 
 /// A counted value, without the frames below it.

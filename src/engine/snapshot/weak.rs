@@ -8,7 +8,7 @@ use super::strong::Snapshot;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::refcount::{retain, retain_if_alive};
 use crate::engine::reclaim::release::give_weak;
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::ptr::NonNull;
 
 /// Invariant: L2 — one of the frame's `weak` counts is this handle's.

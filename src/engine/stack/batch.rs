@@ -18,7 +18,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank};
-use crate::sync::{AtomicU32, Way, reached};
+use crate::sys::{AtomicU32, Way, reached};
 use std::panic::Location;
 
 /// Frames that are being made.

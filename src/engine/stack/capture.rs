@@ -12,7 +12,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base, settle};
 use crate::engine::reclaim::refcount::{retain, retain_all, share_with_stack};
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 
 impl RawStack {
     /// One counted pointer to all that is visible here. From now on these frames are shared.

@@ -13,7 +13,7 @@ use crate::engine::memory::serial::{Serial, Serials};
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, at_thread_end, step, thread_slot};
+use crate::sys::{Site, at_thread_end, step, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
 

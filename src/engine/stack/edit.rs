@@ -19,7 +19,7 @@ use crate::engine::reclaim::retire::end_unless_seen;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::NAMELESS;
 use crate::engine::snapshot::value::SharedValue;
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::panic::Location;
 use std::ptr;
 

@@ -18,7 +18,7 @@ use crate::engine::snapshot::binding::BindingRef;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::{Snapshot, spec};
 use crate::engine::snapshot::value::SharedValue;
-use crate::sync::Arc;
+use crate::sys::Arc;
 use std::marker::PhantomData;
 use std::panic::Location;
 

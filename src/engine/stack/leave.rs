@@ -16,7 +16,7 @@ use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others, retain};
 use crate::engine::reclaim::retire::retire;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached, step};
+use crate::sys::{Ordering::Relaxed, Site, Way, ordering, reached, step};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]

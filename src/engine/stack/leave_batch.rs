@@ -12,7 +12,7 @@ use crate::engine::reclaim::base::counts_parent;
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::{end_block, give_strong};
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 
 impl RawStack {
     /// Leaves the innermost frames, if they are one batch, which is the checkpoint with that

@@ -11,7 +11,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::INHERITED;
 use crate::engine::reclaim::read_guard::Ends;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;

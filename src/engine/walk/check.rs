@@ -6,7 +6,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{AtomicU32, Ordering::SeqCst};
+use crate::sys::{AtomicU32, Ordering::SeqCst};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
