@@ -7,8 +7,7 @@
 //! beside this file, with the table of all sites.
 #![cfg(stackholm_loom)]
 
-mod again;
-mod bundles;
+mod batches;
 mod cells;
 mod counts;
 mod drops;
@@ -17,6 +16,7 @@ mod executor;
 mod handover;
 mod hidden;
 mod reach;
+mod reentry;
 mod runtime;
 mod shorten;
 mod support;

@@ -2,7 +2,7 @@
 
 use crate::support::Model;
 use crate::{
-    again, bundles, cells, counts, drops, ends, handover, hidden, reach, runtime, shorten, tasks,
+    batches, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shorten, tasks,
 };
 
 macro_rules! table {
@@ -35,7 +35,7 @@ table! {
         whole_on_a_stack 8,
         plain_value_held_beside_its_stack 5,
     }
-    again {
+    reentry {
         entered_again_while_read 5,
         entered_again_while_known_weakly 44,
         entered_again_while_held 5,
@@ -43,7 +43,7 @@ table! {
         entered_on_what_lies_there_now 8,
         entered_on_two_stacks 5,
     }
-    bundles {
+    batches {
         several_left_while_read 5,
         several_left_on_what_was_inherited 5,
         several_left_in_a_read 16,

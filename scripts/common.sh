@@ -15,7 +15,7 @@ packages() { .ci/packages "$@" || skipped "cannot install $*"; }
 # install NAME VERSION: a tool of cargo, unless it is here.
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
-# selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masks".
+# selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masking".
 selected() {
     if [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
         echo --tests

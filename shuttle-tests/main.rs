@@ -6,8 +6,7 @@
 //! `README.md` beside this file.
 #![cfg(stackholm_shuttle)]
 
-mod again;
-mod bundles;
+mod batches;
 mod cells;
 mod ends;
 #[path = "../loom-tests/executor.rs"]
@@ -15,6 +14,7 @@ mod executor;
 mod handover;
 mod oracle;
 mod programs;
+mod reentry;
 mod support;
 mod table;
 mod tasks;

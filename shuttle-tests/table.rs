@@ -1,7 +1,7 @@
 //! All scenarios by name, and how one is run with a site weakened.
 
 use crate::support::Scenario;
-use crate::{again, bundles, cells, ends, handover, programs, tasks, weak};
+use crate::{batches, cells, ends, handover, programs, reentry, tasks, weak};
 use stackholm::proof::{Site, weakened};
 use std::process::Command;
 
@@ -17,8 +17,8 @@ macro_rules! table {
 table! {
     handover: many_threads_on_one_base 2000 a_checkpoint_changed_often 1000 contexts_that_grow_from_hand_to_hand 1000
         large_contexts_that_grow 1000 prepared_for_many 2000;
-    again: scopes_entered_again 2000;
-    bundles: scopes_of_several 2000 stacks_dropped_with_their_scopes 2000;
+    reentry: scopes_entered_again 2000;
+    batches: scopes_of_several 2000 stacks_dropped_with_their_scopes 2000;
     weak: weak_contexts_against_last_drops 2000;
     cells: values_swapped_while_read 2000 many_variables_first_used_at_once 1000
         guards_dropped_on_the_stacks_of_others 1000;

@@ -5,7 +5,7 @@
 
 use crate::engine::{Snapshot, WeakSnapshot};
 use crate::error::Place;
-use crate::sync::{Arc, Mutex, PoisonError, Tally};
+use crate::sys::{Arc, Mutex, PoisonError, Tally};
 use crate::var::Var;
 
 /// So many are noted; there is room for them from the start, since nothing may be allocated under

@@ -1,7 +1,7 @@
 //! `ContextCell`: a context that can be swapped while others read it.
 
 use crate::context::Context;
-use crate::sync::{Arc, ArcCell};
+use crate::sys::{Arc, ArcCell};
 use std::fmt;
 
 /// A context that many read and few replace: the base of all requests of a service.

@@ -39,7 +39,7 @@ impl Checkpoint {
     #[track_caller]
     pub fn enter() -> Entered {
         let place = Location::caller();
-        Entered::new(current::on_spine(|raw, begin| {
+        Entered::new(current::with_raw(|raw, begin| {
             let (begins, serial) = begin(false);
             raw.mark(begins, place);
             serial
@@ -119,7 +119,7 @@ impl<'v> Prepared<'v> {
     #[track_caller]
     pub fn enter(&self) -> Entered {
         let entered = Checkpoint::enter();
-        current::on_spine(|raw, _| self.bind(raw));
+        current::with_raw(|raw, _| self.bind(raw));
         entered
     }
 
@@ -220,7 +220,7 @@ impl<B: Bindings> Scope<B> {
     #[track_caller]
     pub fn enter(self) -> Entered {
         let place = Location::caller();
-        Entered::new(current::on_spine(|raw, begin| {
+        Entered::new(current::with_raw(|raw, begin| {
             let (begins, serial) = begin(true);
             raw.begin_scope(self.bindings, begins, place);
             serial

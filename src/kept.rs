@@ -2,7 +2,7 @@
 
 use crate::engine::{self, Resolution, current};
 use crate::error::Missing;
-use crate::sync::Arc;
+use crate::sys::Arc;
 use crate::var::Var;
 use std::fmt;
 use std::ops::Deref;

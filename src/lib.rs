@@ -298,7 +298,7 @@ mod patch;
 mod require;
 mod shorthand;
 mod stack;
-mod sync;
+mod sys;
 pub mod testing;
 pub mod thread;
 mod var;

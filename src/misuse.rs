@@ -1,6 +1,6 @@
 //! Guards that were not dropped in order: harmless, but worth counting.
 
-use crate::sync::OnceLock;
+use crate::sys::OnceLock;
 use std::fmt;
 
 /// What happened to a guard. None of these corrupts anything or panics.

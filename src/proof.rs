@@ -4,7 +4,7 @@
 #[cfg(debug_assertions)]
 pub use crate::engine::Roots;
 #[allow(unused_imports, unreachable_pub, reason = "empty outside models")]
-pub use crate::sync::proof::*;
+pub use crate::sys::proof::*;
 
 #[cfg(debug_assertions)]
 mod roots {

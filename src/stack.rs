@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::engine::{Boundary, OwnedStack, RawStack, Resolution, Serial, current};
 use crate::error::{Missing, NotOpen, SetError};
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 use crate::var::Var;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};

@@ -30,7 +30,7 @@ use crate::checkpoint::{Checkpoint, Scope};
 use crate::context::Context;
 use crate::engine::current;
 use crate::error::{Missing, Place};
-use crate::sync::Arc;
+use crate::sys::Arc;
 use crate::var::Var;
 use crate::watch::{WATCH, Watching};
 use std::fmt::Write;

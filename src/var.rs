@@ -7,7 +7,7 @@ use crate::asked::Asked;
 use crate::engine::{Closed, Key, Name, OwnedStack, RawStack, Reach, Resolution};
 use crate::engine::{Miss, current};
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
-use crate::sync::{Arc, ArcCell, Notes, OnceLock};
+use crate::sys::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;

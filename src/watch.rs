@@ -6,7 +6,7 @@
 
 use crate::asked::Asked;
 use crate::error::Missing;
-use crate::sync::{Arc, Notes};
+use crate::sys::{Arc, Notes};
 use crate::var::Var;
 
 /// One test that watches one variable.

@@ -10,7 +10,7 @@ use std::path::Path;
 /// The guard (`entered`) stands below contexts, which give it out; futures stand below checkpoints,
 /// which wrap them.
 const ORDER: &[&str] = &[
-    "sync",
+    "sys",
     "error",
     "engine",
     "misuse",
@@ -170,11 +170,11 @@ fn faults_of(source: &Source) -> Vec<String> {
         let has_door = |word: &str| {
             line.contains(&format!("std::{word}")) || line.contains(&format!("core::{word}"))
         };
-        if source.folder() != "sync" {
+        if source.folder() != "sys" {
             let has_model = |words: [&str; 2]| words.iter().any(|word| has_word(line, word));
             forbid(
                 has_door("sync") || has_model(["loom", "shuttle"]),
-                "goes round the one door, sync",
+                "goes round the one door, sys",
                 line,
             );
             forbid(
@@ -183,7 +183,7 @@ fn faults_of(source: &Source) -> Vec<String> {
                 line,
             );
         }
-        if !["sync", "engine"].contains(&source.folder()) {
+        if !["sys", "engine"].contains(&source.folder()) {
             forbid(has_word(line, "unsafe"), "must not be unsafe", line);
         }
     }
@@ -266,7 +266,7 @@ fn each_broken_rule_is_noticed() {
         ("stack", "use crate::context::Context; // not crate::checkpoint"),
         ("engine/memory/slot", "use super::frame::Frame;"),
         ("engine/stack/raw", "use crate::engine::index::trie;\nunsafe fn f() {}"),
-        ("sync", "use std::sync::Arc;\n#[cfg(stackholm_loom)]\nunsafe fn f() {}"),
+        ("sys", "use std::sync::Arc;\n#[cfg(stackholm_loom)]\nunsafe fn f() {}"),
         ("cell", "#![expect(unsafe_code)] // unsafe"),
         ("ext/tokio", "use crate::future::InContext;"),
         (

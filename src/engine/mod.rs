@@ -1,7 +1,7 @@
 //! The engine: frames, their index, their counts, and the stack that is current on a thread.
 //!
-//! The unsafe core of the crate, with a safe face. `docs/engine.md` explains it. A folder uses those
-//! before its own:
+//! The unsafe core of the crate, with a safe face. `docs/engine.md` explains it. A folder uses
+//! those before its own:
 //!
 //! | folder | what it knows |
 //! |---|---|

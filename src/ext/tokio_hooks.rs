@@ -13,7 +13,7 @@
 
 use crate::context::Context;
 use crate::engine::{Serial, current};
-use crate::sync::{Arc, Mutex};
+use crate::sys::{Arc, Mutex};
 use ::tokio::runtime::Builder;
 use ::tokio::task::Id;
 use std::collections::HashMap;

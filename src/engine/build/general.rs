@@ -1,4 +1,8 @@
-//! Frames are made and freed here, whatever they say.
+//! How any frame is built: laid out, written with its index, and freed.
+//!
+//! A [`FrameSpec`] says what the frame is to be. The rule: the room for the index is measured with
+//! the same arguments with which the index is written. Nobody else knows the frame until it is
+//! returned.
 
 use super::policy::is_time;
 use crate::engine::index::edit;
@@ -32,14 +36,14 @@ pub(in crate::engine) struct FrameSpec<'a> {
     pub(in crate::engine) edit: Edit,
     /// Where `id` leads then; `None`: to the new frame.
     pub(in crate::engine) to: Option<Slot>,
-    /// What is hidden is let go of, whatever the size of the index.
+    /// What is hidden is released, whatever the size of the index.
     pub(in crate::engine) lets_go: bool,
 }
 
 static NOTHING: Node = Node::EMPTY;
 
-/// Up to so many entries a mask of a context counts all that it shows, so as to let go of what it
-/// hides.
+/// Up to so many entries, a mask of a context counts all that it shows, so that it can release what
+/// it hides.
 const MANY: u32 = 1024;
 
 /// Up to so many entries are copied as soon as one of them is hidden.
@@ -76,23 +80,22 @@ impl FrameSpec<'_> {
         &self,
         allocate: impl FnOnce(usize, &Kind) -> *mut u8,
     ) -> *mut Frame {
-        let (root, is_flat) = self.root();
+        let (root, is_single) = self.root();
         let (segment, is_time) = self.segment();
         // SAFETY: #1, and the empty node leads nowhere.
-        let (flat, hides, entries) = unsafe {
-            let flat =
-                if is_flat { single_node::single_node(root, self.id, self.edit) } else { None };
+        let (single, hides, entries) = unsafe {
+            let single = if is_single { single_node::plan(root, self.id, self.edit) } else { None };
             let hides =
-                flat.as_ref().map_or_else(|| self.hides(root), single_node::SingleNode::hides);
-            (flat, hides, (*root).entries)
+                single.as_ref().map_or_else(|| self.hides(root), single_node::OneNode::hides);
+            (single, hides, (*root).entries)
         };
-        let is_time = is_time || hides && flat.is_none() && self.lets_go && entries <= MANY;
-        // What leads to a node of a frame further out keeps that frame, and so cannot let go of
-        // what it hides.
-        let hides = hides && !is_time && (flat.is_some() || entries <= FEW);
+        let is_time = is_time || hides && single.is_none() && self.lets_go && entries <= MANY;
+        // An index that leads to a node of a frame further out keeps that frame, and so cannot
+        // release what it hides.
+        let hides = hides && !is_time && (single.is_some() || entries <= FEW);
         let extent = if is_time || hides { Extent::Whole } else { Extent::Path };
-        let bytes = match &flat {
-            Some(flat) => flat.bytes(),
+        let bytes = match &single {
+            Some(single) => single.bytes(),
             // SAFETY: as above.
             None => unsafe { edit::measure(root, self.id, self.edit, extent) },
         };
@@ -124,8 +127,8 @@ impl FrameSpec<'_> {
         // SAFETY: #1 and #2; the room was measured with the same arguments; nobody knows the frame
         // yet.
         unsafe {
-            if let Some(flat) = flat {
-                flat.write(root, frame.cast(), slot, self.tag);
+            if let Some(single) = single {
+                single.write(root, frame.cast(), slot, self.tag);
                 (*frame).bits |= Traits::SINGLE_NODE;
             } else {
                 let mut writer = Writer { free: block, tag: self.tag, extent };
@@ -145,8 +148,8 @@ impl FrameSpec<'_> {
         self.role != Role::Binding || self.bits.has_any(Traits::SHORT_REACH)
     }
 
-    /// How many frames lie since the chain was shortened, and whether it is time to do so again.
-    /// What enters a context does not: what is captured above it may.
+    /// How many frames there are since the chain was shortened, and whether it is time to shorten
+    /// it again. A frame that enters a context never shortens; what is captured above it may.
     fn segment(&self) -> (u16, bool) {
         if self.from.is_null() {
             return (1, false);
@@ -161,7 +164,7 @@ impl FrameSpec<'_> {
         }
     }
 
-    /// Whether the id leads somewhere that it does not any more in the new index.
+    /// Whether the new index hides a frame that `id` leads to in the old one.
     ///
     /// # Safety
     /// 1. `root` is alive, with everything its index leads to.
@@ -171,7 +174,7 @@ impl FrameSpec<'_> {
     }
 }
 
-/// Gives the block of a frame back; its value has ended before.
+/// Frees the block of a frame whose value has ended.
 ///
 /// # Safety
 /// 1. Nobody uses the frame any more, nor any other one in its block, which is its own.
@@ -180,10 +183,10 @@ pub(in crate::engine) unsafe fn free(frame: *const Frame) {
     // SAFETY: #1.
     unsafe {
         if (*frame).is(Traits::OWNED_NAME) {
-            drop(crate::sync::Arc::from_raw((*frame).name));
+            drop(crate::sys::Arc::from_raw((*frame).name));
         }
         ptr::drop_in_place(frame.cast_mut());
-        // The pool asks how many bytes lie before it, and nothing else.
+        // The free list asks how many bytes lie before it, and nothing else.
         (*frame.cast_mut()).before = Position::of((*frame).before.bytes());
         free_list::free(frame.cast_mut());
     }

@@ -1,15 +1,15 @@
 //! When a chain is shortened: one policy for every way in which a frame is made.
 //!
-//! A chain may grow beyond the variables that it shows: by checkpoints that bind nothing, and by
-//! bindings that hide others whose end nobody would notice. (What hides a value that needs a drop
-//! lets go of it at once: see `base`.) Once it has grown well beyond them, a frame now and then
-//! gets an index of its own and counts what it shows instead of its parent.
+//! A chain can grow beyond the variables that it shows: by checkpoints that bind nothing, and by
+//! bindings that hide values which need no drop. (A frame that hides a value which needs a drop
+//! does not keep it: see `reclaim/base.rs`.) Once the chain has grown well beyond its variables,
+//! one frame now and then writes a full index and counts what it shows instead of its parent.
 
 use crate::engine::memory::frame::Frame;
-use crate::sync::{MODELLED, thread_slot};
+use crate::sys::{MODELLED, thread_slot};
 use std::cell::Cell;
 
-/// In a model the third binding of one variable already makes a whole index.
+/// In a model the third binding of one variable already writes a full index.
 const SLOPE: u32 = if MODELLED { 1 } else { 2 };
 const SLACK: u32 = if MODELLED { 1 } else { 32 };
 
@@ -26,10 +26,10 @@ pub(in crate::engine) fn outgrown(frames: u16, entries: u32) -> bool {
 
 /// Whether the frame above `from` is to shorten the chain.
 ///
-/// A frame where the chain has outgrown its variables may be the base of many others, as that of
-/// all requests is. Each of them would pay for all that is visible. So one in so many does, by
-/// chance, such that each pays for two entries in the mean. By a fixed turn instead, a loop whose
-/// length divides it would never shorten.
+/// Many frames may be built on one outgrown chain, as the frames of all requests are. If each of
+/// them shortened it, each would pay for all that is visible. So one frame in `entries / 2` does,
+/// chosen by chance, and on average a frame pays for two entries. With a counter instead of chance,
+/// a loop whose length divides it would never shorten.
 pub(in crate::engine) fn is_time(from: &Frame) -> bool {
     outgrown(from.segment, from.root.entries) && is_its_turn(from.root.entries)
 }

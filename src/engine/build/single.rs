@@ -1,8 +1,8 @@
-//! The short way to a frame: one binding on top of an index that is one node and stays so.
+//! The fast path to a frame: one binding, on an index that is a single node and stays one.
 //!
-//! Makes what [`FrameSpec::build`](super::general::FrameSpec::build) makes, for the case that nearly all are:
-//! up to 32 variables that do not meet in one slot, a small value of ordinary alignment, and a name
-//! that is static.
+//! It builds exactly what [`FrameSpec::build`](super::general::FrameSpec::build) builds, for nearly
+//! all cases: up to 32 variables that do not meet in one slot, a small value of ordinary alignment,
+//! and a static name. In every other case it says so, and the general way is taken.
 
 use super::policy::outgrown;
 use crate::engine::build::general;
@@ -64,7 +64,7 @@ pub(in crate::engine) unsafe fn build(
             ..Frame::new(id, from, head.kind, name, place, origin, Position::of_few(before) | hides)
         });
         let at = rank(below.bitmap, bit);
-        // The bit says that there is a slot, flatness that it leads to a frame.
+        // The bit says that there is a slot, and a single node leads to frames alone.
         if taken && (*get(from.cast(), at).as_frame()).id != id {
             general::free(frame);
             return None;
@@ -81,10 +81,9 @@ pub(in crate::engine) unsafe fn build(
     }
 }
 
-/// A scope that ended on this thread, entered once more, if it was one of the same variable on the
-/// same frame: its index is as it must be. With its serial number, which is as good as new: its
-/// guard was the last to know it, and is gone. Its value is still to be written with
-/// [`Frame::init`].
+/// Enters a scope again that ended on this thread, if it was of the same variable and on the same
+/// frame: then its index is right. Its serial number is reused too: only its guard knew it, and
+/// that is gone. Its value is still to be written with [`Frame::init`].
 ///
 /// # Safety
 /// 1. `from` is alive or null, and stays so as long as the frame.
@@ -94,7 +93,7 @@ pub(in crate::engine) unsafe fn again(
     from: *const Frame,
     place: &'static Location<'static>,
 ) -> Option<(*mut Frame, Serial)> {
-    // SAFETY: #1; what ended last is kept as it was.
+    // SAFETY: #1; a scope in the re-entry cache is as it was.
     unsafe {
         let (frame, serial) = reentry::take_kept(head.peek(), from, number_below(from))?;
         debug_assert_eq!(
@@ -123,8 +122,8 @@ pub(in crate::engine) unsafe fn number_below(frame: *const Frame) -> Serial {
     }
 }
 
-/// Frees a scope that has left its stack, so that it may be entered again; its value has ended, or
-/// needs no end.
+/// Keeps a scope that has left its stack, so that it can be entered again, or frees it. Its value
+/// has been dropped, or needs no drop.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more, its guard included; it has that serial number, and its state

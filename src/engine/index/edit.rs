@@ -10,7 +10,7 @@
 use super::sink::{Counter, Extent, Sink, Writer};
 use super::trie::{count, find, slots_bytes};
 use crate::engine::memory::slot::{BITS, Node, Slot, bit, get, rank};
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 
 /// What a new index changes of the old one, for one id.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::edit::Edit;
 use super::trie::slots_bytes;
 use crate::engine::memory::slot::{Node, Slot, bit, get, put, rank};
 
-/// A change that leaves the index one single node, as most are.
-pub(in crate::engine) struct SingleNode {
+/// A change that leaves the index a single node, as most do.
+pub(in crate::engine) struct OneNode {
     bitmap: u32,
     /// How many slots stay, and the position at which one is written in the new node and left out
     /// of the old one.
@@ -20,31 +20,27 @@ pub(in crate::engine) struct SingleNode {
 /// # Safety
 /// 1. `root` is alive and leads to live frames alone.   2. An id to be removed leads somewhere.
 #[inline]
-pub(in crate::engine) unsafe fn single_node(
-    root: *const Node,
-    id: usize,
-    edit: Edit,
-) -> Option<SingleNode> {
+pub(in crate::engine) unsafe fn plan(root: *const Node, id: usize, edit: Edit) -> Option<OneNode> {
     // SAFETY: #1.
     let Node { bitmap, entries } = unsafe { *root };
     let many = entries as usize;
     if edit == Edit::Keep {
-        return Some(SingleNode { bitmap, many, at: 0, written: false, left_out: false });
+        return Some(OneNode { bitmap, many, at: 0, written: false, left_out: false });
     }
     let bit = bit(id, 0);
     let at = rank(bitmap, bit);
     if bitmap & bit == 0 {
-        return Some(SingleNode { bitmap: bitmap | bit, many, at, written: true, left_out: false });
+        return Some(OneNode { bitmap: bitmap | bit, many, at, written: true, left_out: false });
     }
     // SAFETY: the bit says that there is a slot, by #1 of a frame.
     if unsafe { (*get(root, at).as_frame()).id } != id {
         return None;
     }
     let (bitmap, written) = if edit == Edit::Put { (bitmap, true) } else { (bitmap & !bit, false) };
-    Some(SingleNode { bitmap, many: many - 1, at, written, left_out: true })
+    Some(OneNode { bitmap, many: many - 1, at, written, left_out: true })
 }
 
-impl SingleNode {
+impl OneNode {
     #[inline]
     fn slots(&self) -> usize {
         self.many + usize::from(self.written)

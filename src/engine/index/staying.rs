@@ -4,7 +4,7 @@
 use crate::engine::index::trie;
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::Frame;
-use crate::sync::OnceLock;
+use crate::sys::OnceLock;
 
 /// Whether a context was ever taken that leads to a binding that stays on its stack.
 static STAYING: OnceLock<()> = OnceLock::new();

@@ -3,7 +3,7 @@
 //!
 //! A new frame writes its own root and the nodes on the path of its one change; every other slot is
 //! copied as a plain word and still leads to what frames further out own. Nothing here is counted:
-//! whoever holds a frame holds all that its index leads to (see `counts`). All nodes of one frame
+//! whoever keeps a frame keeps all that its index leads to (see `refcount`). All nodes of one frame
 //! lie in the frame's own block, so a change of any depth is one allocation. Ids are unique, so
 //! there is no hasher and there are no collisions.
 

@@ -2,12 +2,12 @@
 //!
 //! | set | says | changes |
 //! |---|---|---|
-//! | [`Traits`] | what the frame is | never, once it was built |
+//! | [`Traits`] | what the frame is | never, once the frame is built |
 //! | [`Lifecycle`] | who may hold it, and what of it has ended | by the stack that owns it, then by whoever releases it |
 //! | [`Position`] | how it lies in its block | never |
 //!
-//! All eight bits of the first two are taken. A ninth trait goes to `Position`, whose number of bytes
-//! needs fewer bits than it has; a ninth stage of a life goes beside `gone` in the frame.
+//! All eight bits of the first two are taken. A ninth trait goes to `Position`, whose number of
+//! bytes needs fewer bits than it has; a ninth stage of a life goes beside `gone` in the frame.
 
 use std::ops::{BitOr, BitOrAssign};
 
@@ -67,7 +67,7 @@ flags! {
         BOUNDARY = 1;
         /// The checkpoint of this frame may not be changed from inside.
         SEALED = 2;
-        /// This frame does not count its parent: it counts what it shows in another way.
+        /// This frame counts no parent: it counts the values that it shows, or a snapshot instead.
         DETACHED = 4;
         /// The name is a counted string.
         OWNED_NAME = 8;
@@ -98,17 +98,18 @@ flags! {
         VALUE_SHARED = 2;
         /// This frame counts the values that it shows.
         HOLDS_VALUES = 4;
-        /// The frame has been left by its stack, and its value, being of short reach, ends with
-        /// that.
+        /// Its stack has left the frame, and the value is dropped with that, because it is of short
+        /// reach.
         LEFT = 8;
-        /// When the value has ended one `values` count is given back; the others stay.
+        /// The value ends apart from its frame: when it has been dropped, one `values` count is
+        /// released, and the others stay.
         VALUE_ONLY = 16;
-        /// The `strong` count of the frame is gone already, and that of its parent is taken care
-        /// of.
+        /// The stack has released the last `strong` count, and the count of the parent has passed
+        /// to the stack.
         STRONG_GONE = 32;
-        /// All counts of the value are gone.
+        /// The last `values` count is gone.
         VALUE_GONE = 64;
-        /// So are those of all other values in the same block, which end with this one.
+        /// Of a head: all frames of its batch end together.
         BATCH_GONE = 128;
     }
 }

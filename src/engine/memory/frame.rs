@@ -1,19 +1,19 @@
 //! A frame: one binding, or one other event of a stack, in one allocation.
 //!
 //! ```text
-//! block: [ child nodes of the index … | root slots, first one last ] Frame { root, counts, … } [ value ]
+//! block: [ child nodes … | root slots, first one last ] Frame { root, counts, … } [ value ]
 //! ```
-//! The frames of a scope of several bindings lie in one block, the outer ones before the index of
-//! the innermost, which alone has one (see `bundle`).
+//! The frames of a batch lie in one block: the members first, then the index of the head, which
+//! alone has one (see `stack/batch.rs`).
 //!
-//! Everything but the two cells and the counts is immutable once the frame has been built. The
-//! cells belong to the stack that owns the frame; another thread looks at them only after the last
-//! count reached it.
+//! Everything but the cells and the counts is immutable once the frame has been built. The cells
+//! belong to the stack that owns the frame; another thread looks at them only after it has released
+//! the last count.
 
 use super::flags::{Lifecycle, Position, Traits};
 use super::serial::Serial;
 use super::slot::Node;
-use crate::sync::{AtomicU32, WATCHED, Watch, WatchedCell};
+use crate::sys::{AtomicU32, WATCHED, Watch, WatchedCell};
 use std::fmt;
 use std::panic::Location;
 
@@ -91,8 +91,7 @@ pub(in crate::engine) enum Role {
     Adopt,
     /// One variable shows what was bound further out, or nothing.
     Reveal,
-    /// Takes the place of the other frames of its checkpoint and counts the values of all that is
-    /// visible.
+    /// Compaction frame: replaces all frames of its checkpoint and counts every visible value.
     Compacted,
 }
 
@@ -107,26 +106,25 @@ pub(in crate::engine) union Origin {
     pub(in crate::engine) next: *const Frame,
 }
 
-/// Invariants: I4 — `strong` counts the contexts at this frame, the frames above that have been
-/// shared and are have it as their base, and one for the stack if this frame is shared and the
-/// frame above it on the stack does not count it.
-/// I5 — `values` counts the frames that keep this value without its parents, and one for all of
-/// `strong`.
-/// I6 — `weak` counts the weak contexts, one for all of `values`, and each other frame that lies in
-/// the same block.
+/// Invariants: I4 — `strong` counts the snapshots at this frame, the shared frames that have it as
+/// their base, and one for the stack if this frame is shared and the frame above it on the stack
+/// does not count it.
+/// I5 — `values` counts the frames and handles that keep this value without the frame's base, and
+/// one for all of `strong`.
+/// I6 — `weak` counts the weak snapshots, one for all of `values`, and, if this is the head of a
+/// batch, each member.
 /// I7 — the base of a shared frame is shared (see `base`).
-/// I8 — a frame that is neither shared nor held belongs to one stack alone; its counts are all one,
-/// but for what `weak` counts in the same block.
+/// I8 — a frame that is neither `SHARED` nor `VALUE_SHARED` belongs to one stack alone; its counts
+/// are all one, but for what `weak` counts in the same block.
 #[repr(C, align(8))]
 pub(in crate::engine) struct Frame {
     pub(in crate::engine) root: Node,
     pub(in crate::engine) strong: AtomicU32,
     pub(in crate::engine) values: AtomicU32,
     pub(in crate::engine) weak: AtomicU32,
-    /// Bytes of the block before the frame; of one that lies in the block of another: [`Position::MEMBER`] and
-    /// the bytes to that.
+    /// Bytes of the block before the frame; of a member of a batch, the bytes to its head.
     pub(in crate::engine) before: Position,
-    /// Frames since the last one with a whole index.
+    /// Frames since the last one with a full index.
     pub(in crate::engine) segment: u16,
     /// Frames since the one that begins this checkpoint.
     pub(in crate::engine) run: u16,
@@ -160,7 +158,7 @@ const _: () = assert!(
 /// The name of a variable.
 pub(crate) enum Name {
     Static(&'static str),
-    Shared(crate::sync::Arc<str>),
+    Shared(crate::sys::Arc<str>),
 }
 
 impl Name {
@@ -174,7 +172,7 @@ impl Name {
     pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, Traits) {
         match self {
             Name::Static(name) => (*name, Traits::NONE),
-            Name::Shared(name) => (crate::sync::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
+            Name::Shared(name) => (crate::sys::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
         }
     }
 }

@@ -1,19 +1,18 @@
-//! Frames that ended on this thread, kept for the next ones of their size.
+//! The free list: blocks of frames that ended on this thread, reused for the next frames of their
+//! size.
 //!
-//! Most frames are entered and left on one thread, in a rhythm; their blocks go to and fro here
-//! without asking the allocator. Each thread keeps a few of each size and gives them back when it
-//! ends. Blocks may come from other threads: a block belongs to whoever frees it.
-//!
-//! The scopes that ended last are kept apart, and as they were: if one is entered again in the same
-//! place, as in a loop, nearly all of it is as it must be (see `flat`).
+//! Most frames are entered and left on one thread, so their blocks are reused without asking the
+//! allocator. A block is put on the list of the thread that frees it, which need not be the one
+//! that allocated it; no other thread sees it there. The lists themselves are in `pool`, the sizes
+//! in `size_class`.
 
 use super::frame::{Frame, Kind};
 use super::pool::*;
 use super::size_class::*;
-use crate::sync::{self};
+use crate::sys;
 use std::ptr;
 
-/// A block of that class that ended on this thread; null if there is none.
+/// A block of that class that this thread has freed; null if there is none.
 #[inline]
 fn take(class: usize) -> *mut u8 {
     POOL.try_with(|pool| pool.classes[class].pop()).unwrap_or(ptr::null_mut())
@@ -23,13 +22,13 @@ fn take(class: usize) -> *mut u8 {
 pub(in crate::engine) fn allocate(before: usize, kind: &Kind) -> *mut u8 {
     let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
         // SAFETY: a frame is not of size zero.
-        return unsafe { sync::allocate(layout(before, kind)) };
+        return unsafe { sys::allocate(layout(before, kind)) };
     };
     let kept = take(class);
     if kept.is_null() { allocate_class(class) } else { kept }
 }
 
-/// Where the block of a frame starts.
+/// Where the block of a frame begins.
 ///
 /// # Safety
 /// 1. `frame` is one, or was and nothing was written there since.
@@ -39,7 +38,7 @@ unsafe fn start(frame: *mut Frame) -> *mut u8 {
     unsafe { frame.cast::<u8>().sub((*frame).before.bytes()) }
 }
 
-/// Takes the block of a frame back.
+/// Puts the block of a frame on the free list.
 ///
 /// # Safety
 /// 1. Nobody uses `frame` any more.
@@ -49,13 +48,13 @@ pub(in crate::engine) unsafe fn free(frame: *mut Frame) {
     unsafe {
         let (before, kind) = ((*frame).before.bytes(), (*frame).kind);
         let Some(class) = class(before, kind).or_else(|| large_class(before, kind)) else {
-            return sync::free(start(frame), layout(before, kind));
+            return sys::free(start(frame), layout(before, kind));
         };
         give(start(frame), class);
     }
 }
 
-/// Takes a block back.
+/// Puts a block on the free list, or frees it if the list is full.
 ///
 /// # Safety
 /// 1. It is of that class, and nobody uses it any more.

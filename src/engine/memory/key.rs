@@ -7,7 +7,7 @@
 
 use super::flags::Traits;
 use super::frame::{Kind, Name};
-use crate::sync::{
+use crate::sys::{
     LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, ordering, step,
 };
 use std::fmt;
@@ -125,8 +125,8 @@ impl RawKey {
 impl Head {
     #[inline]
     pub(in crate::engine) fn peek(&self) -> usize {
-        // Relaxed: the number says everything; whoever sees a frame with it got the frame by an
-        // edge of its own.
+        // Relaxed: the number says everything; whoever sees a frame with it obtained the frame
+        // through a happens-before edge.
         self.id.load(ordering(Site::PeekId, Relaxed))
     }
 

@@ -1,5 +1,5 @@
-//! What lies in memory: frames, the slots that lead to them, the ids of variables, serial numbers, and
-//! the blocks that a thread keeps for the next frames.
+//! What lies in memory: frames, the slots that lead to them, the ids of variables, serial numbers,
+//! and the blocks that a thread keeps for the next frames.
 
 pub(in crate::engine) mod flags;
 pub(in crate::engine) mod frame;

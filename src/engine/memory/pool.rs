@@ -1,42 +1,45 @@
-//! What a thread keeps of frames that ended: blocks by size, and scopes as they were.
+//! What a thread keeps of frames that ended: free blocks by size class, and scopes that can be
+//! entered again.
+//!
+//! The rule: whatever is kept here belongs to this thread alone, and all of it is freed when the
+//! thread ends. From then on the thread keeps nothing. No other thread ever looks here.
 
 use super::frame::Frame;
 use super::serial::Serial;
 use super::size_class::*;
-use crate::sync::{MODELLED, at_thread_end, thread_slot};
+use crate::sys::{MODELLED, at_thread_end, thread_slot};
 use std::cell::Cell;
 use std::ptr;
 
 /// How many blocks of one size are kept: enough for a usual depth of nesting, and one cache line
-/// for their list. A thread that has used all sizes so often keeps 230 KiB; with three sizes it is
-/// some ten.
+/// for their list. A thread that has filled the lists of all sizes keeps 230 KiB; with three sizes
+/// it keeps about ten.
 pub(in crate::engine) const MOST: usize = if MODELLED { 1 } else { 7 };
 
-/// How many scopes are kept as they were: as many variables may take turns in a loop, and of two
-/// scopes inside each other, whose places hang on where their frames happen to lie, one in so many
-/// pairs meets.
-pub(in crate::engine) const LAST: usize = if MODELLED { 16 } else { 64 };
+/// How many ended scopes are kept: as many variables can take turns in a loop. Two nested scopes
+/// collide with probability 1/`SCOPES`, because the place is hashed from the parent's address.
+pub(in crate::engine) const SCOPES: usize = if MODELLED { 16 } else { 64 };
 
 #[repr(C, align(64))]
 pub(in crate::engine) struct Pool {
-    /// The scopes that ended last, see [`place_of`].
-    pub(in crate::engine) last: [Last; LAST],
+    /// The scopes that ended last; see `place_of` in `reentry`.
+    pub(in crate::engine) scopes: [KeptScope; SCOPES],
     pub(in crate::engine) classes: [Class; CLASSES],
     /// Whether the thread will end the pool; not before the first block is kept, and not after its
     /// end.
     armed: Cell<Option<bool>>,
 }
 
-/// A scope that is kept as it was when it ended, and while it is entered once more. None lies in
-/// two cache lines.
+/// A scope that is kept as it was when it ended, and while it is entered again. None lies in two
+/// cache lines.
 ///
-/// What is asked of it stands here and not in the frame, which may have gone from the cache: so a
-/// block that is only written is not waited for.
+/// The fields that a look-up reads are repeated here, so that a hit does not wait for the frame's
+/// own cache line, which may be cold.
 #[repr(align(32))]
-pub(in crate::engine) struct Last {
+pub(in crate::engine) struct KeptScope {
     /// Null while it is entered.
     pub(in crate::engine) frame: Cell<*mut Frame>,
-    /// Its own serial number, which its guard knew; no other frame ever has it.
+    /// Its own serial number, which its guard knew. No other frame ever has it (N1).
     pub(in crate::engine) serial: Cell<Serial>,
     /// The serial number of the frame that its index was taken from, or [`Serial::NO_FRAME`].
     pub(in crate::engine) below: Cell<Serial>,
@@ -45,10 +48,10 @@ pub(in crate::engine) struct Last {
     pub(in crate::engine) class: Cell<u32>,
 }
 
-/// Blocks of one size, for the same reason in a list apart from them.
+/// Free blocks of one size. Their pointers are kept here and not in the blocks, for the same
+/// reason.
 pub(in crate::engine) struct Class {
-    /// The one that was kept last, apart from the others: a block that goes to and fro is found
-    /// without a number.
+    /// The block that was freed last, apart from the others: the common `pop` needs no index.
     first: Cell<*mut u8>,
     number: Cell<usize>,
     others: [Cell<*mut u8>; MOST - 1],
@@ -56,7 +59,7 @@ pub(in crate::engine) struct Class {
 
 thread_slot! {
     pub(in crate::engine) static POOL: Pool = Pool {
-        last: [const { Last::new() }; LAST],
+        scopes: [const { KeptScope::new() }; SCOPES],
         classes: [const { Class::new() }; CLASSES],
         armed: Cell::new(None),
     };
@@ -64,9 +67,9 @@ thread_slot! {
 
 at_thread_end! { fn arm(POOL) => end }
 
-impl Last {
-    const fn new() -> Last {
-        Last {
+impl KeptScope {
+    const fn new() -> KeptScope {
+        KeptScope {
             frame: Cell::new(ptr::null_mut()),
             serial: Cell::new(Serial::UNKNOWN),
             below: Cell::new(Serial::UNKNOWN),
@@ -140,16 +143,16 @@ pub(in crate::engine) unsafe fn unwatch(frame: *mut Frame) {
 /// Gives all blocks back; from now on this thread keeps none.
 fn end(pool: &Pool) {
     pool.armed.set(Some(false));
-    for last in &pool.last {
-        last.serial.set(Serial::UNKNOWN);
-        let frame = last.frame.replace(ptr::null_mut());
+    for kept in &pool.scopes {
+        kept.serial.set(Serial::UNKNOWN);
+        let frame = kept.frame.replace(ptr::null_mut());
         if !frame.is_null() {
             // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.
             unsafe {
                 unwatch(frame);
                 free_class(
-                    frame.cast::<u8>().sub(last.before.get() as usize),
-                    last.class.get() as usize,
+                    frame.cast::<u8>().sub(kept.before.get() as usize),
+                    kept.class.get() as usize,
                 );
             }
         }

@@ -1,10 +1,19 @@
-//! Scopes that ended and may be entered again as they were.
+//! The re-entry cache: scopes that ended on this thread and can be entered again as they were.
+//!
+//! In a loop the same variable is bound on the same frame again and again, and nearly all of the
+//! frame of the last time is already right: its index, its parent, its name. So the frame is kept,
+//! and only its value and its place are written anew.
+//!
+//! The rule: a scope is entered again only if it is of the same variable, and on the frame that its
+//! index was copied from. That frame is recognised by its serial number, which no other frame ever
+//! has (N1). A scope keeps its own number when it is entered again. The cache is the thread's own,
+//! and so is each frame in it: nobody else has a count of it.
 
 use super::frame::Frame;
 use super::free_list::{free, give};
 use super::pool::*;
 use super::serial::Serial;
-use crate::sync::{MODELLED, Site, Way, reached, reuse, step};
+use crate::sys::{MODELLED, Site, Way, reached, reuse, step};
 use std::ptr;
 
 /// Where a scope of that id on that frame is kept: variables that take turns on one frame do not
@@ -13,7 +22,7 @@ use std::ptr;
 #[inline(always)]
 fn place_of(id: usize, parent: *const Frame) -> usize {
     let parent = if MODELLED { 0 } else { parent.addr() / size_of::<Frame>().next_power_of_two() };
-    (id ^ parent) % LAST
+    (id ^ parent) % SCOPES
 }
 
 /// Takes the scope of that id that ended last on this thread on `parent`, which has the number
@@ -28,10 +37,10 @@ pub(in crate::engine) fn take_kept(
         return None;
     }
     let take = |pool: &Pool| {
-        let last = &pool.last[place_of(id, parent)];
-        let frame = last.frame.get();
+        let kept = &pool.scopes[place_of(id, parent)];
+        let frame = kept.frame.get();
         // A number is of one frame alone, from when it is built until it is built anew.
-        if frame.is_null() || last.below.get() != below && step(Site::AgainLooks) {
+        if frame.is_null() || kept.below.get() != below && step(Site::AgainLooks) {
             reached(if frame.is_null() { Way::NoneAgain } else { Way::AgainElsewhere });
             return None;
         }
@@ -39,14 +48,14 @@ pub(in crate::engine) fn take_kept(
         if unsafe { (*frame).id } != id {
             return None;
         }
-        last.frame.set(ptr::null_mut());
+        kept.frame.set(ptr::null_mut());
         reached(Way::Again);
-        Some((frame, last.serial.get()))
+        Some((frame, kept.serial.get()))
     };
     POOL.try_with(take).ok().flatten()
 }
 
-/// Keeps a scope that [`take_kept`] gave, if nothing else was kept in its place since.
+/// Puts back a scope that [`take_kept`] gave, unless another one was put in its place since.
 ///
 /// # Safety
 /// 1. `frame` has that serial number; nobody uses it any more, and it is as it was.
@@ -55,10 +64,10 @@ pub(in crate::engine) unsafe fn keep_for_reentry(frame: *const Frame, serial: Se
     // SAFETY: #1.
     let place = unsafe { place_of((*frame).id, (*frame).parent) };
     let keep = |pool: &Pool| {
-        let last = &pool.last[place];
-        let is_it = last.serial.get() == serial || !step(Site::KeepLooks);
+        let kept = &pool.scopes[place];
+        let is_it = kept.serial.get() == serial || !step(Site::KeepLooks);
         if is_it {
-            last.frame.set(frame.cast_mut());
+            kept.frame.set(frame.cast_mut());
         }
         is_it
     };
@@ -73,21 +82,22 @@ pub(in crate::engine) unsafe fn keep_for_reentry(frame: *const Frame, serial: Se
 pub(in crate::engine) unsafe fn was_kept(frame: *const Frame, serial: Serial) -> bool {
     // SAFETY: #1.
     let place = unsafe { place_of((*frame).id, (*frame).parent) };
-    POOL.try_with(|pool| pool.last[place].serial.get() == serial) == Ok(true)
+    POOL.try_with(|pool| pool.scopes[place].serial.get() == serial) == Ok(true)
 }
 
-/// As [`take`], for a scope of that id on that frame: the block of the last one serves if it fits.
+/// A block of that class for a scope of that id on that frame: that of the scope kept there, if it
+/// fits.
 #[inline]
 pub(in crate::engine) fn take_for(id: usize, parent: *const Frame, class: usize) -> *mut u8 {
     let take = |pool: &Pool| {
-        let last = &pool.last[place_of(id, parent)];
-        let frame = last.frame.get();
-        if !frame.is_null() && last.class.get() as usize == class {
-            last.frame.set(ptr::null_mut());
+        let kept = &pool.scopes[place_of(id, parent)];
+        let frame = kept.frame.get();
+        if !frame.is_null() && kept.class.get() as usize == class {
+            kept.frame.set(ptr::null_mut());
             // SAFETY: what is kept is ours, and lies so many bytes after the start of its block.
             unsafe {
                 unwatch(frame);
-                frame.cast::<u8>().sub(last.before.get() as usize)
+                frame.cast::<u8>().sub(kept.before.get() as usize)
             }
         } else {
             pool.classes[class].pop()
@@ -96,7 +106,7 @@ pub(in crate::engine) fn take_for(id: usize, parent: *const Frame, class: usize)
     POOL.try_with(take).unwrap_or(ptr::null_mut())
 }
 
-/// Keeps a scope that ended as it is, for it may be entered again, in a block of that class.
+/// Keeps a scope that ended as it is, so that it can be entered again; its block is of that class.
 /// `below` is the serial number of the frame that its index was taken from, [`Serial::NO_FRAME`] if
 /// there was none.
 ///
@@ -117,14 +127,14 @@ pub(in crate::engine) unsafe fn remember(
             if !reuse() || !pool.is_armed() {
                 return false;
             }
-            let last = &pool.last[place];
-            last.serial.set(serial);
-            last.below.set(below);
+            let kept = &pool.scopes[place];
+            kept.serial.set(serial);
+            kept.below.set(below);
             let (at, of) = (
-                last.before.replace((*frame).before.bytes() as u32),
-                last.class.replace(class as u32),
+                kept.before.replace((*frame).before.bytes() as u32),
+                kept.class.replace(class as u32),
             );
-            let before = last.frame.replace(frame);
+            let before = kept.frame.replace(frame);
             if !before.is_null() {
                 unwatch(before);
                 give(before.cast::<u8>().sub(at as usize), of as usize);

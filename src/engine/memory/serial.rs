@@ -1,11 +1,10 @@
-//! Serial numbers: what a guard, and the list of scopes that may be entered again, know a
-//! checkpoint by.
+//! Serial numbers: what a guard, and the re-entry cache, know a checkpoint by.
 //!
 //! Memory rests on one invariant. N1 — while a number is remembered anywhere, no second checkpoint
 //! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So
 //! numbers are never handed out twice: when the last one has gone, the process ends.
 
-use crate::sync::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
+use crate::sys::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
 use std::cell::Cell;
 
 /// The number of one checkpoint. Only [`Serials`] makes one.

@@ -1,17 +1,20 @@
-//! Sizes of blocks: which are kept for the next frames, in which class, and how they are laid out.
+//! Size classes of blocks: which blocks are kept for the next frames, and how they are laid out.
+//!
+//! The rule: a block of a class is allocated and freed with the layout of its class, so that any
+//! frame of that class can use it.
 
 use super::frame::{Frame, Kind};
-use crate::sync::{self, reuse};
+use crate::sys::{self, reuse};
 use std::alloc::Layout;
 
-/// Small blocks that are kept differ in size by so many bytes, large ones by more.
+/// The classes of small blocks differ by so many bytes, those of large ones by more.
 const STEP: usize = 16;
 const LARGE_STEP: usize = 128;
 
 /// A binding of a few words among 32 others is small.
 const SMALL: usize = 512;
 
-/// Larger ones are not kept: a scope of some twenty bindings fits.
+/// Larger blocks are not kept. A scope of about twenty bindings fits.
 const LARGE: usize = 2560;
 
 const SMALL_CLASSES: usize = SMALL / STEP;
@@ -56,7 +59,7 @@ pub(in crate::engine) fn layout(before: usize, kind: &Kind) -> Layout {
 #[inline(never)]
 pub(in crate::engine) fn allocate_class(class: usize) -> *mut u8 {
     // SAFETY: the size of a class is not zero.
-    unsafe { sync::allocate(rounded(class)) }
+    unsafe { sys::allocate(rounded(class)) }
 }
 
 /// # Safety
@@ -65,5 +68,5 @@ pub(in crate::engine) fn allocate_class(class: usize) -> *mut u8 {
 #[inline(never)]
 pub(in crate::engine) unsafe fn free_class(block: *mut u8, class: usize) {
     // SAFETY: blocks of a class are allocated with its layout.
-    unsafe { sync::free(block, rounded(class)) }
+    unsafe { sys::free(block, rounded(class)) }
 }

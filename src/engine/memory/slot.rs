@@ -6,7 +6,7 @@
 //! context. The last one holds for a whole subtree when a node carries it.
 
 use super::frame::Frame;
-use crate::sync::{MODELLED, ones};
+use crate::sys::{MODELLED, popcount};
 
 /// The frame behind the slot needs a second look before its value is read.
 pub(in crate::engine) const SPECIAL: usize = 2;
@@ -134,13 +134,14 @@ pub(in crate::engine) fn rank(bitmap: u32, bit: u32) -> usize {
 /// As [`rank`], where that is most of the work.
 #[inline(always)]
 pub(in crate::engine) fn quick_rank(bitmap: u32, bit: u32) -> usize {
-    ones(bitmap & (bit - 1)) as usize
+    popcount(bitmap & (bit - 1)) as usize
 }
 
 /// The `i`th slot of a node.
 ///
 /// # Safety
-/// 1. `node` is alive and its pointer may reach the slots below it.   2. It has more than `i` slots.
+/// 1. `node` is alive and its pointer may reach the slots below it.
+/// 2. It has more than `i` slots.
 #[inline]
 pub(in crate::engine) unsafe fn get(node: *const Node, i: usize) -> Slot {
     // SAFETY: by #1 and #2 that word is in the same block and was written when the node was made.

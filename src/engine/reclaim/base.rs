@@ -5,7 +5,7 @@
 //! value. So no context keeps what it hides.
 //!
 //! ```text
-//! A = 1  <-  B = 2  <-  A = 3       the base of the innermost frame is what lies below `A = 1`; it counts `B = 2`
+//! A = 1  <-  B = 2  <-  A = 3       base of the innermost: what lies below `A = 1`; it counts `B = 2`
 //! ```
 //! The base is found when the frame is shared for the first time, since most frames never are. It
 //! then stays.
@@ -15,7 +15,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot, get, put};
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::ptr;
 
 /// How many frames further out a base is looked for as a rule. What is hidden beyond may be kept.
@@ -45,7 +45,7 @@ impl Base {
 /// 1. `frame` is alive and shared.
 #[inline]
 pub(in crate::engine) unsafe fn base(frame: *const Frame) -> Base {
-    // SAFETY: #1; a frame that lies in the block of a head is kept with it.
+    // SAFETY: #1; the head of a member is there as long as the member.
     unsafe {
         let this = &*frame;
         if !this.before.has_any(Position::MEMBER | Position::HIDES) && !this.is(Traits::DETACHED) {
@@ -55,7 +55,7 @@ pub(in crate::engine) unsafe fn base(frame: *const Frame) -> Base {
     }
 }
 
-/// The base of a frame that hides something, lies in the block of another, or counts no frame.
+/// The base of a frame that hides something, is a member of a batch, or counts no frame.
 ///
 /// # Safety
 /// As [`base`].
@@ -104,10 +104,10 @@ unsafe fn noted(hider: *const Frame, parent: *const Frame) -> Base {
     if slot.is_special() { Base::Apart(slot.without(SPECIAL)) } else { Base::Parent(parent) }
 }
 
-/// The outermost of the frames that lie in one block with this one and come before it.
+/// The outermost frame of the batch that this one is the head of, or the frame itself.
 ///
 /// # Safety
-/// 1. `frame` is alive, and no frame in the block of another.
+/// 1. `frame` is alive, and no member of a batch.
 unsafe fn outermost(mut frame: *const Frame) -> *const Frame {
     // SAFETY: #1; the frames of a batch lie side by side, down to the one that begins its
     // checkpoint.
@@ -212,7 +212,7 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
     unsafe {
         let frame = at.as_frame();
         if (*frame).role == Role::Adopt {
-            // Its value is the link to a context, or nothing.
+            // Its value is a snapshot, or nothing.
             (*frame).watch.reads();
             return Slot::frame(*Frame::value::<*const Frame>(frame), INHERITED);
         }
@@ -230,11 +230,12 @@ unsafe fn further_out(at: Slot, floor: *const Frame) -> Slot {
     }
 }
 
-/// Calls `f` with each slot of a frame that leads to what its base does not show, but for the
-/// frames in its block.
+/// Calls `f` with each slot of a frame that its base does not have, except those that lead to the
+/// frame itself and to its own batch.
 ///
 /// # Safety
-/// 1. `frame` is alive with everything its index leads to.   2. `base` is null, or alive with everything too.
+/// 1. `frame` is alive with everything its index leads to.
+/// 2. `base` is null, or alive with everything its index leads to.
 unsafe fn besides(
     frame: *const Frame,
     base: *const Frame,

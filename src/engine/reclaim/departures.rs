@@ -1,4 +1,9 @@
-//! What goes with the frames that leave a stack.
+//! Departures: the frames that leave a stack in one step, and what ends with them.
+//!
+//! The rule (R6): nothing is dropped while the stack is in the middle of a change. Frames that
+//! leave are put on a list, and the list is worked off when the `Departures` is dropped. A frame
+//! that a running read still needs goes to the guard of that read instead. All of it is one
+//! thread's own.
 
 use super::read_guard::ReadGuards;
 use super::release_list::ReleaseList;
@@ -6,8 +11,8 @@ use crate::engine::memory::frame::*;
 use std::cell::Cell;
 use std::ptr;
 
-/// What goes with the frames that leave a stack. Its drop ends them, which runs foreign code: by
-/// then the stack must be as it is to stay.
+/// The frames that leave a stack, and the list of what ends with them. Its drop ends them, which
+/// runs foreign code: by then the stack must be in its final state.
 pub(crate) struct Departures<'a> {
     reads: Option<&'a ReadGuards>,
     ending: ReleaseList,
@@ -27,13 +32,13 @@ impl<'a> Departures<'a> {
         }
     }
 
-    /// For a stack that no read can be out from.
+    /// For a stack on which no read can be running.
     #[inline]
     pub(in crate::engine) fn free() -> Self {
         Departures { reads: None, ending: ReleaseList::new(), emptied: Cell::new(ptr::null()) }
     }
 
-    /// Whether no read is out.
+    /// Whether no read is running.
     #[inline]
     pub(in crate::engine) fn is_unwatched(&self) -> bool {
         self.reads.is_none_or(ReadGuards::is_empty)
@@ -51,14 +56,14 @@ impl<'a> Departures<'a> {
         &self.ending
     }
 
-    /// Whether [`end_value`](Self::end_value) may be called: no read is out, and it was not called
-    /// before.
+    /// Whether [`end_value`](Self::end_value) may be called: no read is running, and it was not
+    /// called before.
     #[inline]
     pub(in crate::engine) fn can_end_value(&self) -> bool {
         self.is_unwatched() && self.emptied.get().is_null()
     }
 
-    /// Ends the value of a frame that stays on the stack, when the stack is as it is to stay.
+    /// Notes that the value of a frame that stays on the stack is to be dropped at the end.
     ///
     /// # Safety
     /// 1. `frame` is alive and on the stack that this is for; nobody else knows it, and nothing
@@ -90,8 +95,8 @@ impl Drop for Departures<'_> {
     }
 }
 
-/// Drops a value whose frame stays. The drop may leave that frame, which a read's record then keeps
-/// as long as it runs; a stack without reads cannot be reached meanwhile.
+/// Drops a value whose frame stays. The drop may leave that frame: a read guard keeps it until the
+/// drop returns. A stack without reads cannot be reached from the drop.
 #[cold]
 #[inline(never)]
 fn drop_emptied(reads: Option<&ReadGuards>, frame: *const Frame) {

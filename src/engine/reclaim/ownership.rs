@@ -19,7 +19,7 @@ use super::refcount::{release_if_unique, retain, retain_all};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, Slot};
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 
 /// Marks a frame of a stack as shared, for its first context: it counts its base and each value that
 /// it shows and its base does not. The count of a parent that is its base, and shared already, passes

@@ -1,34 +1,37 @@
-//! Frames that leave their stack, and the reads that may keep them a little longer.
+//! Read guards: what a read keeps while the closure that it was given runs.
 //!
-//! A read that runs foreign code puts a record on the machine's stack. Should that code leave the
-//! frames that were there when the read began, the record keeps them until the read ends (R6);
-//! frames that came later end at once.
+//! A read that runs foreign code puts a record on the machine's stack, in a list of its thread. The
+//! rule (R6): if that code leaves frames that were there when the read began, the record keeps them
+//! until the read ends; frames that came later end at once. No other thread sees the list.
+//!
+//! A stack that is suspended has a record on the same list ([`Suspended`]): reads beneath that do
+//! not concern the stack that is current.
 
 use super::release_list::ReleaseList;
 use super::retire::retire;
 use crate::engine::memory::frame::*;
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 use std::cell::Cell;
 use std::ptr;
 
-/// The reads of this thread that run foreign code just now, and the stacks that were swapped in
-/// there, innermost first.
+/// The reads of this thread that are running foreign code, and the stacks that were suspended in
+/// between, innermost first.
 ///
-/// Each is a record on the machine's stack; [`READ`] says that it is a [`ReadGuard`], else it is an
+/// Each is a record on the machine's stack; [`READ`] says that it is a [`ReadGuard`], else it is a
 /// [`Suspended`].
 pub(crate) struct ReadGuards(Cell<*const u8>);
 
 /// The lowest bit of a pointer to a read.
 const READ: usize = 1;
 
-/// The end of the list where a guard was dropped late, which is to be seen as the current stack is
-/// swapped out. Else the end is null. No record lies there.
+/// The end of the list if a guard was dropped late and nothing else is on the list: so the end of
+/// the turn finds it not empty. Else the end is null. There is no record at this address.
 const LATE: *const u8 = ptr::without_provenance(2);
 
 /// Both ends of a stack: its innermost frame, and the word for its floor.
 pub(in crate::engine) type Ends = (*const Frame, *const Frame);
 
-/// What another stack was swapped in over.
+/// A stack that is suspended while another one is current.
 pub(in crate::engine) struct Suspended {
     ends: Ends,
     outer: Cell<*const u8>,
@@ -56,14 +59,13 @@ impl ReadGuards {
         ReadGuards(Cell::new(ptr::null()))
     }
 
-    /// Whether no read of the current stack is out.
+    /// Whether no read of the current stack is running.
     #[inline]
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.0.get().addr() & READ == 0
     }
 
-    /// Whether a read keeps a frame that is being left; `parent` is then the next one to look out
-    /// for.
+    /// Whether a read keeps a frame that is being left; its next one to keep is then `parent`.
     #[inline]
     pub(in crate::engine) fn keep(&self, frame: *const Frame, parent: *const Frame) -> bool {
         !self.is_empty() && self.keep_slowly(frame, parent)
@@ -73,16 +75,16 @@ impl ReadGuards {
     fn keep_slowly(&self, frame: *const Frame, parent: *const Frame) -> bool {
         let mut keeper: Option<&ReadGuard> = None;
         let mut next = self.0.get();
-        // What was swapped in beneath belongs to another stack: what leaves this one is nothing to
-        // its reads.
-        while let Some(borrow) = as_read(next) {
+        // Reads beneath a suspended stack belong to that one: frames that leave the current stack
+        // do not concern them.
+        while let Some(read) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let borrow = unsafe { &*borrow };
-            if borrow.top.get() == frame {
-                borrow.top.set(parent);
-                keeper = Some(borrow);
+            let read = unsafe { &*read };
+            if read.top.get() == frame {
+                read.top.set(parent);
+                keeper = Some(read);
             }
-            next = borrow.outer.get();
+            next = read.outer.get();
         }
         // The outermost of them ends last.
         let Some(keeper) = keeper else { return false };
@@ -147,7 +149,8 @@ impl ReadGuard {
         (&raw const *self).cast::<u8>().map_addr(|at| at | READ)
     }
 
-    /// Gives what it keeps to the read inside it, which keeps what was left before.
+    /// Hands over what it keeps to the read inside it. That one keeps frames that were left
+    /// earlier.
     fn hand_over(&self, inner: &ReadGuard) {
         let number = self.number.replace(0);
         if number != 0 && inner.number.get() == 0 {
@@ -158,10 +161,10 @@ impl ReadGuard {
 }
 
 #[cold]
-fn end_kept(borrow: &ReadGuard) {
+fn end_kept(read: &ReadGuard) {
     let ending = ReleaseList::new();
-    let mut frame = borrow.kept.get();
-    for _ in 0..borrow.number.get() {
+    let mut frame = read.kept.get();
+    for _ in 0..read.number.get() {
         // SAFETY: the record owns these frames, as the stack did before; each leads to the next.
         unsafe {
             let next = (*frame).parent;
@@ -176,14 +179,14 @@ impl ReadGuards {
     /// Calls `f` while what can be seen from `top` is kept.
     #[inline]
     pub(in crate::engine) fn during<R>(&self, top: *const Frame, f: impl FnOnce() -> R) -> R {
-        let borrow = ReadGuard {
+        let read = ReadGuard {
             outer: Cell::new(self.0.get()),
             top: Cell::new(top),
             kept: Cell::new(ptr::null()),
             number: Cell::new(0),
         };
-        self.0.set(borrow.as_record());
-        let _end = EndOfRead(&borrow, self);
+        self.0.set(read.as_record());
+        let _end = EndOfRead(&read, self);
         f()
     }
 }
@@ -193,21 +196,21 @@ impl ReadGuards {
     /// What the reads of this stack keep, for a walk.
     pub(in crate::engine) fn each_kept(&self, f: &mut dyn FnMut(*const Frame, usize)) {
         let mut next = self.0.get();
-        while let Some(borrow) = as_read(next) {
+        while let Some(read) = as_read(next) {
             // SAFETY: records are on the list for as long as they are on the machine's stack.
-            let borrow = unsafe { &*borrow };
-            f(borrow.kept.get(), borrow.number.get());
-            next = borrow.outer.get();
+            let read = unsafe { &*read };
+            f(read.kept.get(), read.number.get());
+            next = read.outer.get();
         }
     }
 }
 
 impl ReadGuards {
-    /// Puts the list back as it was before the stack was swapped in that is swapped out now, but for
-    /// reads that have ended since: those are not on it any more. Says how many guards that were
-    /// dropped late were remembered then.
+    /// Puts the list back as it was before the stack was swapped in that is swapped out now, but
+    /// for reads that have ended since: those are not on it any more. Says how many guards that
+    /// were dropped late were remembered then.
     pub(in crate::engine) fn put_back(&self) -> usize {
-        // What is out above the record is suspended, on a coroutine: it is of the stack that goes.
+        // Reads above the record are suspended, on a coroutine: they belong to the stack that goes.
         let end = self.end_of_reads().get();
         // SAFETY: the record was put on the list before the stack was swapped in, and lies on the
         // machine's stack until this returns (#1 of `push`). If none was, the list was empty.
@@ -248,14 +251,14 @@ impl ReadGuards {
         self.0.get().addr()
     }
 
-    /// A record of the stack that another one is swapped in over.
+    /// A record of the current stack, which another one is about to suspend.
     #[inline]
     pub(in crate::engine) fn under(&self, ends: Ends, late: usize) -> Suspended {
         Suspended { ends, outer: Cell::new(self.0.get()), late }
     }
 
-    /// Puts such a record on the list: from now on what leaves the current stack is nothing to the
-    /// reads beneath.
+    /// Puts such a record on the list: from now on the reads beneath do not concern the current
+    /// stack.
     ///
     /// # Safety
     /// 1. It stays where it is until the list is put back, by [`put_back`](Self::put_back).
@@ -264,19 +267,19 @@ impl ReadGuards {
         self.0.set(under.cast());
     }
 
-    /// The stacks beneath the current one, the nearest first. They are suspended: nothing leaves
-    /// them meanwhile.
+    /// The stacks beneath the current one, the nearest first. They are suspended: no frame leaves
+    /// them.
     pub(in crate::engine) fn beneath(&self) -> impl Iterator<Item = Ends> {
         let mut next = self.0.get();
         std::iter::from_fn(move || {
-            while let Some(borrow) = as_read(next) {
+            while let Some(read) = as_read(next) {
                 // SAFETY: records are on the list for as long as they are on the machine's stack.
-                next = unsafe { (*borrow).outer.get() };
+                next = unsafe { (*read).outer.get() };
             }
             if next == LATE {
                 return None;
             }
-            // SAFETY: as above; what is no read is what a stack was swapped in over, or the end.
+            // SAFETY: as above; what is no read is a suspended stack, or the end.
             let under = unsafe { next.cast::<Suspended>().as_ref() }?;
             next = under.outer.get();
             Some(under.ends)

@@ -1,15 +1,15 @@
 //! Who keeps a frame.
 //!
-//! `strong` keeps a frame with its parents, `values` its value alone, `weak` its memory (I4 to I6
-//! of `Frame`). Taking a count is relaxed: whoever takes one has one already, or got the frame by
-//! an edge of its own. Giving one back is a release, and the last one acquires before it looks at
-//! or ends anything: so all uses of a value happen before its end.
+//! `strong` keeps a frame with its base, `values` its value alone, `weak` its memory (I4 to I6 of
+//! `Frame`). Retaining is relaxed: the caller already owns a count, or obtained the frame through a
+//! happens-before edge. Releasing is a release, and whoever releases the last count acquires before
+//! it looks at or drops anything: so all uses of a value happen before its drop.
 
 use crate::engine::index::trie;
 use crate::engine::memory::flags::Lifecycle;
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::slot::Slot;
-use crate::sync::{AtomicU32, Ordering::*, Site, ordering, step};
+use crate::sys::{AtomicU32, Ordering::*, Site, ordering, step};
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
 const MANY: u32 = u32::MAX / 2;
@@ -20,38 +20,39 @@ pub(in crate::engine) fn retain(count: &AtomicU32) {
     one_more_than(count.fetch_add(1, ordering(Site::TakeCount, Relaxed)));
 }
 
-/// Makes two counts of the one that a frame was made with: the stack has one, and who learns of the
-/// frame now the other.
+/// Makes two counts of the one that a frame was built with: one for the stack, and one for the
+/// first snapshot.
 #[inline]
 pub(in crate::engine) fn share_with_stack(strong: &AtomicU32) {
-    // Relaxed: nobody else knows the frame; who gets it does so by an edge that comes after.
+    // Relaxed: nobody else knows the frame yet; others obtain it through a later happens-before
+    // edge.
     strong.store(2, ordering(Site::FirstCapture, Relaxed));
 }
 
-/// Gives a count back; says whether it was the last.
+/// Releases a count; says whether it was the last.
 #[inline]
 #[must_use]
 pub(in crate::engine) fn release(count: &AtomicU32) -> bool {
     release_all(count, 1)
 }
 
-/// Gives so many counts back; says whether they were the last.
+/// Releases so many counts; says whether they were the last.
 #[inline]
 #[must_use]
 fn release_all(count: &AtomicU32, number: u32) -> bool {
-    // Release: pairs with the Acquire below in whoever gives the last one; our uses happen before
-    // the end.
+    // Release: pairs with the Acquire below in whoever releases the last one; our uses happen
+    // before the drop.
     if count.fetch_sub(number, ordering(Site::GiveCount, Release)) != number && step(Site::LastEnds)
     {
         return false;
     }
-    // Acquire: pairs with the Release above in all who gave theirs before.
+    // Acquire: pairs with the Release above in all who released theirs before.
     count.load(ordering(Site::LastCount, Acquire));
     true
 }
 
-/// Gives so many counts back, without a write if there are no others; says whether they were the
-/// last. Not for `strong`: there a weak context may take one more at any time.
+/// Releases so many counts, without a write if there are no others; says whether they were the
+/// last. Not for `strong`: a weak snapshot may retain that at any time.
 #[inline]
 #[must_use]
 pub(in crate::engine) fn release_unique(count: &AtomicU32, number: u32) -> bool {
@@ -60,7 +61,7 @@ pub(in crate::engine) fn release_unique(count: &AtomicU32, number: u32) -> bool 
     count.load(ordering(Site::SoleCount, Acquire)) == number || release_all(count, number)
 }
 
-/// Gives back the only `strong` count there is, if it is the only one.
+/// Releases a `strong` count if it is the only one; says whether it was.
 #[inline]
 #[must_use]
 pub(in crate::engine) fn release_if_unique(strong: &AtomicU32) -> bool {
@@ -70,9 +71,9 @@ pub(in crate::engine) fn release_if_unique(strong: &AtomicU32) -> bool {
         || !step(Site::LeaveLooks)
 }
 
-/// Gives a `strong` count back unless it is the last; says whether it was given. Another thread may
-/// free the frame as soon as the count is given, so only the count is borrowed: it lies in a cell,
-/// which may go while it is.
+/// Releases a `strong` count unless it is the last; says whether it was released. Another thread
+/// may free the frame as soon as it is, so only the count is borrowed: an atomic is a cell, and a
+/// reference to one does not promise that it stays.
 #[inline]
 #[must_use]
 pub(in crate::engine) fn release_to_others(strong: &AtomicU32) -> bool {
@@ -86,7 +87,7 @@ pub(in crate::engine) fn release_to_others(strong: &AtomicU32) -> bool {
         .is_ok()
 }
 
-/// Whether nobody else keeps a frame whose last `strong` count was given back just now.
+/// Whether nobody else keeps a frame whose last `strong` count was released just now.
 #[inline]
 pub(in crate::engine) fn is_unique(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of those who gave theirs; what is left is ours, and nobody
@@ -96,8 +97,7 @@ pub(in crate::engine) fn is_unique(frame: &Frame) -> bool {
     is_unique || !step(Site::SoleLooks)
 }
 
-/// Whether nobody keeps a frame but the one above it, which is dead, and nobody its value apart
-/// from that.
+/// Whether only the frame above keeps this one, with its value, and that frame is ending.
 #[inline]
 pub(in crate::engine) fn is_only_kept_from_above(frame: &Frame) -> bool {
     // Acquire: pairs with the Release of a stack that had left the frame above alone, and then gave
@@ -114,9 +114,9 @@ pub(in crate::engine) fn is_only_value(frame: &Frame) -> bool {
     frame.values.load(ordering(Site::OnlyValue, Acquire)) == 1 || !step(Site::TogetherLooks)
 }
 
-/// Takes a `strong` count for a weak context, unless the last one is gone.
+/// Retains `strong` for a weak snapshot, unless the last count is gone.
 pub(in crate::engine) fn retain_if_alive(strong: &AtomicU32) -> bool {
-    // Relaxed: the frame's fields were visible to whoever made the weak context; the count says
+    // Relaxed: the frame's fields were visible to whoever made the weak snapshot; the count says
     // only "not gone".
     let one_more = |n| (n != 0 || !step(Site::UpgradeLooks)).then(|| one_more_than(n));
     strong.fetch_update(ordering(Site::Upgrade, Relaxed), Relaxed, one_more).is_ok()
@@ -134,20 +134,21 @@ fn one_more_than(n: u32) -> u32 {
 /// Counts the value that `slot` leads to.
 ///
 /// # Safety
-/// 1. `slot` leads to a live frame.   2. If it is not inherited, this thread owns the stack that the frame is on.
+/// 1. `slot` leads to a live frame.
+/// 2. If it is not inherited, this thread owns the stack that the frame is on.
 pub(in crate::engine) unsafe fn retain_value(slot: Slot) {
     // SAFETY: #1.
     let frame = unsafe { &*slot.as_frame() };
-    // What was inherited is shared or held, its counts are in use, and its cells are not ours to
-    // look at.
+    // An inherited frame is shared, or its value is: its counts are in use, and its cells are not
+    // ours to look at.
     if slot.is_inherited() && step(Site::HoldLooks)
         || frame.in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED)
     {
         retain(&frame.values);
     } else {
         frame.set_state(Lifecycle::VALUE_SHARED);
-        // Relaxed: only this thread knows the frame; who else learns of it does so by an edge that
-        // comes after.
+        // Relaxed: only this thread knows the frame; others obtain it through a later
+        // happens-before edge.
         frame.values.store(2, ordering(Site::FirstHold, Relaxed));
     }
 }
@@ -155,8 +156,8 @@ pub(in crate::engine) unsafe fn retain_value(slot: Slot) {
 /// Counts every value that `frame` shows, but its own.
 ///
 /// # Safety
-/// 1. `frame` is alive, not yet shared and has a whole index.
-/// 2. As [`hold`], for all it shows; `inherited` says that all of it is.
+/// 1. `frame` is alive, not yet shared and has a full index.
+/// 2. As [`retain_value`], for all it shows; `inherited` says that all of it is.
 pub(in crate::engine) unsafe fn retain_all(frame: *const Frame, inherited: usize) {
     // SAFETY: #1 and #2.
     unsafe {

@@ -1,10 +1,12 @@
 //! How a frame ends.
 //!
-//! Ending runs foreign code, so everything that ends is first put on a list, with no foreign code
-//! in between, and then the list is worked off in a loop. Values that own contexts bring further
-//! lists; a few levels nest on the machine's stack, what lies deeper is worked off by the deepest
-//! of them. A value whose drop panics does not keep the rest of its list: the guard goes on with it
-//! while the panic travels.
+//! Dropping a value runs foreign code, so everything that ends is first put on a list, with no
+//! foreign code in between, and then the list is worked off in a loop. A value that owns contexts
+//! brings a list of its own; a few lists nest on the machine's stack, and the deepest of them works
+//! off what would nest deeper. If the drop of a value panics, a guard works off the rest of the
+//! list while the panic unwinds.
+//!
+//! Whoever releases the last count, on whatever thread, ends the frame there.
 
 use super::base::{base, counted_besides};
 use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique};
@@ -13,7 +15,7 @@ use crate::engine::build::general;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::{Lifecycle, Traits};
 use crate::engine::memory::frame::Frame;
-use crate::sync::{MODELLED, Site, Way, reached, step};
+use crate::sys::{MODELLED, Site, Way, reached, step};
 use std::cell::Cell;
 use std::ptr;
 
@@ -59,7 +61,7 @@ impl ReleaseList {
     /// # Safety
     /// 1. `frame` was taken from a list.
     unsafe fn end(&self, frame: *const Frame) {
-        // SAFETY: #1; the state says which counts are still there to give back.
+        // SAFETY: #1; the state says which counts are still to be released.
         unsafe {
             let state = (*frame).state.get();
             if state.has_any(Lifecycle::BATCH_GONE) {
@@ -72,8 +74,8 @@ impl ReleaseList {
             }
             if state.has_any(Lifecycle::LEFT) {
                 (*frame).state.set(state.without(Lifecycle::LEFT));
-                // On a panic the counts are given back all the same: the frame is first on the list
-                // again.
+                // If the drop panics, the counts are released all the same: the frame is first on
+                // the list again.
                 self.push_front(frame);
                 return Frame::drop_value(frame);
             }
@@ -90,12 +92,12 @@ impl ReleaseList {
         }
     }
 
-    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and with its
+    /// Puts on the list what ends with `frame`, whose last `strong` count is gone, and releases its
     /// base.
     ///
     /// # Safety
-    /// 1. The last `strong` count of `frame` was given back just now; so nobody else goes on from
-    ///    it.
+    /// 1. The last `strong` count of `frame` was released just now, so nobody else can reach it by
+    ///    one.
     /// 2. `alone`: the count of the parent has been passed on.
     pub(in crate::engine) unsafe fn end_chain(&self, mut frame: *const Frame, mut alone: bool) {
         // SAFETY: by #1 the frame is ours; its index and parent are kept until here.
@@ -105,7 +107,7 @@ impl ReleaseList {
                 let outermost = if alone { None } else { ends_as_one(frame) };
                 let base =
                     if alone { ptr::null() } else { base(outermost.unwrap_or(frame)).as_frame() };
-                // A shared frame with a whole index always counts what it shows. The bit is
+                // A shared frame with a full index always counts what it shows. The bit is
                 // immutable; `state` is not, and its stack may be writing it as the last context
                 // goes on another thread.
                 let holds = if step(Site::EndAsksShape) {
@@ -137,8 +139,8 @@ impl ReleaseList {
         }
     }
 
-    /// Gives back what a stack has of a frame that stays visible, or ends. Unlike a frame that is
-    /// pushed on the list, one that stays keeps its origin.
+    /// Releases what a stack has of a frame that stays visible, or ends. A frame that stays is not
+    /// pushed on the list, and so keeps its origin.
     ///
     /// # Safety
     /// 1. The frame is the stack's, alone or with one of its counts, and is not reached by the
@@ -158,7 +160,7 @@ impl ReleaseList {
     /// Puts a block on the list, whose frames end together.
     ///
     /// # Safety
-    /// 1. `crown` is that of a batch of which nobody has a `strong` or `values` count, and on no
+    /// 1. `head` is that of a batch of which nobody has a `strong` or `values` count, and is on no
     ///    list.
     pub(in crate::engine) unsafe fn push_block(&self, head: *const Frame) {
         // SAFETY: #1.
@@ -168,7 +170,7 @@ impl ReleaseList {
         }
     }
 
-    /// Gives one `values` count back; if it was the last, the value ends with this list.
+    /// Releases one `values` count; if it was the last, the value ends with this list.
     ///
     /// # Safety
     /// 1. The count is the caller's.
@@ -183,11 +185,12 @@ impl ReleaseList {
     }
 }
 
-/// Ends a value that nobody counts any more, and its memory unless weak contexts keep that. Runs
-/// foreign code.
+/// Drops a value that nobody counts any more, and frees its memory unless weak snapshots keep it.
+/// Runs foreign code.
 ///
 /// # Safety
-/// 1. Nobody has a `strong` or `values` count of `frame`.   2. `counted`: its `weak` counts are in use.
+/// 1. Nobody has a `strong` or `values` count of `frame`.
+/// 2. `counted`: its `weak` counts are in use.
 pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
     struct Memory(*const Frame, bool);
     impl Drop for Memory {
@@ -215,7 +218,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
 /// with it.
 ///
 /// # Safety
-/// 1. The last `strong` count of `frame` was given back just now, and that of its parent is still
+/// 1. The last `strong` count of `frame` was released just now, and that of its parent is still
 ///    its own.
 #[inline]
 unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
@@ -244,11 +247,11 @@ unsafe fn ends_as_one(frame: *const Frame) -> Option<*const Frame> {
     }
 }
 
-/// Ends the values of a whole batch, from the head outwards, and then its memory unless weak
-/// contexts keep that. Runs foreign code.
+/// Drops the values of a whole batch, from the head outwards, and then frees its memory unless weak
+/// snapshots keep it. Runs foreign code.
 ///
 /// # Safety
-/// 1. `crown` is that of a batch that is on no stack, and nobody has a `strong` or `values` count
+/// 1. `head` is that of a batch that is on no stack, and nobody has a `strong` or `values` count
 ///    of its frames.
 #[inline(never)]
 pub(in crate::engine) unsafe fn end_block(head: *const Frame) {
@@ -295,7 +298,7 @@ pub(in crate::engine) unsafe fn end_block(head: *const Frame) {
     Rest { next: Cell::new(head), head, ended: Cell::new(0) }.end();
 }
 
-/// Gives a `strong` count back. Runs foreign code.
+/// Releases a `strong` count. Runs foreign code.
 ///
 /// # Safety
 /// 1. The count is the caller's.
@@ -310,7 +313,7 @@ pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
     }
 }
 
-/// Gives a `weak` count back.
+/// Releases a `weak` count.
 ///
 /// # Safety
 /// 1. The count is the caller's.
@@ -323,7 +326,7 @@ pub(in crate::engine) unsafe fn give_weak(frame: *const Frame) {
     }
 }
 
-/// Gives the memory of a frame back: its block, or its count of the block that it lies in.
+/// Frees the memory of a frame: its block, or, if it is a member, its count of the block.
 ///
 /// # Safety
 /// 1. Nobody uses the frame any more.

@@ -1,11 +1,11 @@
 //! Frames that wait for their end: a list without an allocation, and how deep lists may nest.
 //!
-//! A value whose drop lets go of a context brings a list of its own while one is being worked off.
-//! A few levels nest on the machine's stack, so that most values end at once; what lies deeper is
-//! left to the deepest level.
+//! A value whose drop releases a context brings a list of its own while one is being worked off. A
+//! few lists nest on the machine's stack, so that most values are dropped at once; what would nest
+//! deeper is queued for the deepest one. Lists and queue are one thread's own.
 
 use crate::engine::memory::frame::{Frame, Origin};
-use crate::sync::thread_slot;
+use crate::sys::thread_slot;
 use std::cell::Cell;
 use std::ptr;
 
@@ -46,7 +46,7 @@ impl ReleaseList {
         if first.is_null() {
             return None;
         }
-        // SAFETY: frames on a list are alive and their origin is the link.
+        // SAFETY: frames on a list are alive, and their origin leads to the next.
         self.first.set(unsafe { (*first).origin.get().next });
         if self.first.get().is_null() {
             self.last.set(ptr::null());
@@ -88,7 +88,7 @@ thread_slot! {
     static LEVELS: Levels = Levels { nested: Cell::new(0), queue: ReleaseList::new() };
 }
 
-/// `None` when the thread is so far gone that its slot is, which only happens under loom.
+/// `None` if the thread-local has been destroyed (only under loom).
 fn with<R>(f: impl FnOnce(&Levels) -> R) -> Option<R> {
     LEVELS.try_with(f).ok()
 }
@@ -108,7 +108,7 @@ impl Drop for Level {
     }
 }
 
-/// A level further in, unless there are `most` already.
+/// Enters one more level of nesting, unless there are `most` already.
 pub(in crate::engine) fn nest(most: u32) -> Option<Level> {
     with(|slot| {
         let nested = slot.nested.get();
@@ -120,12 +120,12 @@ pub(in crate::engine) fn nest(most: u32) -> Option<Level> {
     .unwrap_or_else(|| Some(Level(0, 0)))
 }
 
-/// Leaves a list to the deepest level.
+/// Queues a list for the deepest level.
 pub(in crate::engine) fn queue(list: &ReleaseList) {
     with(|slot| slot.queue.append(list));
 }
 
-/// What was left to the deepest level.
+/// Takes over what was queued for the deepest level.
 pub(in crate::engine) fn queued(list: &ReleaseList) {
     with(|slot| list.append(&slot.queue));
 }

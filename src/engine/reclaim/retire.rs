@@ -1,4 +1,9 @@
-//! Frames that have left their stack: what ends with that.
+//! Retiring a frame: what ends when it leaves its stack.
+//!
+//! The rule: a value of short reach is dropped when its stack leaves it, whoever keeps the frame
+//! (R10); any other value goes on for whoever counts it. Nothing is dropped here: what ends is put
+//! on a list. Only the thread that has the stack retires its frames; others may hold counts of them
+//! at the same time.
 
 use super::refcount::retain;
 use super::release_list::ReleaseList;
@@ -6,7 +11,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::Slot;
-use crate::sync::{Way, reached};
+use crate::sys::{Way, reached};
 
 /// Puts a frame that has left its stack on the list. Values of short reach end here, whoever keeps
 /// the frame.
@@ -14,7 +19,8 @@ use crate::sync::{Way, reached};
 /// # Safety
 /// 1. `frame` was on a stack of the caller and is not any more.
 pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &ReleaseList) {
-    // SAFETY: #1; what a compaction frame shows of its own checkpoint left the stack when it took its place.
+    // SAFETY: #1; what a compaction frame shows of its own checkpoint left the stack when the
+    // compaction took its place.
     unsafe {
         let shared = (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED);
         if shared && (*frame).role == Role::Compacted {
@@ -29,7 +35,7 @@ pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &ReleaseList
 /// Calls `f` with what a compaction frame shows of its own checkpoint.
 ///
 /// # Safety
-/// 1. `digest` is one, and of a stack of the caller.
+/// 1. `compaction` is one, and of a stack of the caller.
 unsafe fn each_own(compaction: *const Frame, f: &mut dyn FnMut(Slot)) {
     // SAFETY: #1; what was not inherited is of the caller's stack too.
     unsafe {
@@ -42,11 +48,11 @@ unsafe fn each_own(compaction: *const Frame, f: &mut dyn FnMut(Slot)) {
     }
 }
 
-/// Ends the values of short reach that go with `frame` as `digest` takes its place, and that
-/// `digest` does not show.
+/// Ends the values of short reach of `frame`, whose place `compaction` takes, if `compaction` does
+/// not show them.
 ///
 /// # Safety
-/// 1. `frame` is on a stack of the caller, in the checkpoint that `digest` belongs to.
+/// 1. `frame` is on a stack of the caller, in the checkpoint that `compaction` belongs to.
 pub(in crate::engine) unsafe fn end_unless_seen(
     frame: *const Frame,
     compaction: *const Frame,
@@ -73,7 +79,7 @@ pub(in crate::engine) unsafe fn end_unless_seen(
 /// stay as they are.
 ///
 /// # Safety
-/// 1. `frame` is of a stack of the caller, and shared or held.
+/// 1. `frame` is of a stack of the caller, and `SHARED` or `VALUE_SHARED`.
 unsafe fn end_apart(frame: *const Frame, ending: &ReleaseList) {
     // SAFETY: #1; a count of its own keeps the frame until the list has come to it.
     unsafe {
@@ -86,7 +92,7 @@ unsafe fn end_apart(frame: *const Frame, ending: &ReleaseList) {
     }
 }
 
-/// Whether the value of a frame ends as its stack leaves it; notes that it is going.
+/// Whether the value of a frame ends as its stack leaves it; if so, notes that it is ending.
 ///
 /// # Safety
 /// 1. `frame` is of a stack of the caller.

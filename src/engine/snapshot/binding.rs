@@ -1,4 +1,7 @@
-//! One binding of a snapshot.
+//! One binding that a snapshot shows.
+//!
+//! It borrows the snapshot, which keeps the frame and its value (L1), and takes no count of its
+//! own.
 
 use super::resolved::Resolved;
 use crate::engine::memory::frame::*;
@@ -11,11 +14,11 @@ use std::ptr::{self};
 /// One binding that a context shows.
 #[derive(Clone, Copy)]
 pub(crate) struct BindingRef<'a> {
-    pub(in crate::engine) sight: Resolved,
-    pub(in crate::engine) link: PhantomData<&'a ()>,
+    pub(in crate::engine) resolved: Resolved,
+    pub(in crate::engine) snapshot: PhantomData<&'a ()>,
 }
 
-// SAFETY: as a reference to a link.
+// SAFETY: as a reference to a snapshot.
 unsafe impl Send for BindingRef<'_> {}
 
 // SAFETY: as above.
@@ -24,12 +27,12 @@ unsafe impl Sync for BindingRef<'_> {}
 impl<'a> BindingRef<'a> {
     /// A pointer that reaches the value, as one made of a reference to the frame would not.
     pub(in crate::engine) fn as_raw(&self) -> *const Frame {
-        self.sight.0
+        self.resolved.0
     }
 
     pub(in crate::engine) fn frame(&self) -> &'a Frame {
-        // SAFETY: the link is borrowed for 'a and keeps the frame.
-        unsafe { &*self.sight.0 }
+        // SAFETY: the snapshot is borrowed for 'a and keeps the frame.
+        unsafe { &*self.resolved.0 }
     }
 
     pub(crate) fn name(&self) -> &'a str {
@@ -46,8 +49,8 @@ impl<'a> BindingRef<'a> {
 
     /// Whether both are one and the same binding.
     pub(crate) fn same(&self, other: &BindingRef<'_>) -> bool {
-        // SAFETY: both frames are kept by their links.
-        unsafe { ptr::eq(Frame::source(self.sight.0), Frame::source(other.sight.0)) }
+        // SAFETY: both frames are kept by their snapshots.
+        unsafe { ptr::eq(Frame::source(self.resolved.0), Frame::source(other.resolved.0)) }
     }
 
     /// The value, if its variable was declared to be shown.
@@ -55,12 +58,11 @@ impl<'a> BindingRef<'a> {
         struct Value<'a>(Shown, PhantomData<&'a ()>);
         impl fmt::Debug for Value<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // SAFETY: the link is borrowed and keeps the value.
+                // SAFETY: the snapshot is borrowed and keeps the value.
                 unsafe { self.0.fmt(f) }
             }
         }
-        // SAFETY: the entry is a binding of reach "everywhere": its value is there while the link
-        // is.
-        unsafe { Frame::show(self.sight.0) }.map(|shown| Value(shown, PhantomData::<&'a ()>))
+        // SAFETY: the binding reaches everywhere: its value is there while the snapshot is.
+        unsafe { Frame::show(self.resolved.0) }.map(|shown| Value(shown, PhantomData::<&'a ()>))
     }
 }

@@ -1,11 +1,12 @@
-//! What is seen of a variable from one point, of a stack or of a context.
+//! What a look-up gives: whether a variable is bound, masked or not carried, seen from one point of
+//! a stack or of a context.
 
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::Slot;
 use std::panic::Location;
 
-/// What a variable is bound to, seen from one point.
+/// What a look-up found.
 #[derive(Clone, Copy)]
 pub(crate) enum Resolution {
     Bound(&'static Location<'static>),
@@ -15,7 +16,7 @@ pub(crate) enum Resolution {
     Absent,
 }
 
-/// A binding or an alias that is seen.
+/// A frame that a look-up found: a binding or an alias that reaches here.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Resolved(pub(in crate::engine) *const Frame);
 
@@ -42,15 +43,16 @@ pub(in crate::engine) unsafe fn resolve(
 
 impl Resolved {
     /// # Safety
-    /// 1. What the sight was seen from is still there.
+    /// 1. The stack or the snapshot that it was found in still has the frame.
     #[inline]
-    pub(in crate::engine) unsafe fn seen(self) -> Resolution {
+    pub(in crate::engine) unsafe fn resolution(self) -> Resolution {
         // SAFETY: #1.
         Resolution::Bound(unsafe { (*self.0).place })
     }
 
     /// # Safety
-    /// 1. What the sight was seen from is still there.   2. It was found by the id of a key of `T`.
+    /// 1. The stack or the snapshot that it was found in still has the frame.
+    /// 2. It was found by the id of a key of `T`.
     #[inline]
     pub(in crate::engine) unsafe fn value<T>(self) -> *const T {
         // SAFETY: #1; by #2 the value is a `T`.

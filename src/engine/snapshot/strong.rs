@@ -1,8 +1,8 @@
-//! A counted handle on a chain: what a `Context` is made of.
+//! A snapshot: a counted pointer to a frame, which is what a `Context` is made of.
 //!
-//! All that a link shows was inherited, as seen from whoever holds it: bindings of short reach are
-//! not carried. Everything reached through a link is immutable but for the counts, so links go to
-//! other threads freely.
+//! Whatever a snapshot shows counts as inherited: bindings of short reach are not carried.
+//! Everything that is reached through one is immutable but for the counts, so snapshots can be sent
+//! to other threads and shared by them.
 
 use super::binding::BindingRef;
 use super::resolved::{Resolution, Resolved, resolve};
@@ -19,17 +19,17 @@ use crate::engine::reclaim::base::{FAR_OUT, base};
 use crate::engine::reclaim::ownership::share_derived;
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::give_strong;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
 
-/// Invariant: L1 — the frame is shared, and one of its `strong` counts is this link's.
+/// Invariant: L1 — the frame is shared, and one of its `strong` counts is the snapshot's.
 #[repr(transparent)]
 pub(crate) struct Snapshot(pub(in crate::engine) NonNull<Frame>);
 
-// SAFETY: what is reached through a link is immutable or atomic, and values are `Send + Sync`.
+// SAFETY: what is reached through a snapshot is immutable or atomic, and values are `Send + Sync`.
 unsafe impl Send for Snapshot {}
 // SAFETY: as above.
 unsafe impl Sync for Snapshot {}
@@ -95,26 +95,26 @@ impl Snapshot {
 
     /// What a variable is bound to in this context.
     pub(crate) fn see<T>(&self, key: &Key<T>) -> Resolution {
-        // SAFETY: the link keeps what is seen (L1).
-        self.look(key).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+        // SAFETY: the snapshot keeps the frame (L1).
+        self.lookup(key).map_or_else(|other| other, |resolved| unsafe { resolved.resolution() })
     }
 
-    fn look<T>(&self, key: &Key<T>) -> Result<Resolved, Resolution> {
+    fn lookup<T>(&self, key: &Key<T>) -> Result<Resolved, Resolution> {
         self.find(key.peek()).map_or(Err(Resolution::Absent), shown)
     }
 
     /// The value that a variable is bound to in this context.
     pub(crate) fn get<T>(&self, key: &Key<T>) -> Option<&T> {
-        // SAFETY: the frame has the id of a key of `T`; the link keeps the value (L1).
-        self.look(key).ok().map(|sight| unsafe { &*sight.value() })
+        // SAFETY: the frame has the id of a key of `T`; the snapshot keeps the value (L1).
+        self.lookup(key).ok().map(|resolved| unsafe { &*resolved.value() })
     }
 
     /// The binding of a variable in this context.
     pub(crate) fn entry<T>(&self, key: &Key<T>) -> Option<BindingRef<'_>> {
-        self.look(key).ok().map(|sight| BindingRef { sight, link: PhantomData })
+        self.lookup(key).ok().map(|resolved| BindingRef { resolved, snapshot: PhantomData })
     }
 
-    /// A chain that shows what `from` does, and a variable bound to `value`.
+    /// A snapshot that shows what `from` does, and a variable bound to `value`.
     pub(crate) fn with<T>(
         from: Option<Snapshot>,
         key: &Key<T>,
@@ -122,52 +122,52 @@ impl Snapshot {
         place: &'static Location<'static>,
     ) -> Snapshot {
         key.bound_at(place);
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Binding,
             bits: key.head().reach,
             id: key.head().id(),
             kind: key.head().kind,
             edit: Edit::Put,
-            ..draft(&from, key.name(), place)
+            ..spec(&from, key.name(), place)
         };
         // SAFETY: `from` is counted by the new frame, or what it shows is; the kind is that of `T`.
         unsafe {
-            let frame = draft.build();
+            let frame = spec.build();
             Frame::init(frame, value);
             Snapshot::publish(frame, from)
         }
     }
 
-    /// A chain that shows what `from` does, but a variable as if never bound.
+    /// A snapshot that shows what `from` does, but a variable as if never bound.
     pub(crate) fn without<T>(
         from: Option<Snapshot>,
         key: &Key<T>,
         place: &'static Location<'static>,
     ) -> Snapshot {
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Mask,
             id: key.head().id(),
             edit: Edit::Put,
             lets_go: true,
-            ..draft(&from, key.name(), place)
+            ..spec(&from, key.name(), place)
         };
         // SAFETY: as in `with`; a mask has no value.
-        unsafe { Snapshot::publish(draft.build(), from) }
+        unsafe { Snapshot::publish(spec.build(), from) }
     }
 
-    /// A chain of one frame, which shows what this one does and keeps nothing else.
+    /// A snapshot of one frame, which shows what this one does and keeps nothing else.
     pub(crate) fn trimmed(&self) -> Snapshot {
         if self.frame().is(Traits::FULL_INDEX) {
             return self.clone();
         }
         let from = Some(self.clone());
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Compacted,
             parent: ptr::null(),
-            ..draft(&from, &NAMELESS, Location::caller())
+            ..spec(&from, &NAMELESS, Location::caller())
         };
-        // SAFETY: as in `with`; what takes the place of all that is visible has no value.
-        unsafe { Snapshot::publish(draft.build(), from) }
+        // SAFETY: as in `with`; a compaction frame has no value.
+        unsafe { Snapshot::publish(spec.build(), from) }
     }
 
     /// # Safety
@@ -175,7 +175,7 @@ impl Snapshot {
     pub(in crate::engine) unsafe fn publish(frame: *mut Frame, from: Option<Snapshot>) -> Snapshot {
         // SAFETY: #1; all it shows was inherited.
         unsafe {
-            // A mask is there to let something go, however far out that was bound.
+            // A mask is there to release what it hides, however far out that was bound.
             let most = if (*frame).role == Role::Mask { usize::MAX } else { FAR_OUT };
             let uses_up = share_derived(frame, most);
             let snapshot = Snapshot(NonNull::new_unchecked(frame));
@@ -192,8 +192,8 @@ impl Snapshot {
         // SAFETY: L1 keeps the frame and what its index leads to.
         unsafe {
             trie::each(self.root(), INHERITED, &mut |slot| {
-                if let Ok(sight) = shown(slot) {
-                    found.push(BindingRef { sight, link: PhantomData });
+                if let Ok(resolved) = shown(slot) {
+                    found.push(BindingRef { resolved, snapshot: PhantomData });
                 }
             });
         }
@@ -219,10 +219,11 @@ impl Snapshot {
         after: Option<&'a Snapshot>,
         f: &mut dyn FnMut(Option<BindingRef<'a>>, Option<BindingRef<'a>>),
     ) {
-        let entry =
-            |slot: Slot| shown(slot).ok().map(|sight| BindingRef { sight, link: PhantomData });
-        let root = |link: Option<&Snapshot>| link.map_or(ptr::null(), |link| link.root());
-        // SAFETY: both links keep what their indices lead to (L1).
+        let entry = |slot: Slot| {
+            shown(slot).ok().map(|resolved| BindingRef { resolved, snapshot: PhantomData })
+        };
+        let root = |of: Option<&Snapshot>| of.map_or(ptr::null(), |snapshot| snapshot.root());
+        // SAFETY: both snapshots keep what their indices lead to (L1).
         unsafe {
             diff::differences(root(before), root(after), &mut |a, b| {
                 f(a.and_then(entry), b.and_then(entry))
@@ -239,7 +240,7 @@ impl Snapshot {
         same
     }
 
-    /// Whether `outer` is kept by this link, being further out on the same chain.
+    /// Whether this snapshot keeps `outer`, because that is further out on the same chain.
     pub(crate) fn keeps(&self, outer: &Snapshot) -> bool {
         let mut frame = self.as_raw();
         while !frame.is_null() {
@@ -262,7 +263,7 @@ fn shown(slot: Slot) -> Result<Resolved, Resolution> {
 /// The name of a frame that binds no variable.
 pub(in crate::engine) static NAMELESS: Name = Name::Static("");
 
-pub(in crate::engine) fn draft<'a>(
+pub(in crate::engine) fn spec<'a>(
     from: &Option<Snapshot>,
     name: &'a Name,
     place: &'static Location<'static>,

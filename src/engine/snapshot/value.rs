@@ -1,17 +1,21 @@
-//! A value that is counted by itself, apart from any chain.
+//! Values that are counted on their own, without the frames below them.
+//!
+//! The rule (I5): each [`SharedValue`] is one `values` count, which keeps the value and the memory
+//! of its frame and nothing else. A count may be retained and released on any thread; the last one
+//! drops the value there. A [`PreparedBinding`] pairs such a value with the variable whose type it
+//! has, so no safe code can bind it to another one.
 
+use super::strong::spec;
 use crate::engine::build::general::*;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::{Key, RawKey};
 use crate::engine::reclaim::refcount::retain;
-
-use super::strong::draft;
 use crate::engine::reclaim::release_list::ReleaseList;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::panic::Location;
 
-/// A counted value without its parents.
+/// A counted value, without the frames below it.
 #[repr(transparent)]
 pub(in crate::engine) struct SharedValue(pub(in crate::engine) *const Frame);
 
@@ -41,8 +45,8 @@ impl Drop for SharedValue {
     }
 }
 
-/// One binding of a checkpoint that is prepared before it is entered: a variable, and a value of its
-/// type that is counted on its own.
+/// One binding of a checkpoint that is prepared before it is entered: a variable, and a counted
+/// value of its type.
 #[derive(Clone)]
 pub(crate) struct PreparedBinding<'v> {
     pub(in crate::engine) key: &'v RawKey,
@@ -56,16 +60,16 @@ impl<'v> PreparedBinding<'v> {
         value: T,
         place: &'static Location<'static>,
     ) -> Self {
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Binding,
             bits: Traits::NONE,
             id: key.head().id(),
             kind: key.head().kind,
-            ..draft(&None, key.name(), place)
+            ..spec(&None, key.name(), place)
         };
         // SAFETY: the kind is that of `T`; the one count of the value is the handle's.
         let value = unsafe {
-            let frame = draft.build();
+            let frame = spec.build();
             Frame::init(frame, value);
             (*frame).set_state(Lifecycle::VALUE_SHARED);
             SharedValue(frame)

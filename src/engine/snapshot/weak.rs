@@ -1,10 +1,14 @@
-//! A weak snapshot: knows a frame, and keeps nothing but its memory.
+//! A weak snapshot: leads to a frame, and keeps nothing but its memory.
+//!
+//! The rule (L2): it has one `weak` count. It becomes a snapshot again only while the frame's
+//! `strong` count is above zero: that look and the new count are one atomic step, so it cannot race
+//! with the thread that releases the last one.
 
 use super::strong::Snapshot;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::refcount::{retain, retain_if_alive};
 use crate::engine::reclaim::release::give_weak;
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::ptr::NonNull;
 
 /// Invariant: L2 — one of the frame's `weak` counts is this handle's.

@@ -1,12 +1,11 @@
-//! The frames of a scope of several bindings: side by side in one block, with one index for all of
-//! them.
+//! A batch: the frames of a scope of several bindings, side by side in one block, with one index.
 //!
 //! ```text
-//! block: [ Frame, value | Frame, value | … | slots of the index ] Frame { root, counts, … } [ value ]
+//! block: [ Frame, value | Frame, value | … | root slots ] Frame { root, counts, … } [ value ]
 //! ```
-//! They come onto a stack together and leave it together, and no context is ever at one of the
-//! outer ones: so only the innermost, the head, needs an index. The others count its memory (I6),
-//! and the last of them all frees the block.
+//! They are entered together and left together, and no snapshot is ever taken at an outer one. So
+//! only the innermost, the head, needs an index. Each of the others, the members, has a `weak`
+//! count of the head (I6): the last of all to end frees the block, on whatever thread.
 
 use super::batch_plan::{BatchLayout, BatchPlan, room};
 use super::enter::Boundary;
@@ -19,7 +18,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank};
-use crate::sync::{AtomicU32, Way, reached};
+use crate::sys::{AtomicU32, Way, reached};
 use std::panic::Location;
 
 /// Frames that are being made.
@@ -34,7 +33,7 @@ struct Batch {
     bitmap: u32,
     segment: u16,
     /// [`Position::ALL_CARRIED`], unless one of them is not.
-    far: Position,
+    carried: Position,
     /// What the next one has to know of its checkpoint.
     bits: Traits,
     origin: Origin,
@@ -118,7 +117,7 @@ impl RawStack {
                 left,
                 bitmap,
                 segment,
-                far: Position::ALL_CARRIED,
+                carried: Position::ALL_CARRIED,
                 bits,
                 origin,
                 run,
@@ -131,7 +130,8 @@ impl RawStack {
 /// well, which may take the place of old ones. They get the tag.
 ///
 /// # Safety
-/// 1. `from` is null or alive, and its index is one node with that bitmap.   2. Below `to` there is room for the slots.
+/// 1. `from` is null or alive, and its index is one node with that bitmap.
+/// 2. Below `to` there is room for the slots.
 unsafe fn take_over(from: *const Frame, old: u32, to: *mut Frame, new: u32, tag: usize) {
     // SAFETY: #1 and #2.
     unsafe {
@@ -214,15 +214,15 @@ impl Batch {
         let parent = raw.top.get();
         let (bits, origin, run) =
             (self.bits | head.reach | Traits::SINGLE_NODE, self.origin, self.run);
-        let is_near = head.reach != Traits::NONE;
-        if is_near {
-            self.far = Position::NONE;
+        let is_short = head.reach != Traits::NONE;
+        if is_short {
+            self.carried = Position::NONE;
         }
         self.left -= 1;
         let is_head = self.left == 0;
         let frame = if is_head { self.head } else { self.next };
         let before = if is_head {
-            Position::HEAD | self.far | self.before
+            Position::HEAD | self.carried | self.before
         } else {
             Position::MEMBER | Position::of_few(self.head.addr() - self.next.addr())
         };
@@ -245,7 +245,7 @@ impl Batch {
                 self.bits = self.bits.among(Traits::SEALED);
                 self.origin = Origin { marker: frame };
             }
-            let special = if is_near { SPECIAL } else { 0 };
+            let special = if is_short { SPECIAL } else { 0 };
             put(self.head.cast(), quick_rank(self.bitmap, bit(id, 0)), Slot::frame(frame, special));
             if is_head {
                 trie::check(frame.cast(), 0, 0, None);

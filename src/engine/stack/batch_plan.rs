@@ -1,5 +1,8 @@
-//! What a scope of several bindings is going to be: how many bytes by its type, and whether one node
-//! of an index has room for it.
+//! The plan of a batch, made before anything is allocated: how many bytes its types need, and
+//! whether its variables have slots of their own in one node.
+//!
+//! The rule: what was planned is what is written, in the same order. The unsafe trait `BindingList`
+//! says so (see `bindings`).
 
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;

@@ -1,4 +1,8 @@
-//! What a scope binds: a list that says by its type how much room it takes.
+//! What a scope binds: a list of bindings and masks whose type says how much room it takes.
+//!
+//! The rule: a [`BindingList`] plans the same variables, in the same order and with the same types,
+//! as it binds. Memory is laid out by the plan, so the trait is unsafe, and all its implementations
+//! are here.
 
 use super::batch::BatchWriter;
 use super::batch_plan::{BatchLayout, BatchPlan};
@@ -46,7 +50,7 @@ impl<'v, T: Send + Sync> Mask<'v, T> {
 /// 1. If `LAYOUT` may fit one block, `plan` names the variables that `bind` binds, all of them and
 ///    in the same order, and `LAYOUT` is made of the types of their values in that order.
 pub unsafe trait BindingList {
-    /// What they are, as far as their types say.
+    /// Their layout, as far as their types determine it.
     #[doc(hidden)]
     #[expect(private_interfaces, reason = "nobody outside can name this trait")]
     const LAYOUT: BatchLayout;

@@ -1,4 +1,9 @@
-//! Snapshots: marking what was private as shared, once for each frame.
+//! Capturing: a counted pointer to the top. Frames that were private are marked as shared, once
+//! each.
+//!
+//! The rule (I4): the stack has a count of a shared frame unless the frame above it counts it. So
+//! the count of the first frame that is shared already passes to the frame that has it as its base.
+//! Other threads learn of the frames only through the snapshot, after all are marked.
 
 use super::raw::RawStack;
 use crate::engine::index::staying::{note_staying, staying_is_used};
@@ -8,7 +13,7 @@ use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base};
 use crate::engine::reclaim::ownership::{self, is_counted_elsewhere};
 use crate::engine::reclaim::refcount::{retain, share_with_stack};
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 
 impl RawStack {
     /// One counted pointer to all that is visible here. From now on these frames are shared.

@@ -1,8 +1,8 @@
 //! The stack that is current on this thread.
 //!
-//! The slot needs no destructor, so it answers at any time of a thread's life (R14). What a thread
-//! leaves behind on its own stack is ended by a second slot that does have one, armed by the first
-//! frame.
+//! Its thread-local needs no destructor, so it answers at any time of a thread's life (R14). What a
+//! thread leaves on its own stack is ended by a second thread-local, which has a destructor and is
+//! armed by the first frame. No other thread reaches it.
 
 use super::enter::Boundary;
 use super::late::LateGuards;
@@ -13,7 +13,7 @@ use crate::engine::memory::serial::{Serial, Serials};
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, at_thread_end, step, thread_slot};
+use crate::sys::{Site, at_thread_end, step, thread_slot};
 use std::cell::Cell;
 use std::panic::Location;
 
@@ -31,8 +31,8 @@ thread_slot! {
 
 at_thread_end! { fn arm(CURRENT) => end_of_thread }
 
-/// Leaves what the thread has not left itself. Values that bind others as they go are followed a
-/// few times.
+/// Leaves what the thread has not left itself. If values that are dropped enter more, that is left
+/// too, a few times over.
 ///
 /// While another stack is current nothing ends. The process is then ending in the middle of that
 /// stack's turn, by a call of `std::process::exit`, and other threads may still be reading what it
@@ -53,14 +53,14 @@ fn end_of_thread(current: &Current) {
     }
 }
 
-/// `None` when the thread is so far gone that its slot is: see [`without_slot`].
+/// `None` if the thread-local has been destroyed: see [`without_slot`].
 #[inline]
 pub(in crate::engine) fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
     CURRENT.try_with(f).ok()
 }
 
-/// As [`with`], for what needs a stack. A thread whose slot is gone gets an empty one, which ends
-/// as `f` returns.
+/// As [`with`], for what needs a stack. A thread whose thread-local has been destroyed gets an
+/// empty stack, which ends as `f` returns.
 #[inline]
 pub(in crate::engine) fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     match with(|_| ()) {
@@ -70,8 +70,8 @@ pub(in crate::engine) fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     }
 }
 
-/// A target whose thread-locals are made by keys takes the slot away late in the thread, and so
-/// does loom.
+/// On a target whose thread-locals are made by keys, the slot is destroyed late in the thread; so
+/// it is under loom.
 #[cold]
 fn without_slot<R>(f: impl FnOnce(&Current) -> R) -> R {
     let current = Current { armed: Cell::new(true), ..Current::new() };
@@ -112,8 +112,8 @@ pub(crate) fn is_received() -> bool {
     with(|current| current.raw.is_received()).unwrap_or(false)
 }
 
-/// A raw stack for work that goes on from here: it begins with what is visible. O(1), unless there is
-/// something that stays on its stack.
+/// A raw stack for work that continues from here: it begins with what is visible. O(1), unless
+/// there is a binding of reach "stack".
 pub(crate) fn going_on() -> RawStack {
     // Only debug builds ever ask.
     RawStack::going_on(capture(), !cfg!(debug_assertions) || is_received())
@@ -125,8 +125,9 @@ pub(crate) fn enter<T>(key: &Key<T>, value: T, place: &'static Location<'static>
     must(|current| current.raw.scope(key, value, || current.begins(true).1, place))
 }
 
-/// Runs `f` with the raw stack of this thread and a way to begin on it. `f` must not run foreign code.
-pub(crate) fn on_spine<R>(
+/// Runs `f` with the raw stack of this thread and a way to begin on it. `f` must not run foreign
+/// code.
+pub(crate) fn with_raw<R>(
     f: impl FnOnce(&RawStack, &dyn Fn(bool) -> (Boundary, Serial)) -> R,
 ) -> R {
     must(|current| f(&current.raw, &|sealed| current.begins(sealed)))

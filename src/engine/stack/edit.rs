@@ -20,14 +20,14 @@ use crate::engine::reclaim::retire::end_unless_seen;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::NAMELESS;
 use crate::engine::snapshot::value::SharedValue;
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::panic::Location;
 use std::ptr;
 
 impl RawStack {
-    /// Makes room for a change of `id` in the innermost checkpoint, which is open: what this change
-    /// replaces ends, or is left to the contexts that show it, and the frames of a checkpoint that
-    /// has changed too often give way to a compaction frame.
+    /// Makes room for a change of `id` in the innermost checkpoint, which is open. What this change
+    /// replaces ends, or is left to the snapshots that show it. A compaction frame takes the place
+    /// of the frames of a checkpoint that has changed too often.
     pub(in crate::engine) fn clear_way(&self, id: usize, kind: &Kind, departures: &Departures<'_>) {
         if self.is_bare() {
             return;
@@ -65,8 +65,8 @@ impl RawStack {
     /// drop. Once it is replaced the stack does not show it again: what comes to light later was
     /// bound further out.
     fn replaced(&self, id: usize) -> Option<*const Frame> {
-        // SAFETY: S1; what was not inherited is on this stack, or was until a compaction frame took its
-        // place.
+        // SAFETY: S1; what was not inherited is on this stack, or was until a compaction frame took
+        // its place.
         unsafe {
             let slot = self.find_at(self.top.get(), id).filter(|slot| !slot.is_inherited())?;
             let frame = slot.as_frame();
@@ -173,20 +173,20 @@ impl RawStack {
         if now.map(Slot::as_frame) == to.map(Slot::as_frame) {
             return;
         }
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Reveal,
             id: key.head().id(),
             kind: if to.is_some() { Kind::of::<SharedValue>() } else { Kind::of::<()>() },
             edit: if to.is_some() { Edit::Put } else { Edit::Remove },
             to,
-            ..self.draft(Boundary::Nothing, key.name(), place)
+            ..self.spec(Boundary::Nothing, key.name(), place)
         };
         // SAFETY: as in `bind`; what is revealed is further out, and what is removed was found by
         // the caller. What is not inherited is on this stack; the value behind the frame is a
         // `SharedValue` if there is a place.
         unsafe {
             let frame =
-                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+                spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             if let Some(slot) = to {
                 retain_value(slot);
                 Frame::init(frame, SharedValue(slot.as_frame()));
@@ -202,9 +202,9 @@ impl RawStack {
         // SAFETY: S1.
         let nearest = unsafe { self.find_at(self.top.get(), id) };
         // SAFETY: what is seen is on this stack.
-        let seen = |sight: Resolved| unsafe { sight.seen() };
+        let bound = |resolved: Resolved| unsafe { resolved.resolution() };
         std::iter::successors(nearest, |slot| self.next_out(*slot, id))
-            .map(|slot| self.resolve(slot).map_or_else(|seen| seen, seen))
+            .map(|slot| self.resolve(slot).map_or_else(|other| other, bound))
             .collect()
     }
 
@@ -213,20 +213,20 @@ impl RawStack {
     fn compact(&self, without: Option<usize>, ending: &ReleaseList) {
         let (top, marker) = (self.top.get(), self.marker());
         let below = if marker.is_null() { self.floor() } else { marker };
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Compacted,
             parent: below,
             run: 1,
             id: without.unwrap_or(0),
             edit: if without.is_some() { Edit::Remove } else { Edit::Keep },
-            ..self.draft(Boundary::Nothing, &NAMELESS, Location::caller())
+            ..self.spec(Boundary::Nothing, &NAMELESS, Location::caller())
         };
         // SAFETY: the index is taken from the top; what it shows is counted before anything is let
         // go. A count that keeps frames is given back when all of them have been passed: from then
         // on another thread may end them.
         unsafe {
             let compaction =
-                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+                spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             // It binds no variable.
             (*compaction).id = 0;
             if step(Site::CompactionHolds) {

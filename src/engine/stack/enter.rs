@@ -1,4 +1,7 @@
-//! Frames that come onto a stack.
+//! Entering: frames that are put on a stack.
+//!
+//! The rule: a frame is complete, value included, before it becomes the top. Nobody else knows it,
+//! so no count changes.
 
 use super::raw::RawStack;
 use crate::engine::build::general::*;
@@ -28,7 +31,7 @@ pub(crate) enum Boundary {
 }
 
 impl RawStack {
-    /// What a new frame on top has to know of the checkpoint that it begins or belongs to.
+    /// What a new frame on top notes of the checkpoint that it begins or belongs to.
     #[inline]
     pub(in crate::engine) fn place_in(&self, begins: Boundary) -> (Traits, Origin, u16) {
         match begins {
@@ -49,8 +52,8 @@ impl RawStack {
         }
     }
 
-    /// The numbers of a new frame on top.
-    pub(in crate::engine) fn draft<'a>(
+    /// A specification of a new frame on top.
+    pub(in crate::engine) fn spec<'a>(
         &self,
         begins: Boundary,
         name: &'a Name,
@@ -93,8 +96,8 @@ impl RawStack {
         }
     }
 
-    /// Begins a sealed checkpoint with one binding. Gives its number: what `serial` says, unless it
-    /// has one already.
+    /// Begins a sealed checkpoint with one binding. Returns its serial number: that of `serial`,
+    /// unless an earlier scope is entered again.
     #[inline]
     pub(crate) fn scope<T>(
         &self,
@@ -126,8 +129,8 @@ impl RawStack {
         place: &'static Location<'static>,
     ) -> Option<(*mut Frame, Serial)> {
         let top = self.top.get();
-        // What is taken from the floor is tagged, and the index of what ended above it as a frame
-        // of a stack is not.
+        // Slots that are copied from a floor are tagged as inherited. A scope that ended on the
+        // same frame, where it was no floor, has none of these tags.
         if self.is_bare() && !top.is_null() {
             return None;
         }
@@ -165,18 +168,18 @@ impl RawStack {
         begins: Boundary,
         place: &'static Location<'static>,
     ) -> *mut Frame {
-        let draft = self.draft(begins, &head.name, place);
-        let bits = draft.bits | head.reach;
-        let draft = FrameSpec {
+        let spec = self.spec(begins, &head.name, place);
+        let bits = spec.bits | head.reach;
+        let spec = FrameSpec {
             role: Role::Binding,
             bits,
             id: head.id(),
             kind: head.kind,
             edit: Edit::Put,
-            ..draft
+            ..spec
         };
         // SAFETY: as in `frame_for`.
-        unsafe { draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind))) }
+        unsafe { spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind))) }
     }
 
     /// Binds a variable to a value that is counted elsewhere.
@@ -184,19 +187,19 @@ impl RawStack {
         let PreparedBinding { key, value, place } = binding;
         key.bound_at(place);
         let head = key.head();
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Alias,
             id: head.id(),
             kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..self.draft(Boundary::Nothing, &head.name, place)
+            ..self.spec(Boundary::Nothing, &head.name, place)
         };
-        let draft = FrameSpec { bits: draft.bits | head.reach, ..draft };
+        let spec = FrameSpec { bits: spec.bits | head.reach, ..spec };
         // SAFETY: as in `bind`; the value behind an alias is a `SharedValue`, here of the type of
         // the variable, as a `PreparedBinding` says.
         unsafe {
             let frame =
-                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+                spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             Frame::init(frame, value.clone());
             self.top.set(frame);
         }
@@ -209,15 +212,15 @@ impl RawStack {
         begins: Boundary,
         place: &'static Location<'static>,
     ) {
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Mask,
             id: key.head().id(),
             edit: Edit::Put,
-            ..self.draft(begins, key.name(), place)
+            ..self.spec(begins, key.name(), place)
         };
         // SAFETY: as in `bind`; a mask has no value.
         self.top.set(unsafe {
-            draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
+            spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
         });
     }
 
@@ -225,7 +228,7 @@ impl RawStack {
     pub(crate) fn mark(&self, begins: Boundary, place: &'static Location<'static>) {
         // SAFETY: as in `bind`; a mark has no value.
         self.top.set(unsafe {
-            self.draft(begins, &NAMELESS, place)
+            self.spec(begins, &NAMELESS, place)
                 .build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
         });
     }
@@ -238,17 +241,18 @@ impl RawStack {
         place: &'static Location<'static>,
     ) {
         let from = context.as_ref().map_or(ptr::null(), Snapshot::as_raw);
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Adopt,
             kind: Kind::of::<Option<Snapshot>>(),
             from,
             tag: INHERITED,
-            ..self.draft(Boundary::Open(serial), &NAMELESS, place)
+            ..self.spec(Boundary::Open(serial), &NAMELESS, place)
         };
-        // SAFETY: the link, which is the value of the frame, keeps what the index is taken from.
+        // SAFETY: the snapshot, which is the value of the frame, keeps what the index is taken
+        // from.
         unsafe {
             let frame =
-                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+                spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             Frame::init(frame, context);
             self.top.set(frame);
         }

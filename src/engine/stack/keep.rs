@@ -1,8 +1,8 @@
-//! Values that go on apart from where they were bound: kept by a handle, or bound once more.
+//! Values that outlive where they were bound: kept by a handle, or bound again elsewhere.
 //!
-//! Each takes one count of the value (I5 of `Frame`) and none of the frame's parents, so it keeps
-//! nothing else alive. Values of short reach end with their checkpoint, whoever counts them, and so
-//! are never kept: what a link shows has full reach, and [`RawStack::keep`] looks.
+//! Each use has one `values` count (I5 of `Frame`) and no `strong` count, so it keeps nothing else
+//! alive. Values of short reach are dropped with their checkpoint, whoever counts them, and so are
+//! never kept: what a snapshot shows has full reach, and [`RawStack::keep`] checks.
 
 use super::enter::Boundary;
 use super::raw::RawStack;
@@ -16,9 +16,9 @@ use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::refcount::{retain, retain_value};
 use crate::engine::snapshot::binding::BindingRef;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
-use crate::engine::snapshot::strong::{Snapshot, draft};
+use crate::engine::snapshot::strong::{Snapshot, spec};
 use crate::engine::snapshot::value::SharedValue;
-use crate::sync::Arc;
+use crate::sys::Arc;
 use std::marker::PhantomData;
 use std::panic::Location;
 
@@ -44,8 +44,8 @@ impl RawStack {
     /// Keeps the value that a variable is bound to here, unless it is of short reach.
     pub(crate) fn keep<T>(&self, key: &Key<T>) -> Result<Kept<T>, Resolution> {
         // SAFETY: S1; what is seen is on this stack or was inherited. The value of an alias is
-        // counted by it, so one more count may be taken; `hold` is told whether the frame is this
-        // stack's to look at.
+        // counted by it, so it may be retained once more; `retain_value` is told by the tag of the
+        // slot whether the frame is this stack's to look at.
         unsafe {
             let slot = self.find_at(self.top.get(), key.peek()).ok_or(Resolution::Absent)?;
             let frame = self.resolve(slot)?.0;
@@ -68,19 +68,19 @@ impl RawStack {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
         let name = name_of(frame);
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Alias,
             id: frame.id,
             kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..self.draft(Boundary::Nothing, &name, frame.place)
+            ..self.spec(Boundary::Nothing, &name, frame.place)
         };
-        // SAFETY: as in `bind_held`; the id of the alias is that of the frame with the value, and
-        // the entry has full reach, so the new frame has too. The link behind the entry keeps the
-        // value meanwhile.
+        // SAFETY: as in `bind_prepared`; the id of the alias is that of the frame with the value,
+        // and the entry has full reach, so the new frame has too. The snapshot behind the entry
+        // keeps the value.
         unsafe {
             let again =
-                draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
+                spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)));
             Frame::init(again, SharedValue::once_more(entry.as_raw()));
             self.top.set(again);
         }
@@ -96,15 +96,15 @@ impl RawStack {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
         let name = name_of(frame);
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Mask,
             id: frame.id,
             edit: Edit::Put,
-            ..self.draft(Boundary::Nothing, &name, place)
+            ..self.spec(Boundary::Nothing, &name, place)
         };
         // SAFETY: as in `mask`.
         self.top.set(unsafe {
-            draft.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
+            spec.build_with(|before, kind| self.aside(|| free_list::allocate(before, kind)))
         });
     }
 }
@@ -112,26 +112,26 @@ impl RawStack {
 impl Snapshot {
     /// Keeps the value that a variable is bound to in this context.
     pub(crate) fn keep<T>(&self, key: &Key<T>) -> Option<Kept<T>> {
-        // SAFETY: the link keeps the frame (L1), which was found by the key and has full reach.
+        // SAFETY: the snapshot keeps the frame (L1), which was found by the key and has full reach.
         self.entry(key)
             .map(|entry| Kept(unsafe { SharedValue::once_more(entry.as_raw()) }, PhantomData))
     }
 
-    /// A chain that shows what `from` does, and what `entry` shows: the same value, made at the
+    /// A snapshot that shows what `from` does, and what `entry` shows: the same value, bound at the
     /// same place.
     pub(crate) fn and(from: Option<Snapshot>, entry: &BindingRef<'_>) -> Snapshot {
         let frame = entry.frame();
         let name = name_of(frame);
-        let draft = FrameSpec {
+        let spec = FrameSpec {
             role: Role::Alias,
             id: frame.id,
             kind: Kind::of::<SharedValue>(),
             edit: Edit::Put,
-            ..draft(&from, &name, frame.place)
+            ..spec(&from, &name, frame.place)
         };
         // SAFETY: as in `with`, and in `bind_again`.
         unsafe {
-            let again = draft.build();
+            let again = spec.build();
             Frame::init(again, SharedValue::once_more(entry.as_raw()));
             Snapshot::publish(again, from)
         }
@@ -143,7 +143,7 @@ impl SharedValue {
     ///
     /// # Safety
     /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
-    ///    through a link, or is that of an alias. The pointer reaches the value: it was not made of
+    ///    through a snapshot, or is that of an alias. The pointer reaches the value: it was not made of
     ///    a reference to the frame.
     unsafe fn once_more(frame: *const Frame) -> SharedValue {
         // SAFETY: #1.

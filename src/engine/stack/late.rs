@@ -1,8 +1,8 @@
-//! Guards that were dropped while another stack than their own was current.
+//! Late guards: guards that were dropped while another stack than their own was current.
 //!
-//! Each is remembered by the number of its checkpoint, and that is left when the turn ends above the
-//! stack that it is on. If it is on none of the stacks beneath, it is forgotten when the thread's own
-//! stack is current again.
+//! The rule (R5): each is remembered by the serial number of its checkpoint, which is left when the
+//! turn above its stack ends. If the checkpoint is on none of the stacks beneath, it is forgotten
+//! when the thread's own stack is current again. The list is one thread's own.
 
 use crate::engine::memory::serial::Serial;
 use std::cell::Cell;

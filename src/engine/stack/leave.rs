@@ -1,4 +1,8 @@
-//! Frames that leave a stack: in order, with all inside them, or all at once.
+//! Leaving: frames are taken from a stack, in order, with all inside them, or all at once.
+//!
+//! The rule (I4): a shared frame that counts its parent passes that count to the stack if it ends
+//! here; otherwise the stack retains the parent itself. Other threads may hold snapshots of the
+//! frames and release them at the same time.
 
 use super::raw::RawStack;
 use crate::engine::build::general;
@@ -15,7 +19,7 @@ use crate::engine::reclaim::ownership::{
 use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others};
 use crate::engine::reclaim::retire::retire;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Ordering::Relaxed, Site, Way, ordering, reached};
+use crate::sys::{Ordering::Relaxed, Site, Way, ordering, reached};
 
 /// What came of leaving.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub(crate) enum Leaving {
 }
 
 impl RawStack {
-    /// Takes the innermost frame from the stack; puts on the list what ends with that.
+    /// Takes the innermost frame from the stack, and puts on the list what ends with it.
     pub(in crate::engine) fn pop(&self, departures: &Departures<'_>) {
         // SAFETY: the top is on this stack (S1) and above the floor, as all callers have looked.
         unsafe {
@@ -55,16 +59,17 @@ impl RawStack {
         }
     }
 
-    /// Leaves the innermost frame, if it alone is the checkpoint with that number and nobody else
-    /// keeps it. Says whether that was so. No read may be out. Runs foreign code.
+    /// The fast path: leaves the innermost frame, if it alone is the checkpoint with that number,
+    /// and it is private or the stack has its only `strong` count. Says whether that was so. No
+    /// read may be running. Runs foreign code.
     #[inline]
     pub(in crate::engine) fn leave_alone(&self, serial: Serial) -> bool {
         let top = self.top.get();
         if self.is_bare() {
             return false;
         }
-        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one that is sole is
-        // ours.
+        // SAFETY: S1; a frame that begins a checkpoint has a serial number; one with no other count
+        // is ours.
         unsafe {
             let this = &*top;
             if !this.is(Traits::BOUNDARY) || this.origin.get().serial != serial {
@@ -73,7 +78,8 @@ impl RawStack {
             let is_plain = this.kind.is_plain();
             let state = this.state.get();
             if state != Lifecycle::NONE {
-                // The count of the parent passes to the stack, as in `pop`.
+                // When the only `strong` count is released, the frame's count of its parent passes
+                // to the stack, as in `pop`.
                 let simple = state == Lifecycle::SHARED
                     && is_plain
                     && !this.is(Traits::DETACHED | Traits::SHORT_REACH);
@@ -88,7 +94,7 @@ impl RawStack {
                     return true;
                 }
                 this.state.set(Lifecycle::NONE);
-                // A frame whose counts were in use had given back all but one of each.
+                // `strong` is zero; the others are one, as in a new frame.
                 // Relaxed: the frame is this thread's alone.
                 this.strong.store(1, ordering(Site::AgainStrong, Relaxed));
             }
@@ -102,7 +108,8 @@ impl RawStack {
         }
     }
 
-    /// Ends the value of a scope that was the innermost one, and frees it. Runs foreign code.
+    /// Drops the value of a scope that was the innermost one, and keeps or frees its frame. Runs
+    /// foreign code.
     ///
     /// # Safety
     /// 1. As for `free_scope`, but its value is still there.
@@ -129,7 +136,7 @@ impl RawStack {
         }
     }
 
-    /// Frees a scope that was the innermost one.
+    /// Keeps or frees the frame of a scope that was the innermost one.
     ///
     /// # Safety
     /// 1. As for `single::free`; its parent is the top.
@@ -139,17 +146,17 @@ impl RawStack {
         unsafe { single::free(frame, serial, self.number_here()) };
     }
 
-    /// The number of the top, if a scope that is entered on it may be entered there again.
+    /// The serial number of the top, if a scope on it can be entered there again.
     fn number_here(&self) -> Serial {
-        // On the floor everything is tagged as inherited; on another stack the same frame would not
-        // be.
+        // Slots copied from a floor are tagged as inherited; copied from the same frame on another
+        // stack they would not be.
         let is_floor = self.is_bare() && !self.top.get().is_null();
         // SAFETY: S1.
         if is_floor { Serial::UNKNOWN } else { unsafe { single::number_below(self.top.get()) } }
     }
 
-    /// Ends a shared frame that has left the stack and is dead, but whose value or memory others
-    /// keep.
+    /// Retires a shared frame that has left the stack and whose `strong` count is gone, but whose
+    /// value or memory others keep.
     #[cold]
     fn end_shared(&self, frame: *const Frame) {
         let departures = Departures::free();
@@ -185,8 +192,9 @@ impl RawStack {
         }
     }
 
-    /// Leaves everything, the floor included, to contexts that keep all of it. Says whether there
-    /// are any; if not, nothing has happened. The stack may not be bare, and no read may be out.
+    /// Leaves everything, the floor included, to snapshots that keep all of it. Says whether there
+    /// are any; if not, nothing has happened. The stack may not be empty, and no read may be
+    /// running.
     pub(in crate::engine) fn leave_to_contexts(&self) -> bool {
         debug_assert!(!self.is_bare(), "a floor has more counts than the stack's");
         let mut frame = self.top.get();

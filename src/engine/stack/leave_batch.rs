@@ -1,4 +1,8 @@
-//! A batch that leaves its stack in one step.
+//! A batch leaves its stack in one step.
+//!
+//! The rule: this is done only if all frames of the batch are in one state: all of them private, or
+//! all shared and of full reach. Then the stack has one count of them all, that of the head, or
+//! none. In every other case they are left one by one (see `leave`).
 
 use super::raw::RawStack;
 use crate::engine::memory::flags::*;
@@ -7,12 +11,12 @@ use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::ownership::stack_counts_below;
 use crate::engine::reclaim::release::{end_block, give_strong};
-use crate::sync::{Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 
 impl RawStack {
-    /// Leaves the innermost frames, if they are one batch, the checkpoint with that number, and
-    /// contexts keep all of them or nobody else any. Says whether that was so. No read may be out.
-    /// Runs foreign code.
+    /// Leaves the innermost frames, if they are one batch, which is the checkpoint with that
+    /// number, and all of them are shared or none. Says whether that was so. No read may be
+    /// running. Runs foreign code.
     pub(in crate::engine) fn leave_batch(&self, serial: Serial) -> bool {
         // SAFETY: a frame that begins a checkpoint has a serial number; the head is ours, alone or
         // with a count.
@@ -47,8 +51,8 @@ impl RawStack {
         true
     }
 
-    /// The outermost frame of the batch that lies on top, if there is one and either contexts keep
-    /// all of it, or nobody else any.
+    /// The outermost frame of the batch on top, if there is one and all its frames are shared, or
+    /// none is.
     fn batch_on_top(&self) -> Option<*const Frame> {
         let top = self.top.get();
         // SAFETY: S1; the frames of a batch lie side by side, down to the one that begins its

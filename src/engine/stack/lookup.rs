@@ -1,4 +1,9 @@
-//! Look-ups on a stack.
+//! Look-ups on a stack: the fast path, and the slow one that has an answer for every case.
+//!
+//! `lookup_root` is inlined and looks at the root of the index alone; `lookup_plain` goes through
+//! all nodes; `lookup` resolves the slot: a binding, a mask, or one that is not carried. The rule:
+//! a slot without a tag, or with `INHERITED` alone, leads to a frame whose value may be read at
+//! once.
 
 use super::raw::RawStack;
 use crate::engine::index::trie;
@@ -7,11 +12,11 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{BITS, INHERITED, Node, Slot, bit, get, quick_rank};
 use crate::engine::snapshot::resolved::{Resolution, Resolved, resolve};
 
-/// Why one look at an index does not show a value.
+/// Why a fast path does not give a value.
 pub(crate) enum Miss {
     /// Nothing is bound.
     Absent,
-    /// It takes a longer look.
+    /// The slow path must look.
     Unclear,
 }
 
@@ -90,12 +95,12 @@ impl RawStack {
     /// What `id` is bound to here.
     pub(crate) fn see(&self, id: usize) -> Resolution {
         // SAFETY: what is seen is on this stack.
-        self.look(id).map_or_else(|seen| seen, |sight| unsafe { sight.seen() })
+        self.lookup(id).map_or_else(|other| other, |resolved| unsafe { resolved.resolution() })
     }
 
     /// The frame that `id` is bound by here, or what there is instead.
     #[inline(never)]
-    pub(in crate::engine) fn look(&self, id: usize) -> Result<Resolved, Resolution> {
+    pub(in crate::engine) fn lookup(&self, id: usize) -> Result<Resolved, Resolution> {
         // SAFETY: S1.
         match unsafe { self.find_at(self.top.get(), id) } {
             None => Err(Resolution::Absent),

@@ -1,4 +1,4 @@
-//! What a thread does: enter, set, capture, leave; stacks as values, and the one that is current.
+//! What a thread does: enter, set, capture, leave; stacks as values, and the current one.
 
 pub(in crate::engine) mod batch;
 pub(in crate::engine) mod batch_plan;

@@ -1,4 +1,7 @@
-//! A stack that is owned as a value, by a future, a thread to be or a runtime.
+//! A stack that is owned as a value: by a future, by a thread to be, or by a runtime.
+//!
+//! It can be sent to another thread. Through a shared reference it can only be read, and so it can
+//! be shared as well.
 
 use super::raw::{Closed, RawStack};
 use crate::engine::memory::key::Key;
@@ -25,7 +28,7 @@ impl OwnedStack {
     pub(crate) fn get<T>(&self, key: &Key<T>) -> Result<&T, Resolution> {
         // SAFETY: the frame has the id of a key of `T`; nothing is left while the raw stack is
         // borrowed.
-        self.raw.look(key.peek()).map(|sight| unsafe { &*sight.value() })
+        self.raw.lookup(key.peek()).map(|resolved| unsafe { &*resolved.value() })
     }
 
     pub(crate) fn see<T>(&self, key: &Key<T>) -> Resolution {

@@ -1,16 +1,17 @@
-//! The raw stack of a stack: two pointers, and the steps that move them.
+//! A raw stack: two pointers, and the steps that move them.
 //!
 //! `top` is the innermost frame, `floor` the first one that is not the stack's own: null, or the
-//! frame of the context that the stack was made for. The raw stack owns one count of the floor while it
-//! has nothing above, and what I4 and I8 say otherwise. No step runs foreign code: what ends is put
-//! on a list for the caller to finish.
+//! frame of the context that the stack was made for. While nothing is above the floor, the raw
+//! stack owns one count of it; otherwise it owns what I4 and I8 say. No step runs foreign code
+//! unless it says so: what ends is put on a list for the caller to work off. One thread at a time
+//! has a raw stack; its shared frames may be read by others meanwhile.
 
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::INHERITED;
 use crate::engine::reclaim::read_guard::Ends;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{Site, step};
+use crate::sys::{Site, step};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -36,13 +37,14 @@ pub(crate) struct RawStack {
 /// The bit of a floor that says that the stack begins in a checkpoint of its own.
 const OPEN: usize = 1;
 
-/// The bit of a floor that says that what stays on its stack may be seen through this one, where it
-/// goes on. Alone, that the stack has not begun: it is to be made by whoever runs it first.
+/// The bit of a floor that says that this stack continues the work of the one beneath it, so that
+/// bindings of reach "stack" stay visible. Alone, that the stack has not begun: whoever runs it
+/// first makes it.
 const THROUGH: usize = 2;
 
-/// The bit of a floor that says that nothing was handed to the work here: a stack that began with
-/// nothing, or one that goes on where nothing was handed over before, which debug builds alone
-/// note.
+/// The bit of a floor that says that no context was handed over to the work here: the stack began
+/// with nothing, or continues work to which nothing was handed over. Only debug builds note the
+/// latter.
 const BARE: usize = 4;
 
 // SAFETY: a raw stack owns its frames (I8) or counts them (I4); values are `Send + Sync`.
@@ -65,7 +67,7 @@ impl RawStack {
         RawStack { top: Cell::new(floor), floor: Cell::new(floor.map_addr(|at| at | OPEN)) }
     }
 
-    /// A raw stack that is to be made by whoever runs it first.
+    /// A raw stack that whoever runs it first is to make.
     pub(crate) fn waiting() -> Self {
         let raw = Self::held();
         raw.floor.set(ptr::without_provenance(THROUGH));
@@ -77,7 +79,8 @@ impl RawStack {
         self.floor.get().addr() & (OPEN | THROUGH) == THROUGH
     }
 
-    /// As [`RawStack::on`], where the work goes on that saw what `context` was just taken from.
+    /// As [`RawStack::on`], for a stack that continues the work from which `context` was just
+    /// captured.
     pub(in crate::engine) fn going_on(context: Option<Snapshot>, received: bool) -> Self {
         let through =
             if context.as_ref().is_some_and(Snapshot::may_have_staying) { THROUGH } else { 0 };
@@ -87,10 +90,11 @@ impl RawStack {
         raw
     }
 
-    /// Runs `f` while this raw stack is what `own` is, and puts both back after, even if `f` panics.
+    /// Runs `f` while this raw stack is what `own` is, and puts both back after, even if `f`
+    /// panics.
     ///
-    /// What `own` holds meanwhile is out of date, and nobody may look: the caller has it for
-    /// itself. It is not written again unless `f` changed it, as most polls do not.
+    /// Until then what `own` holds is out of date, and nobody may look: the caller has it for
+    /// itself. It is written again only if `f` changed it, which most polls do not.
     #[inline]
     pub(in crate::engine) fn run_as<R>(&self, own: &RawStack, f: impl FnOnce() -> R) -> R {
         struct Back<'a> {
@@ -118,10 +122,10 @@ impl RawStack {
         f()
     }
 
-    /// Runs `f`, which may call foreign code in the middle of a change: meanwhile it finds nothing
-    /// here.
+    /// Runs `f`, which may call foreign code in the middle of a change, and hides the stack from
+    /// it.
     ///
-    /// The global allocator may be anybody's. What it enters here and forgets is never ended.
+    /// The global allocator may be anybody's. What it enters here and forgets is never dropped.
     #[cold]
     #[inline(never)]
     pub(in crate::engine) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -136,8 +140,8 @@ impl RawStack {
         f()
     }
 
-    /// Both words, read one by one: what a poll has just put back word by word, or changed, a load
-    /// of both at once would have to wait for.
+    /// Both words, in two loads: one 16-byte load right after two 8-byte stores would defeat
+    /// store-to-load forwarding.
     #[inline]
     pub(in crate::engine) fn ends(&self) -> Ends {
         // SAFETY: a cell may be read; that it is volatile only keeps the loads apart.
@@ -155,13 +159,12 @@ impl RawStack {
         self.floor.get().map_addr(|at| at & !(OPEN | THROUGH | BARE))
     }
 
-    /// Another stack of this thread, to look at: the one that a stack was swapped in over.
+    /// A stack of this thread that is suspended, to look at.
     pub(in crate::engine) fn of_ends((top, floor): Ends) -> Self {
         RawStack { top: Cell::new(top), floor: Cell::new(floor) }
     }
 
-    /// Whether what stays on its stack may be seen through this one; also if this one has not
-    /// begun.
+    /// Whether this stack continues the work of the one beneath it; also if it has not begun.
     #[inline]
     pub(in crate::engine) fn is_through(&self) -> bool {
         self.through() != 0
@@ -210,7 +213,7 @@ impl RawStack {
         }
     }
 
-    /// Takes the floor away: nothing is left, and nothing is open.
+    /// Takes the floor: the stack is empty then, and no checkpoint is open.
     pub(in crate::engine) fn take_floor(&self) -> *const Frame {
         let floor = self.floor();
         self.top.set(ptr::null());

@@ -1,4 +1,7 @@
 //! Reads of the current stack.
+//!
+//! The rule (R6): while a closure has a value, a read guard keeps that value, whatever the closure
+//! leaves. Only this thread's stack is read; frames that others share are immutable.
 
 use super::current::{Current, must, with};
 use super::keep::Kept;
@@ -10,8 +13,7 @@ use crate::engine::snapshot::resolved::{Resolution, Resolved};
 
 /// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
 ///
-/// What `f` gives is nowhere part of something that may be empty, so that it is not copied from one
-/// to the next.
+/// Returns `R` directly and never inside an `Option`, so that it is built in place.
 #[inline]
 pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
     key: &Key<T>,
@@ -19,33 +21,33 @@ pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
     other: impl FnOnce(F, Miss) -> Result<R, E>,
 ) -> Result<R, E> {
     // SAFETY: the frame has the id of a key of `T`.
-    let value = |sight: Resolved| unsafe { sight.plain_value::<T>() };
+    let value = |resolved: Resolved| unsafe { resolved.plain_value::<T>() };
     match with(|current| current.raw.lookup_root(key.peek()).map(value))
         .unwrap_or(Err(Miss::Absent))
     {
         Ok(value) => Ok(must(|current| {
-            // SAFETY: the record keeps what the stack may let go meanwhile.
+            // SAFETY: the read guard keeps what `f` may leave.
             current.reads.during(current.raw.top.get(), || f(unsafe { &*value }))
         })),
         Err(unread) => other(f, unread),
     }
 }
 
-/// As [`read`], by the long way, which always has an answer.
+/// As [`read`], by the slow path, which always has an answer.
 pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(
     key: &Key<T>,
     f: F,
 ) -> Result<R, (F, Resolution)> {
     let mut f = Some(f);
     let read = with(|current| {
-        let sight = match current.raw.lookup_plain(key.peek()) {
-            Ok(sight) => sight,
+        let resolved = match current.raw.lookup_plain(key.peek()) {
+            Ok(resolved) => resolved,
             Err(Miss::Absent) => return Err(Resolution::Absent),
-            Err(Miss::Unclear) => current.look(key.peek())?,
+            Err(Miss::Unclear) => current.lookup(key.peek())?,
         };
         let f = f.take().expect("is taken once");
         // SAFETY: as in `read`.
-        Ok(current.reads.during(current.raw.top.get(), || f(unsafe { &*sight.value::<T>() })))
+        Ok(current.reads.during(current.raw.top.get(), || f(unsafe { &*resolved.value::<T>() })))
     });
     match read {
         Some(Ok(result)) => Ok(result),
@@ -55,25 +57,25 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(
 }
 
 impl Current {
-    /// As [`RawStack::look`], and through stacks on which the work goes on.
-    fn look(&self, id: usize) -> Result<Resolved, Resolution> {
-        match self.raw.look(id) {
+    /// As [`RawStack::lookup`], and through the stacks whose work this one continues.
+    fn lookup(&self, id: usize) -> Result<Resolved, Resolution> {
+        match self.raw.lookup(id) {
             Err(seen @ Resolution::NotCarried(_)) if self.raw.is_through() => {
-                self.look_beneath(id).ok_or(seen)
+                self.lookup_beneath(id).ok_or(seen)
             }
             other => other,
         }
     }
 
     #[cold]
-    fn look_beneath(&self, id: usize) -> Option<Resolved> {
+    fn lookup_beneath(&self, id: usize) -> Option<Resolved> {
         let (frame, inherited) = self.raw.stays(id)?;
         (inherited && !self.raw.has_entered() && self.is_beneath(id, frame))
             .then_some(Resolved(frame))
     }
 
-    /// Whether the stack beneath this one, on which it goes on, shows the very same frame of reach
-    /// "stack": then it was not handed over, the work has only gone on.
+    /// Whether the stack beneath, whose work this one continues, shows the very same frame of reach
+    /// "stack": then the binding was not handed over, and stays visible.
     ///
     /// That stack is suspended, and its frames stay, for longer than any read from here.
     fn is_beneath(&self, id: usize, frame: *const Frame) -> bool {
@@ -98,11 +100,11 @@ impl Current {
 #[inline]
 pub(crate) fn see<T>(key: &Key<T>) -> Resolution {
     // SAFETY: what is seen is on the current stack, or on one beneath.
-    let seen = |sight: Resolved| unsafe { sight.seen() };
+    let bound = |resolved: Resolved| unsafe { resolved.resolution() };
     with(|current| match current.raw.lookup_root(key.peek()) {
-        Ok(sight) => seen(sight),
+        Ok(resolved) => bound(resolved),
         Err(Miss::Absent) => Resolution::Absent,
-        Err(Miss::Unclear) => current.look(key.peek()).map_or_else(|seen| seen, seen),
+        Err(Miss::Unclear) => current.lookup(key.peek()).map_or_else(|other| other, bound),
     })
     .unwrap_or(Resolution::Absent)
 }
@@ -122,7 +124,7 @@ pub(crate) fn history<T>(key: &Key<T>) -> Vec<Resolution> {
         {
             if !current.raw.has_entered() && current.is_beneath(id, frame) {
                 // SAFETY: the frame is on a stack beneath the current one.
-                *last = unsafe { Resolved(frame).seen() };
+                *last = unsafe { Resolved(frame).resolution() };
             }
         }
         history

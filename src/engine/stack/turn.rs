@@ -1,4 +1,10 @@
-//! A turn: the time in which another stack is current.
+//! A turn: the time in which another stack is current, for a poll or for `embed::Stack::run`.
+//!
+//! The rule: both words of the current raw stack are swapped out before the turn and back after it,
+//! on return and on panic. If reads are running, or the new stack continues the work of this one, a
+//! record on the list of reads marks the border (see `read_guard`). Guards that were dropped in the
+//! turn without being on its stack are left after it (see `late`). A turn begins and ends on one
+//! thread; the stack may have its next one on another.
 
 use super::current::{Current, must};
 use super::leave::Leaving;
@@ -31,7 +37,7 @@ pub(crate) fn run_begun<R>(
                 begin_on(own, begin);
             }
             under = reads.under(raw.ends(), current.late.number());
-            // SAFETY: it is there until after the turn, which puts the list back; nothing moves it.
+            // SAFETY: it stays in place until the turn ends, which takes it off the list.
             unsafe { reads.push(&under) };
         }
         let _turn = Turn(current);
@@ -46,7 +52,7 @@ struct Turn<'a>(&'a Current);
 impl Drop for Turn<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Mostly there was nothing on the list and nothing has come.
+        // Mostly the list was empty and still is.
         if self.0.reads.has_any() {
             self.0.swapped_out();
         }
@@ -71,8 +77,8 @@ impl Current {
         }
     }
 
-    /// After a turn: leaves the checkpoints whose guards were dropped in it, but for the first ones,
-    /// which were remembered `before` it. Those that are not on the current stack may be on one
+    /// After a turn: leaves the checkpoints whose guards were dropped in it; the first `before` on
+    /// the list were dropped before it. Those that are not on the current stack may be on one
     /// beneath. Runs foreign code.
     #[cold]
     fn leave_late(&self, before: usize) {

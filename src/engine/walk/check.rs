@@ -6,7 +6,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sync::{AtomicU32, Ordering::SeqCst};
+use crate::sys::{AtomicU32, Ordering::SeqCst};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -35,7 +35,7 @@ impl Roots {
         let mut walk = Walk { found: HashMap::default(), next: Vec::new() };
         // SAFETY: #1; what has a count is alive, or its memory is.
         unsafe {
-            for frame in &self.links {
+            for frame in &self.snapshots {
                 walk.found(*frame).strong += 1;
                 walk.keep(*frame);
             }
@@ -58,7 +58,8 @@ impl Roots {
                 check_frame(frame, found);
             }
             // S1 and L1.
-            let shown = self.stacks.iter().flat_map(|(top, floor)| [top, floor]).chain(&self.links);
+            let shown =
+                self.stacks.iter().flat_map(|(top, floor)| [top, floor]).chain(&self.snapshots);
             for frame in shown.filter(|frame| !frame.is_null()) {
                 walk.check_shown(*frame);
             }
@@ -174,7 +175,7 @@ impl Walk {
                 assert_eq!(
                     this.is(Traits::FULL_INDEX),
                     state.has_any(Lifecycle::HOLDS_VALUES),
-                    "I5: what is whole and shared counts values"
+                    "I5: what has a full index and is shared counts values"
                 );
                 if this.is(Traits::FULL_INDEX) {
                     trie::each(frame.cast(), 0, &mut |slot| {
@@ -191,9 +192,9 @@ impl Walk {
                 Role::Alias => self.retain_value(*Frame::value(frame)),
                 Role::Reveal if this.kind.size != 0 => self.retain_value(*Frame::value(frame)),
                 Role::Adopt => {
-                    if let Some(link) = &*Frame::value::<Option<Snapshot>>(frame) {
-                        self.found(link.as_raw()).strong += 1;
-                        self.keep(link.as_raw());
+                    if let Some(snapshot) = &*Frame::value::<Option<Snapshot>>(frame) {
+                        self.found(snapshot.as_raw()).strong += 1;
+                        self.keep(snapshot.as_raw());
                     }
                 }
                 _ => {}
@@ -279,7 +280,7 @@ unsafe fn check_frame(frame: *const Frame, found: Found) {
             assert_eq!((now(&this.strong), found.strong), (1, 0), "I8: `strong` of {named}");
             assert!(
                 found.values == 1 || state.has_any(Lifecycle::VALUE_SHARED),
-                "I8: a value that is counted is held: {named}"
+                "I8: a value that is counted is VALUE_SHARED: {named}"
             );
         }
     }

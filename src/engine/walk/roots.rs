@@ -1,4 +1,7 @@
-//! All that has counts of frames, named by whoever has it.
+//! The roots of a walk: all that has counts of frames, named by whoever has it.
+//!
+//! The rule: the walk knows of a count only if its owner was named here. All of it is read on one
+//! thread while no other one works on the same frames.
 
 use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
@@ -13,7 +16,7 @@ use crate::engine::stack::current;
 /// All that has counts of frames.
 #[derive(Clone, Default)]
 pub struct Roots {
-    pub(super) links: Vec<*const Frame>,
+    pub(super) snapshots: Vec<*const Frame>,
     pub(super) weak: Vec<*const Frame>,
     pub(super) values: Vec<*const Frame>,
     /// Top and floor of each stack.
@@ -23,8 +26,8 @@ pub struct Roots {
 }
 
 impl Roots {
-    pub(crate) fn name_snapshot(&mut self, link: &Snapshot) {
-        self.links.push(link.as_raw());
+    pub(crate) fn name_snapshot(&mut self, snapshot: &Snapshot) {
+        self.snapshots.push(snapshot.as_raw());
     }
 
     pub(crate) fn name_weak(&mut self, weak: &WeakSnapshot) {
@@ -35,7 +38,7 @@ impl Roots {
         self.values.push(binding.value.0);
     }
 
-    /// The stack that is current here, with the reads that are out from it.
+    /// The stack that is current here, with the reads that are running on it.
     pub(crate) fn name_current(&mut self) {
         current::resolve(|raw, reads| {
             self.stacks.push((raw.top.get(), raw.floor()));
@@ -45,7 +48,7 @@ impl Roots {
 
     /// All that others are.
     pub fn add(&mut self, others: &Roots) {
-        self.links.extend(&others.links);
+        self.snapshots.extend(&others.snapshots);
         self.weak.extend(&others.weak);
         self.values.extend(&others.values);
         self.stacks.extend(&others.stacks);
@@ -71,7 +74,7 @@ impl Roots {
             shapes.extend(short.then_some("short reach"));
         }
         while !frame.is_null() {
-            // SAFETY: #1; what is not cut keeps its parent.
+            // SAFETY: #1; what is not detached keeps its parent.
             let this = unsafe { &*frame };
             is_own &= frame != floor;
             // SAFETY: a frame that begins a checkpoint of a stack has a serial number.
@@ -93,8 +96,8 @@ impl Roots {
             let next = match this.role {
                 Role::Adopt => {
                     // SAFETY: #1; the value of such a frame is there.
-                    let link = unsafe { &*Frame::value::<Option<Snapshot>>(frame) };
-                    link.as_ref().map(Snapshot::as_raw)
+                    let snapshot = unsafe { &*Frame::value::<Option<Snapshot>>(frame) };
+                    snapshot.as_ref().map(Snapshot::as_raw)
                 }
                 _ if is_own => Some(this.parent),
                 // SAFETY: #1; what was inherited is shared, and keeps its base alone.

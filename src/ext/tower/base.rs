@@ -3,7 +3,7 @@
 use crate::cell::ContextCell;
 use crate::context::Context;
 use crate::stack::Stack;
-use crate::sync::Arc;
+use crate::sys::Arc;
 
 /// What all requests of a service begin with; asked once for each, when it is called.
 ///

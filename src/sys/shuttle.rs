@@ -142,7 +142,7 @@ lazy_static! {
 /// A thread-local that needs no destructor and so answers at any time of a thread's life.
 macro_rules! thread_slot {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
-        $(#[$meta])* $vis static $name: $crate::sync::SlotKey<$type> = $crate::sync::SlotKey(|| $init);
+        $(#[$meta])* $vis static $name: $crate::sys::SlotKey<$type> = $crate::sys::SlotKey(|| $init);
     };
 }
 pub(crate) use thread_slot;
@@ -151,14 +151,14 @@ pub(crate) use thread_slot;
 /// is named. Shuttle ends thread-locals in the order of their first use.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
-        $crate::sync::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
+        $crate::sys::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
     };
     (fn $arm:ident() => $end:expr) => {
         fn $arm() {
             struct AtEnd;
             impl Drop for AtEnd {
                 fn drop(&mut self) {
-                    if !$crate::sync::over() {
+                    if !$crate::sys::over() {
                         ($end)();
                     }
                 }

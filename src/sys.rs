@@ -1,4 +1,5 @@
-//! The only door to atomics, cells that are watched, allocation and thread-locals.
+//! The only door to atomics, cells that are watched, allocation and thread-locals; and to the
+//! processor (`popcount`).
 //!
 //! Everything below `engine/` takes its primitives from here, so that under `--cfg stackholm_loom`
 //! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go
@@ -23,10 +24,10 @@
 
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod control;
-mod last;
+mod debug_notes;
 #[cfg(stackholm_loom)]
 mod model;
-mod ones;
+mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
@@ -44,8 +45,8 @@ use shuttle as primitives;
 
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
-pub(crate) use last::{LastPlace, Notes, Tally};
-pub(crate) use ones::{ask_processor, ones};
+pub(crate) use debug_notes::{LastPlace, Notes, Tally};
+pub(crate) use popcount::{ask_processor, popcount};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
 pub(crate) use reached::{Way, reached};

@@ -96,9 +96,9 @@ impl<T: Copy> WatchedCell<T> {
 /// A thread-local; gone when loom ends the thread. What it has for its end is done then.
 macro_rules! thread_slot {
     ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
-        $(#[$meta])* $vis static $name: $crate::sync::SlotKey<$type> = {
-            ::loom::thread_local! { static INNER: $crate::sync::Slot<$type> = $crate::sync::Slot::new($init); }
-            $crate::sync::SlotKey(&INNER)
+        $(#[$meta])* $vis static $name: $crate::sys::SlotKey<$type> = {
+            ::loom::thread_local! { static INNER: $crate::sys::Slot<$type> = $crate::sys::Slot::new($init); }
+            $crate::sys::SlotKey(&INNER)
         };
     };
 }

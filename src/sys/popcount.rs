@@ -16,17 +16,17 @@ mod asked {
     }
 
     #[inline(always)]
-    pub(crate) fn ones(bits: u32) -> u32 {
+    pub(crate) fn popcount(bits: u32) -> u32 {
         if !HAS_POPCNT.load(Relaxed) {
             return bits.count_ones();
         }
-        let ones: u32;
+        let number: u32;
         // SAFETY: the processor has the instruction, which changes nothing but its result and the
         // flags.
         unsafe {
-            std::arch::asm!("popcnt {0:e}, {1:e}", out(reg) ones, in(reg) bits, options(pure, nomem, nostack))
+            std::arch::asm!("popcnt {0:e}, {1:e}", out(reg) number, in(reg) bits, options(pure, nomem, nostack))
         };
-        ones
+        number
     }
 
     /// As if the processor had not been asked, or had the instruction if it really has.
@@ -41,7 +41,7 @@ mod asked {
     pub(crate) fn ask_processor() {}
 
     #[inline(always)]
-    pub(crate) fn ones(bits: u32) -> u32 {
+    pub(crate) fn popcount(bits: u32) -> u32 {
         bits.count_ones()
     }
 
@@ -51,7 +51,7 @@ mod asked {
 
 /// To be called before the first use; without it that is only slower.
 pub(crate) use asked::ask_processor;
-pub(crate) use asked::ones;
+pub(crate) use asked::popcount;
 
 #[cfg(all(test, not(any(stackholm_loom, stackholm_shuttle))))]
 mod tests {
@@ -69,10 +69,14 @@ mod tests {
         for asked in [false, true] {
             super::asked::pretend(asked);
             for word in words() {
-                assert_eq!(super::ones(word), word.count_ones(), "{word:#034b}, asked: {asked}");
+                assert_eq!(
+                    super::popcount(word),
+                    word.count_ones(),
+                    "{word:#034b}, asked: {asked}"
+                );
             }
         }
         super::ask_processor();
-        assert!(words().all(|word| super::ones(word) == word.count_ones()));
+        assert!(words().all(|word| super::popcount(word) == word.count_ones()));
     }
 }

@@ -83,7 +83,7 @@ pub(crate) use thread_slot;
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         // The slot needs no destructor, so it is there.
-        $crate::sync::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
+        $crate::sys::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
     };
     (fn $arm:ident() => $end:expr) => {
         #[cold]
