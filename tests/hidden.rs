@@ -204,6 +204,22 @@ fn without_lets_go_of_its_value_whatever_is_visible_besides() {
 }
 
 #[test]
+fn a_context_taken_where_another_one_was_entered_keeps_nothing_of_what_that_replaced() {
+    on_each_stack(|made| {
+        let replaced = A.enter(made.make(1));
+        let entered = Context::empty().with(&B, made.make(2)).enter();
+        let inner = C.enter(made.make(3));
+        let context = Context::current();
+        assert_eq!(number(&context, &A), None);
+        drop(inner);
+        drop(entered);
+        drop(replaced);
+        assert_eq!(made.alive(), [2, 3], "the first one was not visible there");
+        Some(context)
+    });
+}
+
+#[test]
 fn what_is_set_anew_in_a_checkpoint_ends_at_once() {
     on_each_stack(|made| {
         Checkpoint::run(|| {
