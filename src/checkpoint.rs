@@ -258,25 +258,6 @@ pub trait Bindings: BindingList {}
 impl<B: BindingList> Bindings for B {}
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// Binds the variable until the guard is dropped, in a sealed scope.
-    ///
-    /// One block of memory, which the thread keeps for the next scope of its size. A scope that is
-    /// entered again on the same stack frame, as in a loop, reuses its index too; the first one
-    /// after a `set`, or in a new task, costs several times as much.
-    #[track_caller]
-    #[inline]
-    pub fn enter(&self, value: T) -> Entered {
-        Entered::new(current::enter(self.key(), value, Location::caller()))
-    }
-
-    /// Calls `f` with the variable bound, in a sealed scope.
-    #[track_caller]
-    #[inline]
-    pub fn sync_scope<R>(&self, value: T, f: impl FnOnce() -> R) -> R {
-        let _entered = self.enter(value);
-        f()
-    }
-
     /// A future with the variable bound, in a sealed scope, on top of what is visible where it is
     /// first polled.
     ///

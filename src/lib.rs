@@ -291,6 +291,7 @@ mod envelope;
 mod error;
 mod ext;
 mod future;
+mod global;
 mod group;
 mod kept;
 mod misuse;

@@ -6,6 +6,7 @@
 use crate::asked::Asked;
 use crate::engine::{Closed, Key, Name, OwnedStack, RawStack, Reach, Resolution};
 use crate::engine::{Miss, current};
+use crate::entered::Entered;
 use crate::error::{Missing, NotOpen, Place, Reason, SetError};
 use crate::sys::{Arc, ArcCell, Notes, OnceLock};
 use std::borrow::Cow;
@@ -41,7 +42,7 @@ use std::panic::Location;
 ))]
 pub struct Var<T: 'static> {
     key: Key<T>,
-    global: ArcCell<T>,
+    pub(crate) global: ArcCell<T>,
     default: Option<fn() -> T>,
     made: OnceLock<T>,
     watch: Notes<Asked>,
@@ -312,6 +313,25 @@ impl<T: Send + Sync + 'static> Var<T> {
         current::history(&self.key).into_iter().map(source).collect()
     }
 
+    /// Binds the variable until the guard is dropped, in a sealed scope.
+    ///
+    /// One block of memory, which the thread keeps for the next scope of its size. A scope that is
+    /// entered again on the same stack frame, as in a loop, reuses its index too; the first one
+    /// after a `set`, or in a new task, costs several times as much.
+    #[track_caller]
+    #[inline]
+    pub fn enter(&self, value: T) -> Entered {
+        Entered::new(current::enter(self.key(), value, Location::caller()))
+    }
+
+    /// Calls `f` with the variable bound, in a sealed scope.
+    #[track_caller]
+    #[inline]
+    pub fn sync_scope<R>(&self, value: T, f: impl FnOnce() -> R) -> R {
+        let _entered = self.enter(value);
+        f()
+    }
+
     /// Binds the variable in the innermost checkpoint, which must be open; once more replaces that
     /// binding.
     ///
@@ -374,27 +394,6 @@ impl<T: Send + Sync + 'static> Var<T> {
             Closed::Sealed(place) => Some(place),
         };
         NotOpen::new(self.owned_name(), sealed)
-    }
-
-    /// Sets the value that the whole process sees where nothing is bound; gives back the one
-    /// before.
-    ///
-    /// Threads that are reading go on with the value that they have. Meant to be rare: readers of
-    /// the variable wait for the length of the exchange, and each read of such a value counts it.
-    /// Without the feature `arc-swap` they wait for a lock, so a child of `fork` must not read such
-    /// a value if another thread of its parent may have been in here.
-    pub fn set_global(&self, value: T) -> Option<Arc<T>> {
-        self.global.swap(Some(Arc::new(value)))
-    }
-
-    /// Takes the process-wide value away; gives it back.
-    pub fn clear_global(&self) -> Option<Arc<T>> {
-        self.global.swap(None)
-    }
-
-    /// The process-wide value, if one is set.
-    pub fn global(&self) -> Option<Arc<T>> {
-        self.global.load()
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The files of `src/`, lowest first: each uses only what stands before it. A folder stands for all
 /// its files.
 ///
-/// The guard (`entered`) stands below contexts, which give it out; futures stand below checkpoints,
+/// The guard (`entered`) stands below variables, which give it out; futures stand below checkpoints,
 /// which wrap them.
 const ORDER: &[&str] = &[
     "sys",
@@ -15,12 +15,13 @@ const ORDER: &[&str] = &[
     "engine",
     "misuse",
     "asked",
+    "entered",
     "var",
+    "global",
     "watch",
     "require",
     "shorthand",
     "kept",
-    "entered",
     "captures",
     "context",
     "group",
