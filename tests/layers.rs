@@ -40,7 +40,8 @@ const ORDER: &[&str] = &[
 ];
 
 /// The folders of the engine, lowest first: a file uses those before its own.
-const ENGINE: &[&str] = &["memory", "index", "build", "reclaim", "snapshot", "stack", "walk"];
+const ENGINE: &[&str] =
+    &["sites", "memory", "index", "build", "reclaim", "snapshot", "stack", "walk"];
 
 /// A slot points to a frame, and a frame begins with the node that has slots: the two types name
 /// each other.

@@ -160,7 +160,7 @@ fn every_site_has_a_row_that_names_its_place_and_every_row_a_site() {
             "{place}"
         );
     }
-    let declared = code(&root().join("src/sys.rs"));
+    let declared = code(&root().join("src/engine/sites.rs"));
     let declared = declared.split("sites! {").nth(1).unwrap().split("\n}\n").next().unwrap();
     for site in declared.lines().filter_map(|line| line.trim().strip_suffix(',')) {
         assert!(rows.iter().any(|(name, _)| name == site), "{site} is declared and has no row");

@@ -42,7 +42,7 @@ pub fn carry_into_tasks(builder: &mut Builder) -> &mut Builder {
             let context =
                 with(&before, |all| all.get(&task.id()).map(|(context, _)| context.clone()));
             if let Some(context) = context {
-                let serial = current::adopt(context.into_link(), Location::caller());
+                let serial = current::adopt(context.into_snapshot(), Location::caller());
                 with(&before, |all| {
                     all.get_mut(&task.id()).map(|(_, number)| *number = Some(serial))
                 });

@@ -1,0 +1,114 @@
+//! The steps of the engine by name: every atomic operation, and every step that keeps a count or a
+//! stack right. A model may weaken one of them or leave it out; see `loom-tests/README.md`.
+//!
+//! This file is a module of `sys`, which the engine stands on: each step that is new to the engine is
+//! added here and nowhere else.
+
+sites! {
+    /// One more count of a frame.
+    TakeCount,
+    /// One count of a frame less.
+    GiveCount,
+    /// The last count was given; all uses before it are seen.
+    LastCount,
+    /// A look whether one count is the only one.
+    SoleCount,
+    /// The stack gives the only `strong` count.
+    SoleStrong,
+    /// A look whether a frame that the stack leaves is the only one to keep its value.
+    SoleValue,
+    /// A look whether no weak context knows it.
+    SoleWeak,
+    /// A weak context takes a `strong` count.
+    Upgrade,
+    /// A count is given back unless it is the last.
+    GiveToOthers,
+    /// A look whether a frame is kept by the one above in its block alone.
+    AboveStrong,
+    /// A look whether its value is kept by the frame alone.
+    OnlyValue,
+    /// The first count of a value beside its frame's own.
+    FirstHold,
+    /// The first context of a frame.
+    FirstCapture,
+    /// A frame that ended on this thread is entered again.
+    AgainStrong,
+    /// The id of a variable is read.
+    PeekId,
+    /// The next id is taken.
+    NextId,
+    /// A variable gets its id.
+    FirstUse,
+    /// The next block of serial numbers is taken.
+    NextBlock,
+    /// A look whether a cell was ever used.
+    CellUsed,
+    /// A cell is used.
+    CellIsUsed,
+    /// The stand-in of a cell is read.
+    CellLoad,
+    /// The stand-in of a cell is swapped.
+    CellSwap,
+    /// Step: a clone of a context takes a count.
+    CloneTakes,
+    /// Step: one more context of a shared frame takes a count.
+    CaptureTakes,
+    /// Step: of all who give a count only the last one ends the frame.
+    LastEnds,
+    /// Step: a stack that leaves a frame to its contexts takes its own count of the parent.
+    LeaveTakesParent,
+    /// Step: a stack that leaves a whole scope to its contexts takes its own count of what is
+    /// below.
+    LeaveTakesBelow,
+    /// Step: a stack that ends leaves its frames to contexts only if there are any.
+    LeftToLooks,
+    /// Step: a frame that others keep does not end with its stack.
+    LeaveLooks,
+    /// Step: a frame whose value or memory others keep is not freed with its stack.
+    SoleLooks,
+    /// Step: frames of one block end together only if nobody else keeps one of them, or its value.
+    TogetherLooks,
+    /// Step: a scope that ended is entered again only on the frame that it was on.
+    AgainLooks,
+    /// Step: a scope that was entered again is kept where it was only if nothing else was kept
+    /// there since.
+    KeepLooks,
+    /// Step: a weak context does not rise from the dead.
+    UpgradeLooks,
+    /// Step: a weak context keeps the memory.
+    DowngradeTakes,
+    /// Step: a frame with a whole index counts the values it shows.
+    WholeHolds,
+    /// Step: a frame that hides something counts the values that it shows and its base does not.
+    HiderHolds,
+    /// Step: it counts its base.
+    HiderCounts,
+    /// Step: it gives those values back as it ends.
+    HiderGives,
+    /// Step: a value that was inherited is counted without a look at the cells of its frame.
+    HoldLooks,
+    /// Step: the frame that takes the place of a checkpoint counts the values it shows.
+    CompactionHolds,
+    /// Step: it leaves the stack a count of the frame below.
+    CompactionTakesBelow,
+    /// Step: a value that is prepared counts for each use.
+    HeldTakes,
+    /// Step: a frame that ends gives back the block of another that it lies in.
+    InnerGivesBlock,
+    /// Step: a frame that ends gives back its parent.
+    EndGivesParent,
+    /// Step: a frame that ends gives back the values it counts.
+    EndGivesValues,
+    /// Step: whether it counts values is asked of what never changes.
+    EndAsksShape,
+    /// Step: a value whose drop panics does not keep the rest of its list from their ends.
+    RestIsDone,
+    /// Step: of two first uses of a variable both go on with one id.
+    FirstUseAgrees,
+    /// Step: a stack is swapped out after the poll.
+    SwapsBack,
+    /// Step: a thread that ends leaves what it has entered.
+    ThreadEnds,
+    /// Step: what lies too deep is worked off by the deepest list.
+    QueueIsDone,
+}
