@@ -84,7 +84,7 @@ pub(crate) fn many_variables_first_used_at_once() {
 }
 
 /// Threads hand each other stacks with frames on them, and drop guards of their own there: that
-/// leaves nothing, for no number is given to two.
+/// leaves nothing on those, for no number is given to two, and each guard's own checkpoint after.
 pub(crate) fn guards_dropped_on_the_stacks_of_others() {
     let (alive, pile) = (Alive::default(), Pile::<(usize, Stack)>::default());
     let (theirs, stacks) = (alive.clone(), pile.clone());
@@ -97,15 +97,15 @@ pub(crate) fn guards_dropped_on_the_stacks_of_others() {
                 stack.run(|| std::mem::forget(A.enter(theirs.value(number))));
                 stacks.put((number, stack));
             } else {
-                guards.push(B.enter(theirs.value(number)));
+                guards.push((number, B.enter(theirs.value(number))));
             }
             let Some((number, mut stack)) = stacks.take() else { continue };
-            let ours = B.try_with(Value::number).ok();
             stack.run(|| {
                 drop(guards.pop());
                 assert_eq!(A.try_with(Value::number).ok(), Some(number));
             });
             assert_eq!(stack.get(&A).map(Value::number), Some(number));
+            let ours = guards.last().map(|(number, _)| *number);
             assert_eq!(B.try_with(Value::number).ok(), ours);
             stacks.put((number, stack));
         }

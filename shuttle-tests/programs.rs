@@ -203,10 +203,11 @@ impl Program {
         unharmed(|| drop(guard));
     }
 
-    /// Any guard, which is not kept any longer.
-    fn stray(&mut self) -> Option<Entered> {
+    /// Any guard, which is not kept any longer, and its level.
+    fn stray(&mut self) -> Option<(usize, Entered)> {
         let guarded = self.guarded();
-        if guarded.is_empty() { None } else { self.guards[guarded[any(guarded.len())]].take() }
+        let level = *guarded.get(any(guarded.len().max(1)))?;
+        self.guards[level].take().map(|guard| (level, guard))
     }
 
     /// Enters the same scopes a few times, one in another, as a loop does; some are captured.
@@ -342,10 +343,10 @@ impl Program {
     }
 
     /// Goes on with the program of another stack for a while. A guard of this one finds nothing
-    /// there.
+    /// there, and leaves its level when this stack is current again.
     fn run_another(&mut self, ways: &Ways) {
         let Some((oracle, mut stack)) = ways.stacks.take() else { return };
-        let stray = if any(3) == 0 { self.stray() } else { None };
+        let (level, stray) = if any(3) == 0 { self.stray() } else { None }.unzip();
         let hand = take(&mut self.hand);
         let (oracle, hand) = stack.run(|| {
             let mut program = Program::on(oracle, hand);
@@ -355,6 +356,11 @@ impl Program {
             program.end()
         });
         self.hand = hand;
+        if let Some(level) = level {
+            self.late.extend(self.guards.drain(level + 1..).flatten());
+            self.oracle.leave(level);
+            self.guards.pop();
+        }
         if any(5) == 0 {
             unharmed(|| drop(stack));
         } else {
