@@ -28,11 +28,12 @@ impl LateGuards {
         let empty = || ManuallyDrop::new(Vec::new());
         let mut serials = ManuallyDrop::into_inner(self.serials.replace(empty()));
         let result = f(&mut serials);
-        self.number.set(serials.len());
         if serials.is_empty() {
             // Nothing would free its memory when the thread ends.
             serials = Vec::new();
         }
+        // After the last call of the allocator before the list is back: the number is of this list.
+        self.number.set(serials.len());
         let added = self.serials.replace(ManuallyDrop::new(serials));
         drop(ManuallyDrop::into_inner(added));
         result
