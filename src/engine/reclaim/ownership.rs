@@ -1,9 +1,9 @@
 //! Who counts the frame below: the transitions of I4, by name.
 //!
 //! Of two frames on a stack the upper one counts the lower one if it is shared and the lower one is
-//! its base. Else the stack counts the lower one, if that is shared. So what the stack counts changes
-//! in the events below and in no others. All are of the thread that owns the stack; other threads
-//! only take and give counts that they have.
+//! its base. Else the stack counts the lower one, if that is shared. What the stack counts changes
+//! in the events below. All happen on the thread that owns the stack; other threads only copy and
+//! release counts of their own.
 //!
 //! | event | who counted the frame below | who does now | here |
 //! |---|---|---|---|
@@ -12,6 +12,7 @@
 //! | a context derives a frame from another one | the context that is used up | the frame | [`share_derived`] |
 //! | the stack leaves a frame that others keep | the frame | both | [`stack_counts_below`] |
 //! | the stack leaves a frame that nobody else keeps | the frame | the stack | [`stack_inherits_below`] |
+//! | a compaction frame takes the place of others | the lowest of them | both | `RawStack::compact` |
 //! | the stack leaves all of its frames to contexts | the lowest frame | the lowest frame | `RawStack::leave_to_contexts` |
 
 use super::base::{Base, base, counts_parent, retain_base, settle};
@@ -23,12 +24,11 @@ use crate::sys::{Site, Way, reached, step};
 
 /// Marks a frame of a stack as shared, for its first context: it counts its base and each value that
 /// it shows and its base does not. The count of a parent that is its base, and shared already, passes
-/// from the stack to the frame.
+/// from the stack to the frame. A base is looked for over at most `most` frames.
 ///
 /// # Safety
-/// 1. `frame` is on a stack of this thread above what `floor` gives, and is not shared. What is below the floor
-///    was inherited.
-/// 2. It looks for a base over at most `most` frames.
+/// 1. `frame` is on a stack of this thread, above what `floor` gives, and is not shared. The floor
+///    and all below it were inherited.
 #[inline]
 pub(in crate::engine) unsafe fn share(
     frame: *const Frame,
@@ -50,7 +50,8 @@ pub(in crate::engine) unsafe fn share(
 }
 
 /// Marks a frame as shared that a context derives from `parent`. Says whether it counts its parent:
-/// with the count of the context, which is used up then.
+/// with the count of the context, which is used up then. A base is looked for over at most `most`
+/// frames.
 ///
 /// # Safety
 /// 1. `frame` was built on `parent`, which is null or which the caller has a count of, and nobody
@@ -78,13 +79,13 @@ pub(in crate::engine) unsafe fn share_derived(frame: *const Frame, most: usize) 
     }
 }
 
-/// Whether a base that is not the frame's parent is counted by the frame alone: others count it, or
-/// there is none. Else it is on the same stack and not shared.
+/// Whether a base that is not the frame's parent is shared already, or null. If not, it is on the
+/// same stack and no count of it is in use yet.
 ///
 /// # Safety
 /// 1. `base` is null or leads to a live frame.
 #[inline]
-pub(in crate::engine) unsafe fn is_counted_elsewhere(base: Slot) -> bool {
+pub(in crate::engine) unsafe fn is_shared_or_null(base: Slot) -> bool {
     // SAFETY: #1; the state of what was inherited is not this thread's to look at.
     unsafe {
         let frame = base.as_frame();

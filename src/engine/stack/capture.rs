@@ -10,7 +10,7 @@ use crate::engine::index::staying::{note_staying, staying_is_used};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base};
-use crate::engine::reclaim::ownership::{self, is_counted_elsewhere};
+use crate::engine::reclaim::ownership::{self, is_shared_or_null};
 use crate::engine::reclaim::refcount::{retain, share_with_stack};
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::{Site, step};
@@ -75,7 +75,7 @@ impl RawStack {
                     Base::Apart(next) => {
                         note_staying(frame);
                         let base = next.as_frame();
-                        if is_counted_elsewhere(next) {
+                        if is_shared_or_null(next) {
                             return retain_base(base);
                         }
                         // The frame above it on the stack does not count it, so the stack does.
