@@ -62,6 +62,7 @@
 //! - **A value is dropped** when its checkpoint has been left and the last context that shows it is
 //!   gone, on the thread that let go last. [What a context keeps](#what-a-context-keeps) has the
 //!   cases and the bounds.
+//! - **Deadlines and cancellation** are variables like others: [`mod@deadline`], [`mod@cancel`].
 //! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown).
 //!
 //! Costs follow the number of variables bound, by its logarithm, and never how deep they are
@@ -258,8 +259,8 @@
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
 //! | `rayon` | jobs, pools and parallel iterators that carry or detach |
-//! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach |
-//! | `tokio-util` | `TaskTracker`, carrying or detached |
+//! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach; futures by deadline |
+//! | `tokio-util` | `TaskTracker`, carrying or detached; cancellation tokens |
 //! | `tower` | a checkpoint for each request, as a layer |
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
@@ -279,12 +280,14 @@
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
 mod asked;
+pub mod cancel;
 mod captures;
 mod cell;
 mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
+pub mod deadline;
 mod engine;
 mod entered;
 mod envelope;

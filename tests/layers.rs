@@ -29,6 +29,8 @@ const ORDER: &[&str] = &[
     "stack",
     "future",
     "checkpoint",
+    "deadline",
+    "cancel",
     "proof",
     "cell",
     "testing",

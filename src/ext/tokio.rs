@@ -25,11 +25,13 @@
 //! goes on doing so, in its own context.
 
 mod block_on;
+mod deadline;
 mod io;
 mod join_set;
 mod local_set;
 
 pub use self::block_on::BlockOnExt;
+pub use self::deadline::{DeadlineExt, TokioTimer};
 pub use self::join_set::JoinSet;
 pub use self::local_set::{LocalSetExt, spawn_local, spawn_local_detached};
 

@@ -2,8 +2,12 @@
 //! detach from it. Feature `tokio-util`.
 //!
 //! Its `JoinMap` takes [`future.in_current_context()`](ContextExt) and
-//! [`future.detached()`](ContextExt), like whatever else takes a future. Its cancellation tokens
-//! need no counterpart: they are values, and a variable may hold one.
+//! [`future.detached()`](ContextExt), like whatever else takes a future. Its cancellation
+//! tokens cancel [scopes](crate::cancel), and are cancelled with them: [`with_token`], [`token`].
+
+mod token;
+
+pub use self::token::{LinkedToken, TokenCancelled, WithToken, token, with_token};
 
 use crate::envelope::Envelope;
 use crate::future::ContextExt;

@@ -1,0 +1,200 @@
+//! What a handle cancels: a cause that is set once, the scope around, and whoever waits.
+//!
+//! A scope knows the one around it, and is not known there: only who waits is registered, with each
+//! scope up to the outermost, until it waits no more. So a long scope does not grow with the short
+//! ones inside it.
+//!
+//! No lock is held while code of others runs: wakers, callbacks and causes are taken out first.
+
+use super::cause::Cause;
+use crate::sys::{Arc, Mutex, OnceLock, PoisonError};
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::task::Waker;
+
+/// Invariants:
+///
+/// S1. `cause` is what everybody is told who asks this scope, from the first answer on.
+/// S2. Whoever cancels sets `cause` first and takes `calls` after; whoever waits adds its call to
+///     each scope first and looks for a cause after. The lock is between the two, so at least one
+///     of them sees the other.
+#[derive(Default)]
+pub(super) struct Source {
+    /// The scope around it; set when this one is entered.
+    outer: OnceLock<Option<Arc<Source>>>,
+    cause: OnceLock<Cause>,
+    calls: Mutex<Calls>,
+}
+
+/// The calls of those that wait, each at a place that it keeps.
+#[derive(Default)]
+struct Calls {
+    slots: Vec<Option<Arc<Call>>>,
+    free: Vec<usize>,
+}
+
+impl Calls {
+    fn add(&mut self, call: Arc<Call>) -> usize {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[at] = Some(call);
+        at
+    }
+
+    /// Takes the call out if it is still there: a cancel may have taken all of them.
+    fn remove(&mut self, at: usize, call: &Arc<Call>) -> Option<Arc<Call>> {
+        let slot = self.slots.get_mut(at)?;
+        if !slot.as_ref().is_some_and(|there| Arc::ptr_eq(there, call)) {
+            return None;
+        }
+        self.free.push(at);
+        slot.take()
+    }
+}
+
+impl Source {
+    /// Enters this scope in another one, once.
+    pub(super) fn enter(&self, outer: Option<Arc<Source>>) {
+        let _ = self.outer.set(outer);
+    }
+
+    fn outer(&self) -> Option<&Arc<Source>> {
+        self.outer.get()?.as_ref()
+    }
+
+    /// The cause, of this scope or of one around it.
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        if self.cause.get().is_none() {
+            let mut at = self.outer()?;
+            while at.cause.get().is_none() {
+                at = at.outer()?;
+            }
+            self.adopt();
+        }
+        self.cause.get()
+    }
+
+    /// Takes over the cause of the nearest scope that has one, for all in between, outermost first:
+    /// S1 for each of them, and one cause for all.
+    #[cold]
+    fn adopt(&self) {
+        let mut path = vec![self];
+        while let Some(outer) = path[path.len() - 1].outer() {
+            if let Some(cause) = outer.cause.get() {
+                let mut cause = cause;
+                for inner in path.into_iter().rev() {
+                    cause = inner.cause.get_or_init(|| cause.clone());
+                }
+                return;
+            }
+            path.push(outer);
+        }
+    }
+
+    /// Sets the cause and calls whoever waits, unless there is a cause already.
+    ///
+    /// # Panics
+    /// With the first panic of a callback, when all of them were called.
+    pub(super) fn cancel(&self, cause: Cause) -> bool {
+        if self.cause().is_some() || self.cause.set(cause).is_err() {
+            return false;
+        }
+        let calls = mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut first_panic = None;
+        for call in calls.slots.into_iter().flatten() {
+            let called = panic::catch_unwind(AssertUnwindSafe(|| call.fire()));
+            first_panic = first_panic.or(called.err());
+        }
+        first_panic.map_or(true, |panic| panic::resume_unwind(panic))
+    }
+}
+
+/// Long chains end one after the other, not in one another.
+impl Drop for Source {
+    fn drop(&mut self) {
+        let mut next = self.outer.take().flatten();
+        while let Some(mut source) = next.and_then(Arc::into_inner) {
+            next = source.outer.take().flatten();
+        }
+    }
+}
+
+/// What is done when a scope is cancelled.
+pub(super) enum Action {
+    Wake(Waker),
+    Run(Box<dyn FnOnce(&Cause) + Send>),
+}
+
+/// An action that is done once, whoever is first.
+struct Call {
+    source: Arc<Source>,
+    action: Mutex<Option<Action>>,
+}
+
+impl Call {
+    fn replace(&self, action: Option<Action>) -> Option<Action> {
+        mem::replace(&mut *self.action.lock().unwrap_or_else(PoisonError::into_inner), action)
+    }
+
+    fn fire(&self) {
+        match self.replace(None) {
+            Some(Action::Wake(waker)) => waker.wake(),
+            Some(Action::Run(run)) => run(self.source.cause().expect("whoever fires has set one")),
+            None => {}
+        }
+    }
+}
+
+/// A call that is registered, with the scope and those around it, until this is dropped.
+pub(super) struct Registered {
+    call: Arc<Call>,
+    with: Vec<(Arc<Source>, usize)>,
+}
+
+impl Registered {
+    /// Registers; if there is a cause, the action is done at once.
+    pub(super) fn new(source: Arc<Source>, action: Action) -> Self {
+        let call = Arc::new(Call { source, action: Mutex::new(Some(action)) });
+        let mut registered = Registered { call, with: Vec::new() };
+        let mut next = Some(Arc::clone(&registered.call.source));
+        while let Some(source) = next {
+            let call = Arc::clone(&registered.call);
+            let at = source.calls.lock().unwrap_or_else(PoisonError::into_inner).add(call);
+            next = source.outer().cloned();
+            registered.with.push((source, at));
+        }
+        if registered.cause().is_some() {
+            registered.call.fire();
+        }
+        registered
+    }
+
+    pub(super) fn cause(&self) -> Option<&Cause> {
+        self.call.source.cause()
+    }
+
+    /// Says whether the action was still to be done; it is not done any more.
+    pub(super) fn stop(&self) -> bool {
+        self.call.replace(None).is_some()
+    }
+
+    /// Another waker from here on. Whoever calls this looks for a cause after.
+    pub(super) fn wake(&self, waker: &Waker) {
+        drop(self.call.replace(Some(Action::Wake(waker.clone()))));
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.stop();
+        for (source, at) in self.with.drain(..) {
+            // The lock is given back before the call ends.
+            let mut calls = source.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let call = calls.remove(at, &self.call);
+            drop(calls);
+            drop(call);
+        }
+    }
+}
