@@ -51,6 +51,11 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    #[cfg(feature = "wire")]
+    pub(crate) fn new(at: Instant, place: Place, name: Option<&'static str>) -> Self {
+        Deadline { at, place, name }
+    }
+
     /// The point in time.
     pub fn at(&self) -> Instant {
         self.at
@@ -82,7 +87,7 @@ impl Deadline {
         }
     }
 
-    fn expired(&self) -> Expired {
+    pub(crate) fn expired(&self) -> Expired {
         Expired { deadline: *self, over_by: Instant::now().saturating_duration_since(self.at) }
     }
 }

@@ -259,9 +259,11 @@
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
 //! | `rayon` | jobs, pools and parallel iterators that carry or detach |
+//! | `serde_json` | a codec of JSON for `wire` |
 //! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach; futures by deadline |
 //! | `tokio-util` | `TaskTracker`, carrying or detached; cancellation tokens |
 //! | `tower` | a checkpoint for each request, as a layer |
+//! | `wire` | what crosses to another process, from whom it is taken, and to whom it is sent |
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
 //! repository, measured by a test: `docs/boundaries.md`.

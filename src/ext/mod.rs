@@ -20,3 +20,5 @@ pub mod tokio_hooks;
 pub mod tokio_util;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "wire")]
+pub mod wire;

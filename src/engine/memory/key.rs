@@ -87,6 +87,12 @@ impl<T> Key<T> {
         &self.raw.head
     }
 
+    /// Whether bindings of the variable are handed over.
+    #[cfg(feature = "wire")]
+    pub(crate) fn reaches_everywhere(&self) -> bool {
+        self.raw.head.reach == Traits::NONE
+    }
+
     /// Notes that a binding is made at that place, in debug builds.
     #[inline]
     pub(in crate::engine) fn bound_at(&self, place: &'static Location<'static>) {

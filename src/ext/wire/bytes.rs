@@ -1,0 +1,111 @@
+//! What crosses as bytes: for messages, jobs and files.
+
+use super::build::Wire;
+use super::listing::Peer;
+use super::receive::Received;
+use crate::context::Context;
+use std::fmt;
+
+/// What bytes of a context begin with; the last is the number of the format.
+const MAGIC: [u8; 4] = *b"stkh";
+const FORMAT: u8 = 1;
+/// The most bytes that are written or read.
+const MOST: usize = 65_536;
+
+impl Wire {
+    /// What is listed and bound in `context`, as bytes. The deadline is not among it: nobody knows
+    /// how long they lie.
+    ///
+    /// Four bytes `stkh`, the number of the format, then each line: two lengths, of two and of four
+    /// bytes, the highest first, name and text.
+    ///
+    /// # Errors
+    /// If they would be more than 65 536.
+    pub fn to_bytes(&self, context: &Context) -> Result<Vec<u8>, TooLarge> {
+        let mut lines: Vec<(String, String)> = Vec::new();
+        self.write(context, &mut lines);
+        let mut bytes = [MAGIC.as_slice(), &[FORMAT]].concat();
+        for (name, line) in lines {
+            let name_length = u16::try_from(name.len()).map_err(|_| TooLarge)?;
+            let length = u32::try_from(line.len()).map_err(|_| TooLarge)?;
+            bytes.extend(name_length.to_be_bytes());
+            bytes.extend(length.to_be_bytes());
+            bytes.extend(name.as_bytes());
+            bytes.extend(line.as_bytes());
+        }
+        if bytes.len() > MOST { Err(TooLarge) } else { Ok(bytes) }
+    }
+
+    /// Takes what is listed out of bytes of [`to_bytes`](Self::to_bytes), with the limits of
+    /// [`extract`](Self::extract). Lengths are compared with what is there before anything is made
+    /// of them.
+    ///
+    /// # Errors
+    /// If they are not such bytes, of a newer format, or too many.
+    pub fn from_bytes(&self, bytes: &[u8], peer: Peer) -> Result<Received, Malformed> {
+        let lines = read(bytes)?;
+        Ok(self.taking(Context::empty(), &lines, peer).finish())
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Malformed> {
+    if bytes.len() > MOST {
+        return Err(Malformed::TooLarge);
+    }
+    let rest = bytes.strip_prefix(&MAGIC).ok_or(Malformed::NotOurs)?;
+    let (format, mut rest) = rest.split_first().ok_or(Malformed::Truncated)?;
+    if *format != FORMAT {
+        return Err(Malformed::Format(*format));
+    }
+    let mut lines = Vec::new();
+    while !rest.is_empty() {
+        let (name, after) = rest.split_first_chunk().ok_or(Malformed::Truncated)?;
+        let (line, after) = after.split_first_chunk().ok_or(Malformed::Truncated)?;
+        let name = usize::from(u16::from_be_bytes(*name));
+        let line = usize::try_from(u32::from_be_bytes(*line)).unwrap_or(usize::MAX);
+        let (name, after) = after.split_at_checked(name).ok_or(Malformed::Truncated)?;
+        let (line, after) = after.split_at_checked(line).ok_or(Malformed::Truncated)?;
+        lines.push((name, line));
+        rest = after;
+    }
+    Ok(lines)
+}
+
+/// A context is more than 65 536 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what crosses is more than 65536 bytes")
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// Bytes are not those of a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// They do not begin as ours do.
+    NotOurs,
+    /// They are of another format, which this version does not know.
+    Format(u8),
+    /// They end in the middle.
+    Truncated,
+    /// They are more than 65 536.
+    TooLarge,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::NotOurs => f.write_str("these are not the bytes of a context"),
+            Malformed::Format(format) => write!(f, "the format {format} is not known"),
+            Malformed::Truncated => f.write_str("the bytes of a context end in the middle"),
+            Malformed::TooLarge => f.write_str("more than 65536 bytes"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}

@@ -1,0 +1,104 @@
+//! The grammar of baggage, one input at a time.
+
+use super::{REQUEST, baggage, rejected, tenant, wire};
+use stackholm::wire::{Peer, Reason};
+
+/// What comes, what `tenant` is, and how many members are malformed or unfit.
+const MEMBERS: &[(&[u8], Option<&str>, usize)] = &[
+    (b"tenant=acme", Some("acme"), 0),
+    (b"tenant=b=c", Some("b=c"), 0),
+    (b"tenant=", Some(""), 0),
+    (b" tenant = acme ", Some("acme"), 0),
+    (b"\ttenant\t=\tacme\t", Some("acme"), 0),
+    (b"tenant=acme;p", Some("acme"), 0),
+    (b"tenant=acme; p = 1 ;q", Some("acme"), 0),
+    (b"tenant=a%20b", Some("a b"), 0),
+    (b"tenant=%C3%A4", Some("\u{e4}"), 0),
+    (b"tenant=one,tenant=two", Some("two"), 0),
+    (b"tenant=acme,,", Some("acme"), 0),
+    (b"tenant=%FF", None, 1),
+    (b"tenant=%2", None, 1),
+    (b"tenant=%zz", None, 1),
+    (b"tenant=%", None, 1),
+    (b"=v", None, 1),
+    (b"tenant", None, 1),
+    (b"tenant=;p;", None, 1),
+    (b"tenant=acme;=1", None, 1),
+    (b"ten ant=acme", None, 1),
+    (b"tenant=ac me", None, 1),
+    (b"tenant=\"acme\"", None, 1),
+    (b"tenant=a\\b", None, 1),
+    (b"tenant=\xc3\xa4", None, 1),
+    (b"tenant=a\0b", None, 1),
+    (b"\xff\xfe=1,tenant=acme", Some("acme"), 1),
+    (b"=v,tenant=acme", Some("acme"), 1),
+    (b"Tenant=acme", None, 1),
+];
+
+#[test]
+fn each_member_is_read_as_the_table_says() {
+    for (line, expected, dropped) in MEMBERS {
+        let received = wire().extract(&baggage(&[line]), Peer::Trusted);
+        let line = line.escape_ascii();
+        assert_eq!(tenant(&received), *expected, "{line}");
+        let counts = received.rejected().iter().map(|it| it.count());
+        assert_eq!(counts.sum::<usize>(), *dropped, "{line}: {:?}", received.rejected());
+    }
+}
+
+#[test]
+fn a_value_with_an_equals_sign_is_not_cut() {
+    let received = wire().extract(&baggage(&[b"tenant=a=b=c"]), Peer::Trusted);
+    assert_eq!(tenant(&received), Some("a=b=c"));
+}
+
+#[test]
+fn members_of_several_lines_are_all_read() {
+    let lines = baggage(&[b"other=1", b"tenant=acme"]);
+    assert_eq!(tenant(&wire().extract(&lines, Peer::Trusted)), Some("acme"));
+}
+
+#[test]
+fn one_bad_member_costs_no_other_one() {
+    let received = wire().extract(&baggage(&[b"=x,tenant=acme,%%%,y"]), Peer::Trusted);
+    assert_eq!(tenant(&received), Some("acme"));
+    assert_eq!(rejected(&received), [("baggage", Reason::Malformed, 3)]);
+}
+
+#[test]
+fn an_id_from_anyone_has_a_bounded_length_and_bounded_letters() {
+    let read = |line: &str| {
+        let received = wire().extract(&vec![("X-Request-ID", line)], Peer::Unknown);
+        received.context().get(&REQUEST).cloned().ok_or_else(|| received.rejected()[0].reason())
+    };
+    assert_eq!(read("r-1.a:b_C").as_deref(), Ok("r-1.a:b_C"));
+    assert_eq!(read(&"x".repeat(64)).map(|id| id.len()), Ok(64));
+    for line in ["", "a b", "a%0Ab", "a\u{e4}", "<script>", "${jndi:x}", "a'--"] {
+        assert!(read(line).is_err(), "{line}");
+    }
+    assert_eq!(read(&"x".repeat(65)), Err(Reason::Unfit));
+    assert_eq!(read(&"x".repeat(513)), Err(Reason::TooLong));
+}
+
+#[test]
+fn a_header_of_one_value_in_two_lines_is_rejected() {
+    let lines = vec![("x-request-id", "a"), ("x-request-id", "b")];
+    let received = wire().extract(&lines, Peer::Unknown);
+    assert_eq!(received.context().get(&REQUEST), None);
+    assert_eq!(rejected(&received), [("x-request-id", Reason::Repeated, 1)]);
+}
+
+#[test]
+fn binary_headers_are_strict_base64_with_padding_or_without() {
+    let read = |line: &str| {
+        let received = wire().extract(&vec![("raw-bin", line)], Peer::Trusted);
+        received.context().get(&super::RAW).cloned()
+    };
+    for line in ["AQI", "AQI="] {
+        assert_eq!(read(line), Some(vec![1, 2]), "{line}");
+    }
+    assert_eq!(read(""), Some(vec![]));
+    for line in ["A", "AQI==", "AQJ", "AQ=I", "A*I", "====", "AQID="] {
+        assert_eq!(read(line), None, "{line}");
+    }
+}
