@@ -107,7 +107,10 @@ impl Source {
             let called = panic::catch_unwind(AssertUnwindSafe(|| call.fire()));
             first_panic = first_panic.or(called.err());
         }
-        first_panic.map_or(true, |panic| panic::resume_unwind(panic))
+        match first_panic {
+            Some(panic) => panic::resume_unwind(panic),
+            None => true,
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn a_thousand_lines_cost_no_more_than_one_full_one() {
 }
 
 #[test]
-fn a_member_of_a_megabyte_is_not_looked_at_to_its_end() {
+fn a_member_of_a_megabyte_is_neither_copied_nor_decoded() {
     let line = format!("tenant={}", "x".repeat(1 << 20));
     let lines = baggage(&[line.as_bytes()]);
     let (received, blocks) = counting::blocks(|| wire().extract(&lines, Peer::Trusted));

@@ -22,8 +22,11 @@ pub(super) struct Lists {
     pub(super) passes_unknown: bool,
     pub(super) bytes: usize,
     pub(super) members: usize,
-    pub(super) when_rejected: Option<Box<dyn Fn(&Rejected) + Send + Sync>>,
+    pub(super) when_rejected: Option<Report>,
 }
+
+/// What is told of each thing that was dropped or left out.
+type Report = Box<dyn Fn(&Rejected) + Send + Sync>;
 
 impl Lists {
     pub(super) fn of(&self, spot: Spot) -> impl Iterator<Item = &dyn Crosses> {

@@ -48,7 +48,10 @@ impl Wire {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Malformed> {
+/// A name and what stands there.
+type Line<'b> = (&'b [u8], &'b [u8]);
+
+fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, Malformed> {
     if bytes.len() > MOST {
         return Err(Malformed::TooLarge);
     }
