@@ -2,41 +2,60 @@
 
 use crate::support::{VERDICT, is_noticed};
 use crate::table::{MODELS, model};
-use stackholm::proof::Site;
+use stackholm::proof::{Site, sites_reached};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const README: &str = include_str!("README.md");
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/loom-tests");
 
-/// What came of one model with one site weakened, in a process of its own: what a count too few
-/// does to the memory of a process that goes on is nobody's business here. The kind of its failure,
-/// "passed", or "crash".
-fn verdict(site: Site, model: &str) -> String {
+/// What a test of this file says after `word`, in a process of its own: what a count too few does
+/// to the memory of a process that goes on is nobody's business here.
+fn said(test: &str, about: &str, word: &str) -> Option<String> {
     let mut child = Command::new(std::env::current_exe().expect("the test is a program"));
-    child
-        .args(["--exact", "weaken::one_site_in_one_model", "--nocapture"])
-        .env(PAIR, format!("{site:?} {model}"));
+    child.args(["--exact", test, "--nocapture"]).env(ABOUT, about);
     // It would be most of the work.
     child.env("RUST_BACKTRACE", "0");
     let output = child.output().expect("the test can be run once more");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let verdict = said
-        .lines()
-        .find_map(|line| line.split_once(VERDICT))
-        .map(|(_, verdict)| verdict.to_owned());
-    verdict.unwrap_or_else(|| "crash".into())
+    said.lines().find_map(|line| line.split_once(word)).map(|(_, rest)| rest.to_owned())
+}
+
+/// What came of one model with one site weakened: the kind of its failure, "passed", or "crash".
+fn verdict(site: Site, model: &str) -> String {
+    let about = format!("{site:?} {model}");
+    said("weaken::one_site_in_one_model", &about, VERDICT).unwrap_or_else(|| "crash".into())
+}
+
+/// The sites that one model reaches in any order. To weaken another one changes nothing in it.
+fn reached(model: &str) -> BTreeSet<String> {
+    let reached = said("weaken::sites_that_one_model_reaches", model, REACHED);
+    let reached = reached.unwrap_or_else(|| panic!("{model} did not end"));
+    reached.split_whitespace().map(str::to_owned).collect()
 }
 
 /// The verdict on a model that does not fail.
 const PASSED: &str = "passed";
 
-const PAIR: &str = "STACKHOLM_WEAKEN";
+/// What stands before the names of sites where a process says them.
+const REACHED: &str = "reached: ";
+
+const ABOUT: &str = "STACKHOLM_WEAKEN";
+
+#[test]
+fn sites_that_one_model_reaches() {
+    let Ok(name) = std::env::var(ABOUT) else { return };
+    model(&name).check();
+    let names: Vec<_> = sites_reached().map(|site| format!("{site:?}")).collect();
+    println!("{REACHED}{}", names.join(" "));
+}
 
 #[test]
 fn one_site_in_one_model() {
-    let Ok(pair) = std::env::var(PAIR) else { return };
+    let Ok(pair) = std::env::var(ABOUT) else { return };
     let (site, name) = pair.split_once(' ').expect("a site and a model");
     let site = *Site::ALL.iter().find(|known| format!("{known:?}") == site).expect("a site");
     model(name).check_without(site);
@@ -58,19 +77,47 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
     .collect()
 }
 
+/// `f` of each, on as many threads as there are processors, in the order of `all`.
+fn map<T: Sync, R: Send>(all: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Relaxed);
+                    let Some(result) = all.get(at).map(&f) else { break };
+                    results.lock().unwrap().push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
 /// The models that notice each site, and what is wrong besides.
 fn found() -> (BTreeMap<String, Vec<&'static str>>, Vec<String>) {
-    let (mut found, mut wrong) = (BTreeMap::new(), Vec::new());
+    let (mut found, mut wrong) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+    let reached = map(MODELS, |model| reached(model.name));
+    let mut pairs = Vec::new();
     for &site in Site::ALL {
-        let (name, mut noticed) = (format!("{site:?}"), Vec::new());
-        for model in MODELS.iter().map(|model| model.name) {
-            match verdict(site, model) {
-                kind if is_noticed(&kind) => noticed.push(model),
-                kind if kind == PASSED => {}
-                kind => wrong.push(format!("{name} in {model}: {kind}, which shows nothing")),
-            }
+        let name = format!("{site:?}");
+        let models = MODELS.iter().zip(&reached).filter(|(_, reached)| reached.contains(&name));
+        pairs.extend(models.map(|(model, _)| (site, model.name)));
+        found.insert(name, Vec::new());
+    }
+    println!("{} pairs of {}", pairs.len(), Site::ALL.len() * MODELS.len());
+    for ((site, model), kind) in
+        pairs.iter().zip(map(&pairs, |(site, model)| verdict(*site, model)))
+    {
+        let name = format!("{site:?}");
+        match kind {
+            kind if is_noticed(&kind) => found.get_mut(&name).unwrap().push(*model),
+            kind if kind == PASSED => {}
+            kind => wrong.push(format!("{name} in {model}: {kind}, which shows nothing")),
         }
-        found.insert(name, noticed);
     }
     (found, wrong)
 }

@@ -148,6 +148,8 @@ pub(crate) mod proof {
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{
         Site,
-        control::{blocks, has_failed, model_begins, model_failed, model_reuses, weakened},
+        control::{
+            blocks, has_failed, model_begins, model_failed, model_reuses, sites_reached, weakened,
+        },
     };
 }

@@ -15,7 +15,10 @@ std::thread_local! {
     static FREED: RefCell<VecDeque<(*mut u8, Layout)>> = const { RefCell::new(VecDeque::new()) };
     static BLOCKS: Cell<usize> = const { Cell::new(0) };
     static REUSES: Cell<bool> = const { Cell::new(false) };
+    static REACHED: Cell<u128> = const { Cell::new(0) };
 }
+
+const _: () = assert!(Site::ALL.len() <= u128::BITS as usize);
 
 /// Runs a model with one site weakened: its ordering relaxed, its step left out.
 pub fn weakened<R>(site: Site, model: impl FnOnce() -> R) -> R {
@@ -50,6 +53,16 @@ pub fn has_failed() -> bool {
     FAILED.get()
 }
 
+/// The sites that models of this thread have reached so far.
+pub fn sites_reached() -> impl Iterator<Item = Site> {
+    let reached = REACHED.get();
+    Site::ALL.iter().copied().filter(move |site| reached & bit(*site) != 0)
+}
+
+fn bit(site: Site) -> u128 {
+    1 << site as u32
+}
+
 /// How many blocks of memory were allocated in this execution and not given back.
 pub fn blocks() -> usize {
     BLOCKS.get()
@@ -66,6 +79,7 @@ pub(crate) fn over() -> bool {
 }
 
 fn is_weak(site: Site) -> bool {
+    REACHED.set(REACHED.get() | bit(site));
     WEAK.get() == Some(site)
 }
 
