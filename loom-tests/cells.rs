@@ -9,7 +9,6 @@ use std::sync::Arc;
 static A: Var<Value> = Var::new("a");
 /// Its process-wide values are contexts: so the engine watches what is read of them.
 static G: Var<Context> = Var::new("global");
-static BASE: ContextCell = ContextCell::new();
 
 models! {
     first_use_on_two_threads {
@@ -29,8 +28,8 @@ models! {
         control_global_read_without_acquire: CellLoad => "race",
     }
     base_swapped_while_read {
-        control_base_swapped_without_release: CellSwap => "race",
-        control_base_read_without_acquire: CellLoad => "race",
+        control_base_swapped_without_release: SharedPublish => "race",
+        control_base_read_without_acquire: SharedSlot => "race",
     }
 }
 
@@ -108,13 +107,15 @@ pub(crate) fn global_swapped_while_read() {
 /// A base context is replaced while another thread enters it.
 pub(crate) fn base_swapped_while_read() {
     let alive = Alive::default();
-    BASE.store(Context::empty().with(&A, alive.value(1)));
-    let reader = spawn(|| {
-        let number = BASE.load().run(|| A.with(Value::number));
+    let base = Arc::new(ContextCell::from(Context::empty().with(&A, alive.value(1))));
+    let theirs = base.clone();
+    let reader = spawn(move || {
+        let number = theirs.load().run(|| A.with(Value::number));
         assert!((1..=2).contains(&number));
     });
-    BASE.store(Context::empty().with(&A, alive.value(2)));
+    base.store(Context::empty().with(&A, alive.value(2)));
     reader.join().unwrap();
-    BASE.store(Context::empty());
+    alive.are(1);
+    drop(base);
     alive.all_ended();
 }

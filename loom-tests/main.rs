@@ -18,6 +18,7 @@ mod hidden;
 mod reach;
 mod reentry;
 mod runtime;
+mod shared;
 mod shorten;
 mod support;
 mod table;

@@ -20,6 +20,11 @@ pub(crate) struct Model {
 /// No model has nearly so many orders. A weakened one that never comes to an end fails by this.
 const MOST_ORDERS: usize = 100_000;
 
+/// Models of so many operations that not every order of them is looked at each time: how often a
+/// thread may be stopped where it could go on. `shared_node_used_again_in_every_order` looks at
+/// all.
+const STOPS: &[(&str, usize)] = &[("shared_node_used_again_while_missed", 3)];
+
 impl Model {
     pub(crate) const fn new(name: &'static str, orders: usize, run: fn()) -> Self {
         Model { name, orders, run }
@@ -55,6 +60,16 @@ impl Model {
 
     /// Says in how many orders it ran.
     fn explore(self, first: fn()) -> usize {
+        let stops = STOPS.iter().find(|(name, _)| *name == self.name).map(|(_, stops)| *stops);
+        self.explore_up_to(MOST_ORDERS, stops, first)
+    }
+
+    /// Runs a model of [`STOPS`] in every order.
+    pub(crate) fn check_all(self) {
+        self.explore_up_to(MOST_ORDERS * 10, None, || {});
+    }
+
+    fn explore_up_to(self, most: usize, stops: Option<usize>, first: fn()) -> usize {
         listen();
         FIRST.set(None);
         let (orders, run) = (Arc::new(AtomicUsize::new(0)), self.run);
@@ -62,12 +77,12 @@ impl Model {
         let mut builder = loom::model::Builder::new();
         builder.max_branches = 20_000;
         (builder.max_permutations, builder.max_duration, builder.preemption_bound) =
-            (None, None, None);
+            (None, None, stops);
         (builder.checkpoint_file, builder.expect_explicit_explore) = (None, false);
         let counted = orders.clone();
         builder.check(move || {
             let before = counted.fetch_add(1, Relaxed);
-            assert!(before < MOST_ORDERS, "too many orders");
+            assert!(before < most, "too many orders");
             // The ends of threads come after that of a model.
             assert!(before == 0 || blocks() == 0, "blocks that were not given back");
             model_begins();

@@ -2,7 +2,8 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shorten, tasks,
+    batches, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shared,
+    shorten, tasks,
 };
 
 macro_rules! table {
@@ -94,6 +95,18 @@ table! {
         hider_above_short_reach 1,
         hider_derived_while_its_source_is_left 1,
         hider_derived_while_its_source_is_captured 1,
+    }
+    shared {
+        shared_version_seen_while_stored 1558,
+        shared_node_used_again_while_missed 758,
+        shared_updated_by_two 3258,
+        shared_stored_by_two 1207,
+        shared_counted_last_by_a_reader 454,
+        shared_thread_ends 968,
+        shared_told_by_a_reader 8911,
+        shared_waited_for 12,
+        shared_put_back 1,
+        shared_first_used_by_two 3596,
     }
     drops {
         value_enters_as_it_ends 2,

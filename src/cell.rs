@@ -1,10 +1,14 @@
 //! `ContextCell`: a context that can be swapped while others read it.
 
 use crate::context::Context;
-use crate::sys::{Arc, ArcCell};
+use crate::shared::Shared;
 use std::fmt;
 
 /// A context that many read and few replace: the base of all requests of a service.
+///
+/// It is a [`Shared`] cell, and so is what is said there of costs, of lock freedom, and of the
+/// thread that keeps the context which it read last: the values of an old base end when its last
+/// holder lets go, and a thread that idles lets go at [`Shared::flush_thread`].
 ///
 /// # Examples
 /// ```
@@ -16,28 +20,48 @@ use std::fmt;
 /// BASE.store(Context::empty().with(&MOTD, "hello"));
 /// BASE.load().run(|| assert_eq!(MOTD.get(), "hello"));
 /// ```
-pub struct ContextCell(ArcCell<Context>);
+pub struct ContextCell(Shared<Context>);
 
 impl ContextCell {
     /// A cell with the empty context.
     pub const fn new() -> Self {
-        ContextCell(ArcCell::empty())
+        ContextCell(Shared::new(Context::empty))
     }
 
     /// The context that is in the cell.
     pub fn load(&self) -> Context {
-        self.0.load().map(|context| (*context).clone()).unwrap_or_default()
+        self.with(Context::clone)
     }
 
-    /// Puts a context into the cell. Readers that have the old one go on with it.
+    /// Calls `f` with the context that is in the cell: no count, no lock.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::{Context, ContextCell, Var};
+    ///
+    /// static LIMIT: Var<u32> = Var::new("limit");
+    /// static BASE: ContextCell = ContextCell::new();
+    ///
+    /// BASE.update(|base| base.with(&LIMIT, 100));
+    /// assert_eq!(BASE.with(|base| base.get(&LIMIT).copied()), Some(100));
+    /// ```
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&Context) -> R) -> R {
+        self.0.with(f)
+    }
+
+    /// Puts a context into the cell, whatever is there. Readers that have the old one go on with
+    /// it.
+    ///
+    /// **A context that you made of the one that was there does not belong here**: what another put
+    /// in between would be lost. [`update`](Self::update) loses nothing.
     pub fn store(&self, context: Context) {
-        drop(self.swap(context));
+        self.0.store(context);
     }
 
     /// Puts a context into the cell and gives the old one.
     pub fn swap(&self, context: Context) -> Context {
-        let old = self.0.swap(Some(Arc::new(context)));
-        old.map(unwrap).unwrap_or_default()
+        Context::clone(&self.0.swap(context))
     }
 
     /// Puts in what `f` makes of the context that is in the cell, and gives that. No change by
@@ -59,14 +83,8 @@ impl ContextCell {
     /// });
     /// assert_eq!(BASE.load().len(), 2);
     /// ```
-    pub fn update(&self, mut f: impl FnMut(&Context) -> Context) -> Context {
-        loop {
-            let before = self.0.load();
-            let after = f(before.as_deref().unwrap_or(&Context::empty()));
-            if self.0.swap_if(before.as_ref(), Arc::new(after.clone())).is_ok() {
-                return after;
-            }
-        }
+    pub fn update(&self, f: impl FnMut(&Context) -> Context) -> Context {
+        Context::clone(&self.0.update(f))
     }
 
     /// Puts a context into the cell if the one there is `expected`, the very same snapshot as by
@@ -77,33 +95,24 @@ impl ContextCell {
     pub fn compare_exchange(
         &self,
         expected: &Context,
-        context: Context,
+        mut context: Context,
     ) -> Result<Context, Context> {
-        let mut context = Arc::new(context);
         loop {
-            let before = self.0.load();
-            let there = before.as_deref().cloned().unwrap_or_default();
-            if !there.ptr_eq(expected) {
-                return Err(there);
+            let there = self.0.load();
+            if !Context::ptr_eq(&there, expected) {
+                return Err(Context::clone(&there));
             }
-            match self.0.swap_if(before.as_ref(), context) {
-                Ok(_) => return Ok(there),
+            match self.0.compare_and_swap(&there, context) {
+                Ok(()) => return Ok(Context::clone(&there)),
                 Err(back) => context = back,
             }
         }
     }
 }
 
-/// What was in the cell: taken out if nobody reads it any more.
-fn unwrap(context: Arc<Context>) -> Context {
-    Arc::try_unwrap(context).unwrap_or_else(|shared| (*shared).clone())
-}
-
 impl From<Context> for ContextCell {
     fn from(context: Context) -> Self {
-        let cell = Self::new();
-        cell.store(context);
-        cell
+        ContextCell(Shared::from(context))
     }
 }
 

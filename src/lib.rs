@@ -302,6 +302,7 @@ mod kept;
 mod misuse;
 mod patch;
 mod require;
+mod shared;
 mod shorthand;
 mod stack;
 mod sys;
@@ -324,6 +325,7 @@ pub use future::{ContextExt, InContext};
 pub use group::AnyVar;
 pub use kept::Kept;
 pub use misuse::{Misuse, on_misuse};
+pub use shared::{Changed, Shared, Snapshot};
 pub use var::{Source, Var};
 
 #[cfg(doctest)]
@@ -337,6 +339,10 @@ struct Migrating;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/cookbook.md")]
 struct Cookbook;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/structures.md")]
+struct Structures;
 
 /// What the author of a runtime embeds.
 pub mod embed {

@@ -81,9 +81,6 @@ macro_rules! sites {
     };
 }
 
-// The steps are the engine's, and so is their list; the macro is ours, as models need it below the
-// engine.
-#[path = "engine/sites.rs"]
 mod sites;
 #[cfg_attr(
     not(any(stackholm_loom, stackholm_shuttle)),
@@ -120,18 +117,6 @@ impl<T: 'static> ArcCell<T> {
         let old = self.value.swap(value);
         self.is_in_use();
         old
-    }
-
-    /// Puts a value in if what is there is the very same pointer as `expected`; else gives it back.
-    pub(crate) fn swap_if(
-        &self,
-        expected: Option<&Arc<T>>,
-        value: Arc<T>,
-    ) -> Result<Option<Arc<T>>, Arc<T>> {
-        let swapped = self.value.swap_if(expected, value);
-        // Also if not: there is a value, and whoever tries again has to see it.
-        self.is_in_use();
-        swapped
     }
 
     fn is_in_use(&self) {

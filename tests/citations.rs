@@ -26,7 +26,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a word is such a number: one of these letters and one or two digits.
 fn is_citation(word: &str) -> bool {
-    let digits = word.strip_prefix(['R', 'I', 'S', 'L', 'K', 'N']);
+    let digits = word.strip_prefix(['R', 'I', 'S', 'L', 'K', 'N', 'C']);
     digits.is_some_and(|digits| {
         (1..=2).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
     })

@@ -181,7 +181,10 @@ impl AtomicU32 {
     }
     #[track_caller]
     pub(crate) fn fetch_sub(&self, n: u32, order: Ordering) -> u32 {
-        let before = self.used(2, |inner| inner.fetch_sub(n, order));
+        let before = self.used(n.saturating_add(1), |inner| match is_plain() {
+            true => torn(inner.load(order), |old| inner.store(old.wrapping_sub(n), order)),
+            false => inner.fetch_sub(n, order),
+        });
         assert!(before >= n, "a count was given back that nobody had");
         before
     }

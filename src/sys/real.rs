@@ -4,6 +4,7 @@ use super::Site;
 pub(crate) use super::swap::SwapCell;
 use std::alloc::Layout;
 pub(crate) use std::cell::Cell as WatchedCell;
+pub(crate) use std::sync::atomic::AtomicPtr as StaticPointer;
 #[cfg(target_has_atomic = "64")]
 pub(crate) use std::sync::atomic::AtomicU64 as StaticCounter;
 #[cfg(not(target_has_atomic = "64"))]

@@ -90,6 +90,12 @@ macro_rules! switching {
 switching!(Inner, AtomicU32, u32);
 switching!(InnerUsize, AtomicUsize, usize);
 
+impl InnerUsize {
+    pub(super) fn fetch_max(&self, n: usize, order: Ordering) -> usize {
+        self.turn().fetch_max(n, order)
+    }
+}
+
 impl Inner {
     pub(super) fn fetch_sub(&self, n: u32, order: Ordering) -> u32 {
         self.turn().fetch_sub(n, order)

@@ -98,6 +98,9 @@ impl StaticAtomicUsize {
             _ => self.with(|inner| inner.fetch_add(n, order)),
         }
     }
+    pub(crate) fn fetch_max(&self, n: usize, order: Ordering) -> usize {
+        if over() { 0 } else { self.with(|inner| inner.fetch_max(n, order)) }
+    }
     pub(crate) fn compare_exchange(
         &self,
         old: usize,
@@ -128,6 +131,41 @@ impl StaticAtomicUsize {
             }),
             _ => self.with(|inner| inner.fetch_update(set, look, f)),
         }
+    }
+}
+
+/// A pointer that may live in a `static`: each execution begins with a null one.
+pub(crate) struct StaticPointer<T> {
+    address: StaticAtomicUsize,
+    to: std::marker::PhantomData<*mut T>,
+}
+
+// SAFETY: as with the atomic pointer of the standard library, whoever follows it answers for that.
+unsafe impl<T> Send for StaticPointer<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for StaticPointer<T> {}
+
+impl<T> StaticPointer<T> {
+    pub(crate) const fn new(pointer: *mut T) -> Self {
+        assert!(pointer.is_null(), "the set of an execution begins with zeros");
+        StaticPointer { address: StaticAtomicUsize::new(0), to: std::marker::PhantomData }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> *mut T {
+        std::ptr::with_exposed_provenance_mut(self.address.load(order))
+    }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        old: *mut T,
+        new: *mut T,
+        yes: Ordering,
+        no: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        let (old, new) = (old.expose_provenance(), new.expose_provenance());
+        let exchanged = self.address.compare_exchange(old, new, yes, no);
+        let to = std::ptr::with_exposed_provenance_mut;
+        exchanged.map(to).map_err(to)
     }
 }
 
@@ -168,20 +206,6 @@ impl<T: 'static> SwapCell<T> {
 
     pub(crate) fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
         self.change(|value| std::mem::replace(value, new))
-    }
-
-    pub(crate) fn swap_if(
-        &self,
-        expected: Option<&Arc<T>>,
-        new: Arc<T>,
-    ) -> Result<Option<Arc<T>>, Arc<T>> {
-        let at = expected.map(Arc::as_ptr);
-        let mut new = Some(new);
-        let before = self.change(|value| {
-            let is_expected = value.as_ref().map(Arc::as_ptr) == at;
-            is_expected.then(|| std::mem::replace(value, new.take()))
-        });
-        new.map_or(Ok(before.flatten()), Err)
     }
 
     fn change<R: Default>(&self, f: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {

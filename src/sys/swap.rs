@@ -24,15 +24,6 @@ mod kind {
         pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), value)
         }
-        pub(crate) fn swap_if(
-            &self,
-            expected: Option<&Arc<T>>,
-            value: Arc<T>,
-        ) -> Result<Option<Arc<T>>, Arc<T>> {
-            let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            let is_expected = held.as_ref().map(Arc::as_ptr) == expected.map(Arc::as_ptr);
-            if is_expected { Ok(held.replace(value)) } else { Err(value) }
-        }
     }
 }
 
@@ -52,16 +43,6 @@ mod kind {
         }
         pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             self.0.swap(value)
-        }
-        pub(crate) fn swap_if(
-            &self,
-            expected: Option<&Arc<T>>,
-            value: Arc<T>,
-        ) -> Result<Option<Arc<T>>, Arc<T>> {
-            let at = expected.map_or(std::ptr::null(), Arc::as_ptr);
-            let before = self.0.compare_and_swap(at, Some(Arc::clone(&value)));
-            let was_expected = before.as_ref().map_or(std::ptr::null(), Arc::as_ptr) == at;
-            if was_expected { Ok(arc_swap::Guard::into_inner(before)) } else { Err(value) }
         }
     }
 }

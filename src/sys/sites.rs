@@ -1,8 +1,8 @@
-//! The steps of the engine by name: every atomic operation, and every step that keeps a count or a
-//! stack right. A model may weaken one of them or leave it out; see `loom-tests/README.md`.
+//! The steps of the engine and of the shared cell by name: every atomic operation, and every step
+//! that keeps a count or a stack right. A model may weaken one of them or leave it out; see
+//! `loom-tests/README.md`.
 //!
-//! This file is a module of `sys`, which the engine stands on: each step that is new to the engine is
-//! added here and nowhere else.
+//! A step that is new to the engine or to the cell is added here and nowhere else.
 
 sites! {
     /// One more count of a frame.
@@ -111,4 +111,52 @@ sites! {
     ThreadEnds,
     /// Step: what lies too deep is worked off by the deepest list.
     QueueIsDone,
+    /// A reader of a shared cell looks where the newest value is.
+    SharedSlot,
+    /// It looks once more, with a count of the node.
+    SharedConfirm,
+    /// It takes a count of the node.
+    NodeTake,
+    /// It gives that back.
+    NodeGive,
+    /// A node is free again.
+    NodeFree,
+    /// A writer takes a free node for itself.
+    NodeClaim,
+    /// It puts the node in the place of the one before.
+    SharedPublish,
+    /// The list of nodes is read.
+    NodesLoad,
+    /// A new node comes on the list.
+    NodesPush,
+    /// The version of a cell is read.
+    VersionLoad,
+    /// A look whether it is to rise.
+    VersionLook,
+    /// The version of a cell rises.
+    VersionRaise,
+    /// A waiter marks the version that it waits for the end of.
+    VersionMark,
+    /// The number of a cell is read.
+    CellPeek,
+    /// The next number of a cell is taken.
+    CellNext,
+    /// A cell gets its number.
+    CellFirst,
+    /// Step: a count of a node is good only if the cell leads there still.
+    ConfirmLooks,
+    /// Step: a value comes in the place of that alone which it was made of.
+    ExchangeLooks,
+    /// Step: whoever is given a value has raised the version first.
+    ReaderRaises,
+    /// Step: the version of a value is that of its node.
+    StampOfNode,
+    /// Step: a thread keeps a value for its next read only while it is the newest.
+    PutBackLooks,
+    /// Step: a thread that finds a newer value lets the older ones go.
+    MissLetsGo,
+    /// Step: a thread that ends lets go of what it keeps of cells.
+    CacheEnds,
+    /// Step: who raises a version wakes those who wait for that.
+    RaiserWakes,
 }

@@ -1,0 +1,151 @@
+//! Who waits for the next version of a cell.
+//!
+//! The list stands behind a lock of its own, which readers never take, and writers only if the
+//! version says that somebody waits.
+
+use super::cell::Shared;
+use crate::sys::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+struct List {
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
+}
+
+pub(super) struct Waiters(Mutex<List>);
+
+impl Waiters {
+    pub(super) const fn new() -> Self {
+        Waiters(Mutex::new(List { next: 0, wakers: Vec::new() }))
+    }
+
+    /// Nothing foreign happens in `f`.
+    fn with<R>(&self, f: impl FnOnce(&mut List) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Wakes all who are on the list, and leaves it empty.
+    #[cold]
+    pub(super) fn wake(&self) {
+        let mut wakers = Rest(self.with(|list| std::mem::take(&mut list.wakers)));
+        wakers.wake();
+    }
+
+    /// Puts a waker on the list, in the place of the one that was there by that number. Says the
+    /// number.
+    fn put(&self, number: Option<u64>, waker: Waker) -> u64 {
+        let (number, old) = self.with(|list| {
+            let place = list.wakers.iter_mut().find(|(known, _)| Some(*known) == number);
+            if let Some((number, place)) = place {
+                return (*number, Some(std::mem::replace(place, waker)));
+            }
+            list.next += 1;
+            list.wakers.push((list.next, waker));
+            (list.next, None)
+        });
+        drop(old);
+        number
+    }
+
+    fn remove(&self, number: u64) {
+        let waker = self.with(|list| {
+            let place = list.wakers.iter().position(|(known, _)| *known == number)?;
+            Some(list.wakers.swap_remove(place))
+        });
+        drop(waker);
+    }
+}
+
+/// Those who are still to be woken. One that panics does not keep the others from it.
+struct Rest(Vec<(u64, Waker)>);
+
+impl Rest {
+    fn wake(&mut self) {
+        while let Some((_, waker)) = self.0.pop() {
+            let rest = OnUnwind(self);
+            waker.wake();
+            std::mem::forget(rest);
+        }
+    }
+}
+
+struct OnUnwind<'a>(&'a mut Rest);
+
+impl Drop for OnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+/// Ready when a cell has a newer version than one; made by [`Shared::changed`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Changed<'a, T: 'static> {
+    cell: &'a Shared<T>,
+    since: u64,
+    number: Option<u64>,
+}
+
+impl<'a, T: Send + Sync + 'static> Changed<'a, T> {
+    pub(super) fn new(cell: &'a Shared<T>, since: u64) -> Self {
+        Changed { cell, since, number: None }
+    }
+}
+
+impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
+    type Output = u64;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<u64> {
+        let this = &mut *self;
+        if !this.cell.changed_since(this.since) {
+            let waker = context.waker().clone();
+            this.number = Some(this.cell.waiters().put(this.number, waker));
+            // Looks once more, in one step with the mark: of two, this and a store, the later one
+            // sees the other.
+            if this.cell.mark(this.since) {
+                return Poll::Pending;
+            }
+        }
+        if let Some(number) = this.number.take() {
+            this.cell.waiters().remove(number);
+        }
+        Poll::Ready(this.cell.version())
+    }
+}
+
+impl<T: 'static> Drop for Changed<'_, T> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.cell.waiters().remove(number);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Changed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Changed").field("since", &self.since).finish_non_exhaustive()
+    }
+}
+
+/// Wakes a thread that waits.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits on this thread until the future is ready.
+pub(super) fn wait<T: Send + Sync + 'static>(mut changed: Changed<'_, T>) -> u64 {
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match Pin::new(&mut changed).poll(&mut context) {
+            Poll::Ready(version) => return version,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
