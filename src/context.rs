@@ -130,7 +130,8 @@ impl Context {
     /// visible here.
     ///
     /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside,
-    /// nor in the context.
+    /// nor in the context. Until something is bound or entered inside, what is captured there is
+    /// this very context, and a [`WeakContext`] of it is there as long as this one is.
     #[doc(alias("attach"))]
     #[track_caller]
     pub fn enter(&self) -> Entered {

@@ -33,6 +33,23 @@ fn a_change_that_is_undone_leads_back_to_the_snapshot_before() {
 }
 
 #[test]
+fn what_is_captured_in_an_entered_context_is_that_context_and_goes_with_it() {
+    let entered = Context::empty().with(&A, 1);
+    let (before, after) = entered.run(|| {
+        let before = Context::current();
+        A.set(2).expect("it is open");
+        assert_eq!(A.pop().ok(), Some(true));
+        (before, Context::current())
+    });
+    assert!(before.ptr_eq(&entered) && after.ptr_eq(&entered));
+    let weak = before.downgrade();
+    drop((before, after));
+    assert!(weak.upgrade().is_some_and(|context| context.ptr_eq(&entered)));
+    drop(entered);
+    assert!(weak.upgrade().is_none());
+}
+
+#[test]
 fn what_a_drop_has_set_and_reset_is_a_context_of_its_own_and_goes_with_its_stack() {
     struct Foreign;
     impl Drop for Foreign {
