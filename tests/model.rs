@@ -82,6 +82,20 @@ fn every_program_does_what_the_oracle_says() {
     });
 }
 
+/// With a change that is undone in between, or without.
+#[test]
+fn the_oracle_knows_that_what_is_captured_in_an_entered_context_is_that_context() {
+    use model::op::{Block, Change, Op::*};
+    let inside = |inside| Run { block: Block::Context, var: 0, context: 0, inside, panics: false };
+    let changes = [Set { var: 0 }, Op::Change { change: Change::Pop, var: 0 }];
+    let only_known_weakly =
+        [Capture, Downgrade { context: 1 }, DropContext { context: 1 }, Upgrade { weak: 0 }];
+    for (number, undone) in [(1, &[][..]), (3, &changes[..])] {
+        let begins = [With { context: 0, var: 0 }, inside(number)];
+        run_all_ways(&[&begins[..], undone, &only_known_weakly[..]].concat());
+    }
+}
+
 /// What must have been met, beside the pairs of features: ways of the engine, and what values do as
 /// they end.
 #[cfg(debug_assertions)]
@@ -152,6 +166,15 @@ fn beginnings() -> Vec<Vec<Op>> {
             Upgrade { weak: 0 },
         ],
         vec![Enter { var: 0 }, Capture, Downgrade { context: 0 }, Upgrade { weak: 0 }, LeaveLast],
+        vec![
+            With { context: 0, var: 0 },
+            EnterContext { context: 0 },
+            Capture,
+            Downgrade { context: 1 },
+            LeaveLast,
+            DropContext { context: 1 },
+            Upgrade { weak: 0 },
+        ],
         [inside(Scope { bindings: 5, var: 0 }), vec![DropTask { task: 0 }]].concat(),
     ]);
     let on = |task, inside| Poll { task, inside, panics: false };

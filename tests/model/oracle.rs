@@ -116,6 +116,14 @@ impl Snapshot {
         Snapshot { shown, chain: Chain::on(&self.chain, may) }
     }
 
+    /// What a stack that begins with this context, or has entered it, keeps before anything changes
+    /// there. What is captured then is this context itself, so both are one point.
+    fn chain_to_stand_on(&self) -> Option<Rc<Chain>> {
+        // On an empty one, the drop of a value may set something and reset it, of which no more is
+        // seen than a new point.
+        self.chain.clone().or_else(|| Chain::on(&None, None))
+    }
+
     /// Which binding of each variable it shows.
     pub(crate) fn shows(&self) -> BTreeMap<usize, Option<u64>> {
         let bound =
@@ -205,10 +213,7 @@ impl Stack {
             short: Vec::new(),
             undo: Vec::new(),
         };
-        // The drop of a value may set something here and reset it, of which no more is seen than a
-        // new point.
-        let chain = context.chain.clone().or_else(|| Chain::on(&None, None));
-        Stack { layers: vec![layer], chain, goes_on: false, over: 0 }
+        Stack { layers: vec![layer], chain: context.chain_to_stand_on(), goes_on: false, over: 0 }
     }
 
     /// A stack on which the work goes on, begun where `context` is visible.
@@ -263,7 +268,7 @@ impl Stack {
         self.enter(uid, State::Open);
         self.top_mut().outside = Some(context.shown.clone());
         self.top_mut().shown = context.shown.clone();
-        self.chain = Chain::on(&context.chain, None);
+        self.chain = context.chain_to_stand_on();
     }
 
     pub(crate) fn bind(&mut self, var: usize, sight: Sight, may: Option<Rc<May>>) {
