@@ -57,7 +57,6 @@ impl Context {
         Context(link)
     }
 
-    #[cfg(debug_assertions)]
     pub(crate) fn link(&self) -> Option<&Snapshot> {
         self.0.as_ref()
     }

@@ -257,10 +257,17 @@
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
+//! | `log` | the [fields] of each record, as its key-values |
+//! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
+//! | `metrics` | fields as labels, from a list |
 //! | `rayon` | jobs, pools and parallel iterators that carry or detach |
+//! | `sentry-core` | fields as tags, from a list |
+//! | `serde` | fields as a map |
+//! | `slog` | the fields of each record |
 //! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach |
 //! | `tokio-util` | `TaskTracker`, carrying or detached |
 //! | `tower` | a checkpoint for each request, as a layer |
+//! | `tracing-subscriber` | the fields of each event, as text or JSON |
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
 //! repository, measured by a test: `docs/boundaries.md`.
@@ -285,15 +292,19 @@ mod checkpoint;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
+mod declared;
 mod engine;
 mod entered;
 mod envelope;
 mod error;
 mod ext;
+mod field;
+pub mod fields;
 mod future;
 mod global;
 mod group;
 mod kept;
+mod line;
 mod misuse;
 mod patch;
 mod require;
