@@ -57,6 +57,11 @@ impl Context {
         Context(link)
     }
 
+    /// Whether it is the one of nobody.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn link(&self) -> Option<&Snapshot> {
         self.0.as_ref()
     }

@@ -289,6 +289,10 @@ mod asked;
 mod captures;
 mod cell;
 mod checkpoint;
+#[cfg(feature = "companions")]
+pub mod companion;
+#[cfg(not(feature = "companions"))]
+mod companion;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
@@ -303,6 +307,7 @@ pub mod fields;
 mod future;
 mod global;
 mod group;
+mod hop;
 mod kept;
 mod line;
 mod misuse;
@@ -328,6 +333,7 @@ pub use error::{Missing, NotOpen, Place, Reason, SetError};
 pub use ext::*;
 pub use future::{ContextExt, InContext};
 pub use group::AnyVar;
+pub use hop::Hop;
 pub use kept::Kept;
 pub use misuse::{Misuse, on_misuse};
 pub use var::{Source, Var};

@@ -16,6 +16,9 @@ pub enum Misuse {
     /// Two variables that are logged have one key, and both are bound; see
     /// [`fields`](crate::fields). Told once in each process.
     SameKey,
+    /// What was to be taken along could not be captured: its
+    /// [companion](crate::companion::Companion) panicked, and nothing of it was carried.
+    CompanionPanicked,
 }
 
 impl fmt::Display for Misuse {
@@ -23,6 +26,7 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Misuse::LeftWithInner => "a guard was dropped before the guards entered after it",
             Misuse::NotHere => "a guard was dropped whose checkpoint is not on the current stack",
+            Misuse::CompanionPanicked => "a companion panicked as it captured what is current",
             Misuse::SameKey => "two variables that are bound here are logged with the same key",
         })
     }

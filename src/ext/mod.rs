@@ -32,5 +32,7 @@ pub mod tokio_hooks;
 pub mod tokio_util;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 #[cfg(feature = "tracing-subscriber")]
 pub mod tracing_subscriber;
