@@ -1,4 +1,5 @@
-//! `Hop`: a context, and what the companions take along with it.
+//! `Hop`: a context, and what the companions take along with it; without the feature `companions`
+//! nothing but the context.
 
 use crate::companion::Load;
 use crate::context::Context;

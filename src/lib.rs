@@ -254,6 +254,7 @@
 //! |---|---|
 //! | `arc-swap` | process-wide values and [`ContextCell`] that are read without a lock |
 //! | `axum` | variables and contexts as arguments of handlers |
+//! | `companions` | what else is ambient goes along with each hop |
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
@@ -267,6 +268,7 @@
 //! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach |
 //! | `tokio-util` | `TaskTracker`, carrying or detached |
 //! | `tower` | a checkpoint for each request, as a layer |
+//! | `tracing` | the current span goes along with each hop |
 //! | `tracing-subscriber` | the fields of each event, as text or JSON |
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
