@@ -10,12 +10,12 @@
 //! | `log` | into the key-values of each record, whatever logger writes it |
 //! | `log-mdc` | into `%X{…}` of log4rs, with its patterns as they are |
 //! | `metrics` | into the labels of metrics, of the variables that a list names |
-//! | `sentry-core` | into the tags of events, of the variables that a list names |
 //! | `serde` | wherever a map goes: [`Fields`] is one |
 //! | `slog` | into the key-values of each record |
 //! | `tracing-subscriber` | into each event, as text or JSON; a filter of spans takes nothing away |
 //!
-//! The rules are the same for all of them:
+//! The crate `stackholm-sentry` takes them into the tags of sentry's events, of the variables that a
+//! list names. The rules are the same for all of them:
 //!
 //! - The fields are those of the moment and the place of the event: whoever writes it later, or
 //!   elsewhere, has a snapshot, which is one pointer.

@@ -262,7 +262,6 @@
 //! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
 //! | `metrics` | fields as labels, from a list |
 //! | `rayon` | jobs, pools and parallel iterators that carry or detach |
-//! | `sentry-core` | fields as tags, from a list |
 //! | `serde` | fields as a map |
 //! | `slog` | the fields of each record |
 //! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach |

@@ -16,8 +16,6 @@ pub mod log_mdc;
 pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod rayon;
-#[cfg(feature = "sentry-core")]
-pub mod sentry_core;
 #[cfg(feature = "serde")]
 mod serde;
 #[cfg(feature = "slog")]

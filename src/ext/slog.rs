@@ -20,8 +20,8 @@ use std::fmt::{self, Arguments};
 ///
 /// static REQUEST: Var<u64> = Var::new("request.id").logged();
 ///
-/// let json = slog_json::Json::default(std::io::stderr());
-/// let drain = slog_async::Async::new(json.fuse()).build();
+/// // In a program, say, `slog_async::Async::new(slog_json::Json::default(stderr()).fuse()).build()`.
+/// let drain = slog::Discard;
 /// let logger = Logger::root(stackholm::slog::Ambient::new(drain.fuse()), o!());
 /// REQUEST.sync_scope(7, || info!(logger, "saved")); // {"msg":"saved","request.id":7,…}
 /// ```

@@ -234,17 +234,8 @@ fn every_file_of_the_integrations_has_rows() {
     // list of the others.
     let hooks = ["mod", "spawn-hook", "tokio-hooks"].map(String::from);
     // Sinks of fields take what is there and hand nothing over; companions have a column.
-    let sinks = [
-        "log",
-        "log-mdc",
-        "metrics",
-        "sentry-core",
-        "serde",
-        "slog",
-        "tracing",
-        "tracing-subscriber",
-    ]
-    .map(String::from);
+    let sinks = ["log", "log-mdc", "metrics", "serde", "slog", "tracing", "tracing-subscriber"]
+        .map(String::from);
     let others = |name: &String| hooks.contains(name) || sinks.contains(name);
     let missing: Vec<_> =
         names.iter().filter(|name| !of.contains(*name) && !others(name)).collect();

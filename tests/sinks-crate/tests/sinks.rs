@@ -1,15 +1,5 @@
 //! The sinks of fields: what each of them writes of the variables that are logged, and that none
 //! ever writes another one.
-#![cfg(all(
-    feature = "log-mdc",
-    feature = "metrics",
-    feature = "rayon",
-    feature = "sentry-core",
-    feature = "serde",
-    feature = "slog",
-    feature = "tokio",
-    feature = "tracing-subscriber"
-))]
 
 use ::log::{Level, LevelFilter, Log, Metadata, Record, info, kv};
 use ::slog::{Drain, Logger, o};
@@ -567,22 +557,6 @@ mod of_metrics {
     }
 }
 
-mod of_sentry {
-    use super::*;
-    use sentry_core::protocol::Event;
-    use sentry_core::{ClientOptions, Integration};
-
-    #[test]
-    fn an_event_has_the_tags_that_are_listed_and_keeps_its_own() {
-        let tags = stackholm::sentry_core::Tags::only(["request.id", "user", "token"]);
-        let mut event = Event::default();
-        event.tags.insert("user".into(), "own".into());
-        let event = request(|| tags.process_event(event, &ClientOptions::default())).unwrap();
-        let tags: Vec<_> = event.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        assert_eq!(tags, [("request.id", "7"), ("user", "own")]);
-    }
-}
-
 /// Writes all that is in the map of log-mdc.
 struct Mirrored(Page);
 
@@ -640,7 +614,7 @@ fn all_outputs() -> String {
         let recorder = stackholm::metrics::Labels::only(every).layer(notes);
         metrics::with_local_recorder(&recorder, || metrics::counter!("metric").increment(1));
         all.push_str(&format!("{notes:?}\n"));
-        let tags = stackholm::sentry_core::Tags::only(every);
+        let tags = stackholm_sentry::Tags::only(every);
         let event = sentry_core::Integration::process_event(
             &tags,
             Default::default(),
