@@ -57,7 +57,11 @@ impl Context {
         Context(link)
     }
 
-    #[cfg(debug_assertions)]
+    /// Whether it is the one of nobody.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn link(&self) -> Option<&Snapshot> {
         self.0.as_ref()
     }

@@ -5,6 +5,7 @@
 
 use crate::context::Context;
 use crate::future::InContext;
+use crate::hop::Hop;
 use crate::stack::Stack;
 use std::fmt;
 use std::mem;
@@ -30,7 +31,7 @@ use std::mem;
 #[derive(Clone)]
 #[must_use = "nothing happens before it is opened"]
 pub struct Envelope<T> {
-    context: Context,
+    hop: Hop,
     /// `None` only once it has been opened.
     content: Option<T>,
 }
@@ -39,17 +40,17 @@ impl<T> Envelope<T> {
     /// Seals `content` with what is visible here.
     #[track_caller]
     pub fn new(content: T) -> Self {
-        Self::with_context(content, Context::current())
+        Envelope { hop: Hop::current(), content: Some(content) }
     }
 
     /// Seals `content` with nothing: it is opened in the empty context, whatever is visible there.
     pub fn detached(content: T) -> Self {
-        Self::with_context(content, Context::empty())
+        Envelope { hop: Hop::empty(), content: Some(content) }
     }
 
     /// Seals `content` with `context`.
     pub fn with_context(content: T, context: Context) -> Self {
-        Envelope { context, content: Some(content) }
+        Envelope { hop: Hop::with(context), content: Some(content) }
     }
 
     /// Calls `f` with what is inside, in the context of the sender, in an open checkpoint of its
@@ -93,9 +94,9 @@ impl<T> Envelope<T> {
     /// ```
     pub fn map<U>(mut self, f: impl FnOnce(T) -> U) -> Envelope<U> {
         let content = self.take();
-        let context = mem::take(&mut self.context);
-        let content = Stack::on(context.clone()).run(|| f(content));
-        Envelope::with_context(content, context)
+        let hop = mem::replace(&mut self.hop, Hop::untouched());
+        let content = hop.run(|| f(content));
+        Envelope { hop, content: Some(content) }
     }
 
     /// What is inside, without its context.
@@ -105,7 +106,7 @@ impl<T> Envelope<T> {
 
     /// What is inside, and the context of the sender.
     pub fn into_parts(mut self) -> (T, Context) {
-        (self.take(), mem::take(&mut self.context))
+        (self.take(), mem::replace(&mut self.hop, Hop::untouched()).into_context())
     }
 
     /// What is inside.
@@ -115,7 +116,7 @@ impl<T> Envelope<T> {
 
     /// The context of the sender.
     pub fn context(&self) -> &Context {
-        &self.context
+        self.hop.context()
     }
 
     fn take(&mut self) -> T {
@@ -123,7 +124,7 @@ impl<T> Envelope<T> {
     }
 
     fn stack(&mut self) -> Stack {
-        Stack::on(mem::take(&mut self.context))
+        mem::replace(&mut self.hop, Hop::untouched()).into_stack()
     }
 }
 
@@ -164,6 +165,6 @@ impl<T> Drop for Envelope<T> {
 /// Shows neither what is inside nor a value of the context.
 impl<T> fmt::Debug for Envelope<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Envelope").field("context", &self.context).finish_non_exhaustive()
+        f.debug_struct("Envelope").field("context", self.hop.context()).finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 
 use crate::context::Context;
 use crate::error::Place;
+use crate::hop::Hop;
 use crate::stack::Stack;
 use futures_core::{FusedFuture, FusedStream, Stream};
 use futures_sink::Sink;
@@ -36,7 +37,7 @@ pub trait ContextExt: Sized {
     /// Runs in `context`, on a stack of its own that begins in an open checkpoint.
     #[doc(alias("with_context"))]
     fn in_context(self, context: Context) -> InContext<Self> {
-        InContext::new(Stack::on(context), self)
+        InContext::new(Hop::with(context).into_stack(), self)
     }
 
     /// Runs in what is visible here and now, not where it is first polled.
@@ -44,7 +45,7 @@ pub trait ContextExt: Sized {
     #[inline]
     #[track_caller]
     fn in_current_context(self) -> InContext<Self> {
-        InContext::new(Stack::inherit(), self)
+        InContext::new(Hop::current().into_stack(), self)
     }
 
     /// Runs in the empty context, whatever is visible here or where it is polled.
@@ -142,6 +143,13 @@ impl<F, B> InContext<F, B> {
             *this.stack = begin(this.begins);
         }
         this.stack.capture()
+    }
+
+    /// Leaves the [companions](crate::companion::Companion) as they are where it is polled.
+    #[cfg(feature = "companions")]
+    pub fn without_companions(mut self) -> Self {
+        self.stack.unladen();
+        self
     }
 
     /// What is wrapped.

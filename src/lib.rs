@@ -255,14 +255,22 @@
 //! |---|---|
 //! | `arc-swap` | process-wide values and [`ContextCell`] that are read without a lock |
 //! | `axum` | variables and contexts as arguments of handlers |
+//! | `companions` | what else is ambient goes along with each hop |
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
+//! | `log` | the [fields] of each record, as its key-values |
+//! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
+//! | `metrics` | fields as labels, from a list |
 //! | `rayon` | jobs, pools and parallel iterators that carry or detach |
+//! | `serde` | fields as a map |
 //! | `serde_json` | a codec of JSON for `wire` |
+//! | `slog` | the fields of each record |
 //! | `tokio` | spawns, `JoinSet`, handles, `block_on` and local sets that carry or detach; futures by deadline |
 //! | `tokio-util` | `TaskTracker`, carrying or detached; cancellation tokens |
 //! | `tower` | a checkpoint for each request, as a layer |
+//! | `tracing` | the current span goes along with each hop |
+//! | `tracing-subscriber` | the fields of each event, as text or JSON |
 //! | `wire` | what crosses to another process, from whom it is taken, and to whom it is sent |
 //!
 //! What each boundary carries and what it does not, with each reach, is one table in the
@@ -286,19 +294,28 @@ pub mod cancel;
 mod captures;
 mod cell;
 mod checkpoint;
+#[cfg(feature = "companions")]
+pub mod companion;
+#[cfg(not(feature = "companions"))]
+mod companion;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
 pub mod deadline;
+mod declared;
 mod engine;
 mod entered;
 mod envelope;
 mod error;
 mod ext;
+mod field;
+pub mod fields;
 mod future;
 mod global;
 mod group;
+mod hop;
 mod kept;
+mod line;
 mod misuse;
 mod patch;
 mod require;
@@ -323,6 +340,7 @@ pub use error::{Missing, NotOpen, Place, Reason, SetError};
 pub use ext::*;
 pub use future::{ContextExt, InContext};
 pub use group::AnyVar;
+pub use hop::Hop;
 pub use kept::Kept;
 pub use misuse::{Misuse, on_misuse};
 pub use shared::{Changed, Shared, Snapshot};

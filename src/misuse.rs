@@ -1,9 +1,9 @@
-//! Guards that were not dropped in order: harmless, but worth counting.
+//! Guards that were not dropped in order and the like: harmless, but worth counting.
 
 use crate::sys::OnceLock;
 use std::fmt;
 
-/// What happened to a guard. None of these corrupts anything or panics.
+/// What was used in a way that cannot be meant. None of these corrupts anything or panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -13,6 +13,12 @@ pub enum Misuse {
     /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing
     /// was done.
     NotHere,
+    /// Two variables that are logged have one key, and both are bound; see
+    /// [`fields`](crate::fields). Told once in each process.
+    SameKey,
+    /// What was to be taken along could not be captured: its
+    /// [companion](crate::companion::Companion) panicked, and nothing of it was carried.
+    CompanionPanicked,
 }
 
 impl fmt::Display for Misuse {
@@ -20,17 +26,19 @@ impl fmt::Display for Misuse {
         f.write_str(match self {
             Misuse::LeftWithInner => "a guard was dropped before the guards entered after it",
             Misuse::NotHere => "a guard was dropped whose checkpoint is not on the current stack",
+            Misuse::CompanionPanicked => "a companion panicked as it captured what is current",
+            Misuse::SameKey => "two variables that are bound here are logged with the same key",
         })
     }
 }
 
 static HOOK: OnceLock<fn(Misuse)> = OnceLock::new();
 
-/// Calls `hook` on each misuse of a guard from now on, in the whole process; only the first hook is
+/// Calls `hook` on each misuse from now on, in the whole process; only the first hook is
 /// ever taken.
 ///
-/// The hook runs in the drop of the guard, after the stack has been put in order. It may read and
-/// enter; if it panics, the panic travels from that drop.
+/// The hook runs in the drop of the guard, after the stack has been put in order, or where something
+/// is logged. It may read and enter; if it panics, the panic travels from there.
 ///
 /// # Errors
 /// Gives the hook back if there is one already.

@@ -1,5 +1,6 @@
 //! `Stack`: the checkpoints of one owner, held as a value. What runtimes embed.
 
+use crate::companion::Load;
 use crate::context::Context;
 use crate::engine::{Boundary, OwnedStack, RawStack, Resolution, Serial, current};
 use crate::error::{Missing, NotOpen, SetError};
@@ -35,18 +36,38 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct Stack {
     own: OwnedStack,
+    /// Where the stack is if companions go with it; `own` then only says so.
+    #[cfg(feature = "companions")]
+    laden: Option<Box<Laden>>,
+}
+
+/// A stack, and what is entered around all that runs on it.
+#[cfg(feature = "companions")]
+struct Laden {
+    stack: Stack,
+    load: Load,
+}
+
+/// What ends with the stack sees its companions.
+#[cfg(feature = "companions")]
+impl Drop for Laden {
+    fn drop(&mut self) {
+        let stack = std::mem::take(&mut self.stack);
+        self.load.run(|| drop(stack));
+    }
 }
 
 impl Stack {
     /// A stack with nothing on it.
     pub fn new() -> Self {
-        Stack { own: OwnedStack::new(RawStack::held()) }
+        Self::of(RawStack::held())
     }
 
     /// A stack that begins with what `context` shows, in an open checkpoint of its own. No
     /// allocation.
+    #[inline]
     pub fn on(context: Context) -> Self {
-        Stack { own: OwnedStack::new(RawStack::on(context.into_snapshot())) }
+        Self::of(RawStack::on(context.into_snapshot()))
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No
@@ -60,12 +81,42 @@ impl Stack {
     /// A stack that begins with what is visible here, in an open checkpoint of its own, for work
     /// that goes on here.
     pub(crate) fn going_on() -> Self {
-        Stack { own: OwnedStack::new(current::going_on()) }
+        Self::of(current::going_on())
     }
 
     /// A stack that is to be made by [`run_begun`](Self::run_begun).
     pub(crate) fn waiting() -> Self {
-        Stack { own: OwnedStack::new(RawStack::waiting()) }
+        Self::of(RawStack::waiting())
+    }
+
+    #[inline]
+    fn of(raw: RawStack) -> Self {
+        Stack {
+            own: OwnedStack::new(raw),
+            #[cfg(feature = "companions")]
+            laden: None,
+        }
+    }
+
+    /// The same stack, and whatever runs on it runs within `load`.
+    #[inline]
+    pub(crate) fn laden(self, load: Load) -> Self {
+        #[cfg(feature = "companions")]
+        if load.is_some() {
+            let mut stack = Self::of(RawStack::elsewhere());
+            stack.laden = Some(Box::new(Laden { stack: self, load }));
+            return stack;
+        }
+        let _ = load;
+        self
+    }
+
+    /// The same stack, and the companions are left as they are where it runs.
+    #[cfg(feature = "companions")]
+    pub(crate) fn unladen(&mut self) {
+        if let Some(mut laden) = self.laden.take() {
+            *self = std::mem::take(&mut laden.stack);
+        }
     }
 
     pub(crate) fn own(&mut self) -> &mut OwnedStack {
@@ -84,7 +135,7 @@ impl Stack {
     /// the stack is alive on which it began, with the bindings that it found there.
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        current::run_on(&mut self.own, f)
+        self.run_begun(Stack::new, f)
     }
 
     /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
@@ -94,7 +145,21 @@ impl Stack {
         begin: impl FnOnce() -> Stack,
         f: impl FnOnce() -> R,
     ) -> R {
-        current::run_begun(&mut self.own, || begin().into_own(), f)
+        #[cfg(feature = "companions")]
+        {
+            let Stack { own, laden } = self;
+            current::run_begun(
+                own,
+                || begin().into_own(),
+                f,
+                |f| match laden {
+                    Some(laden) => laden.load.run(|| laden.stack.run(f)),
+                    None => unreachable!("it says so only if it is"),
+                },
+            )
+        }
+        #[cfg(not(feature = "companions"))]
+        current::run_begun(&mut self.own, || begin().into_own(), f, |f| f())
     }
 
     fn into_own(mut self) -> OwnedStack {
@@ -123,6 +188,10 @@ impl Stack {
     /// last one.
     #[track_caller]
     pub fn capture(&mut self) -> Context {
+        #[cfg(feature = "companions")]
+        if let Some(laden) = &mut self.laden {
+            return laden.stack.capture();
+        }
         Context::captured(self.own.work(|raw, _| raw.capture()))
     }
 

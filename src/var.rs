@@ -125,16 +125,6 @@ impl<T: Send + Sync + 'static> Var<T> {
         self
     }
 
-    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. Without it nothing
-    /// ever prints one.
-    pub const fn shown(mut self) -> Self
-    where
-        T: fmt::Debug,
-    {
-        self.key.set_shown();
-        self
-    }
-
     /// The name, for people.
     pub fn name(&self) -> &str {
         self.key.name().as_str()
@@ -144,8 +134,12 @@ impl<T: Send + Sync + 'static> Var<T> {
         &self.watch
     }
 
-    pub(crate) fn key(&self) -> &Key<T> {
+    pub(crate) const fn key(&self) -> &Key<T> {
         &self.key
+    }
+
+    pub(crate) const fn key_mut(&mut self) -> &mut Key<T> {
+        &mut self.key
     }
 
     /// A clone of the value: the nearest binding, else the process-wide value, else the default.

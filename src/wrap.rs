@@ -7,7 +7,7 @@
 
 use crate::context::Context;
 use crate::future::InContext;
-use crate::stack::Stack;
+use crate::hop::Hop;
 
 /// Closures that are made here and called elsewhere.
 impl Context {
@@ -24,28 +24,32 @@ impl Context {
     /// With more arguments, or borrowed ones of any lifetime, the closure is written by hand around
     /// [`run`](Self::run): `move |event: &Event| context.run(|| on(event))`.
     pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
-        move || Stack::on(self).run(f)
+        Hop::with(self).wrap(f)
     }
 
     /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new
     /// stack.
     pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
-        move || Stack::on(self.clone()).run(&mut f)
+        let hop = Hop::with(self);
+        move || hop.run(&mut f)
     }
 
     /// As [`wrap_mut`](Self::wrap_mut), from several threads at once if need be.
     pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
-        move || Stack::on(self.clone()).run(&f)
+        let hop = Hop::with(self);
+        move || hop.run(&f)
     }
 
     /// As [`wrap`](Self::wrap), for a closure with an argument; a tuple stands for several.
     pub fn wrap_with<A, R>(self, f: impl FnOnce(A) -> R) -> impl FnOnce(A) -> R {
-        move |argument| Stack::on(self).run(|| f(argument))
+        let hop = Hop::with(self);
+        move |argument| hop.into_stack().run(|| f(argument))
     }
 
     /// As [`wrap_mut`](Self::wrap_mut), for a closure with an argument.
     pub fn wrap_mut_with<A, R>(self, mut f: impl FnMut(A) -> R) -> impl FnMut(A) -> R {
-        move |argument| Stack::on(self.clone()).run(|| f(argument))
+        let hop = Hop::with(self);
+        move |argument| hop.run(|| f(argument))
     }
 
     /// As [`wrap_fn`](Self::wrap_fn), for a closure with an argument.
@@ -66,7 +70,8 @@ impl Context {
     /// assert_eq!((on_line("hello"), on_number(7)), ("ada: hello".into(), "ada: 7".into()));
     /// ```
     pub fn wrap_fn_with<A, R>(self, f: impl Fn(A) -> R) -> impl Fn(A) -> R {
-        move |argument| Stack::on(self.clone()).run(|| f(argument))
+        let hop = Hop::with(self);
+        move |argument| hop.run(|| f(argument))
     }
 
     /// As [`wrap_fn_with`](Self::wrap_fn_with), for an async closure or a function that gives a
@@ -87,8 +92,9 @@ impl Context {
     /// # }
     /// ```
     pub fn wrap_async<A, F: Future>(self, f: impl Fn(A) -> F) -> impl Fn(A) -> InContext<F> {
+        let hop = Hop::with(self);
         move |argument| {
-            let mut stack = Stack::on(self.clone());
+            let mut stack = hop.clone().into_stack();
             let future = stack.run(|| f(argument));
             InContext::new(stack, future)
         }

@@ -14,9 +14,6 @@ static B: Var<Value> = Var::new("b");
 static C: Var<Value> = Var::new("c");
 static PLAIN: Var<u64> = Var::new("plain");
 
-/// What `alive` says when all of them have ended.
-const NOBODY: [u64; 0] = [];
-
 /// Values that were made, by number.
 #[derive(Default)]
 struct Made(Vec<(u64, Weak<u64>)>);
@@ -57,7 +54,7 @@ fn on_each_stack(f: impl Fn(&mut Made) -> Option<Context>) {
         let mut context = None;
         run(&mut || context = f(&mut made));
         drop(context);
-        assert_eq!(made.alive(), NOBODY as [u64; 0], "with the last context all ends");
+        assert_eq!(made.alive(), [0; 0], "with the last context all ends");
     };
     check(&|f| f());
     check(&|f| Stack::on(Context::empty().with(&PLAIN, 1)).run(f));
@@ -145,7 +142,7 @@ fn a_masked_value_ends() {
                 Context::current()
             })
         });
-        assert_eq!(made.alive(), NOBODY);
+        assert_eq!(made.alive(), [0; 0]);
         Some(context)
     });
 }
@@ -188,7 +185,7 @@ fn what_a_context_derives_lets_go_of_what_it_hides() {
     let back = less.with(&B, made.make(5)).with(&B, made.make(6));
     assert_eq!(made.alive(), [3, 4, 6]);
     drop((less, back));
-    assert_eq!(made.alive(), NOBODY);
+    assert_eq!(made.alive(), [0; 0]);
 }
 
 #[test]
@@ -201,7 +198,7 @@ fn without_lets_go_of_its_value_whatever_is_visible_besides() {
             .fold(Context::empty().with(&A, made.make(1)), |context, var| context.with(var, 7));
         let less = context.without(&A);
         drop(context);
-        assert_eq!(made.alive(), NOBODY, "{number}");
+        assert_eq!(made.alive(), [0; 0], "{number}");
         assert_eq!(less.len() as u64, number);
     }
 }
@@ -242,7 +239,7 @@ fn what_is_set_anew_in_a_checkpoint_ends_at_once() {
             A.unset().unwrap();
             assert_eq!(made.alive(), [199]);
             B.reset().unwrap();
-            assert_eq!(made.alive(), NOBODY);
+            assert_eq!(made.alive(), [0; 0]);
             None
         })
     });
@@ -301,7 +298,7 @@ fn a_task_that_binds_anew_without_end_holds_what_one_holds() {
         context = Stack::on(context).run(|| value.sync_scope(Arc::clone(&new), Context::current));
         assert_eq!(Arc::strong_count(&new), 2);
         if round % (rounds / 10) == 0 {
-            assert_eq!(made.alive(), NOBODY);
+            assert_eq!(made.alive(), [0; 0]);
         }
     }
 }
@@ -397,5 +394,5 @@ fn a_drop_that_panics_as_its_value_is_set_anew_loses_nothing() {
         assert!(std::panic::catch_unwind(|| BANG.set(None)).is_err());
         assert!(BANG.with(Option::is_none) && *A.get() == 1);
     });
-    assert_eq!(made.alive(), NOBODY);
+    assert_eq!(made.alive(), [0; 0]);
 }

@@ -101,6 +101,32 @@ fn a_forgotten_hand_over_is_reported_for_all_variables_at_every_hop() {
 }
 
 #[test]
+fn each_line_that_is_logged_has_the_id_of_its_request_at_every_hop() {
+    let report = run(&["--requests", "240"]);
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let shown = report.to_string();
+    let line =
+        shown.lines().find(|line| line.contains(" lines logged, through log and through tr"));
+    let count = line.and_then(|line| line.split(" lines").next()).expect("it says so");
+    let count: u64 = count.replace(' ', "").parse().expect("a number");
+    let answered = report.verification.expect("is asked for").outcomes.answered;
+    assert!(count >= answered * u64::from(Hop::LOOKS) * 2, "{shown}");
+    // Where the context is lost, so is the id, in the line of each.
+    for hop in Hop::seeing().filter(|hop| ![Hop::Layer, Hop::Extractor].contains(hop)) {
+        let faults = faults("lost", hop);
+        if hop.looks() > 1 {
+            continue; // The values of the first look fill the report.
+        }
+        for sink in ["log", "tracing"] {
+            let line = format!(
+                "at hop `{hop}`: the variable `request_id, in a line of {sink}` was not bound, should be \"r-000000\""
+            );
+            assert!(faults.iter().any(|fault| fault.contains(&line)), "{hop}: {faults:#?}");
+        }
+    }
+}
+
+#[test]
 fn a_layer_that_binds_nothing_and_arguments_of_nobody_are_reported() {
     for hop in [Hop::Layer, Hop::Extractor] {
         assert!(!faults("lost", hop).is_empty(), "{hop}");

@@ -10,8 +10,9 @@
 //!
 //! Ten variables come with each request. It crosses every boundary at which context is usually
 //! lost: the layer, the extractors, tasks, timers, pools, threads, channels, rayon, streams, and
-//! its body; at each hop the variables are compared with what the headers said. Some clients go
-//! away half-way, some requests panic. In the end nothing may have been wrong and nothing be alive.
+//! its body; at each hop the variables are compared with what the headers said, and so is the id in
+//! the lines that the hop logs, through `log` and through `tracing`. Some clients go away half-way,
+//! some requests panic. In the end nothing may have been wrong and nothing be alive.
 //! Then a handler of six hops is run in several ways: with contexts, with ten arguments or one
 //! record passed by hand, with nothing, and with an eleventh value that each hop binds anew, to see
 //! what each costs.

@@ -37,6 +37,7 @@ pub(crate) use snapshot::weak::WeakSnapshot;
 pub use stack::bindings::Bind;
 pub(crate) use stack::bindings::{BindingList, Mask};
 pub(crate) use stack::enter::Boundary;
+pub(crate) use stack::fields;
 pub(crate) use stack::keep::Kept;
 pub(crate) use stack::leave::Leaving;
 pub(crate) use stack::lookup::Miss;

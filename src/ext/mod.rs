@@ -8,8 +8,18 @@ mod futures_io;
 mod http_body;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(feature = "log")]
+pub mod log;
+#[cfg(feature = "log-mdc")]
+pub mod log_mdc;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "rayon")]
 pub mod rayon;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "slog")]
+pub mod slog;
 #[cfg(stackholm_nightly)]
 pub mod spawn_hook;
 #[cfg(feature = "tokio")]
@@ -20,5 +30,9 @@ pub mod tokio_hooks;
 pub mod tokio_util;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "tracing")]
+pub mod tracing;
+#[cfg(feature = "tracing-subscriber")]
+pub mod tracing_subscriber;
 #[cfg(feature = "wire")]
 pub mod wire;

@@ -45,9 +45,8 @@ pub use self::carrying::{
 pub use self::pool::ThreadPoolExt;
 pub use self::scope::{Scope, ScopeFifo, in_place_scope, in_place_scope_fifo, scope, scope_fifo};
 
-use crate::context::Context;
 use crate::envelope::Envelope;
-use crate::stack::Stack;
+use crate::hop::Hop;
 use ::rayon::{BroadcastContext, FnContext};
 
 /// As [`rayon::join`](::rayon::join), both in the context of the caller.
@@ -135,7 +134,7 @@ where
     F: Fn(BroadcastContext<'_>) -> R + Sync,
     R: Send,
 {
-    ::rayon::broadcast(on_each(Context::current(), job))
+    ::rayon::broadcast(on_each(Hop::current(), job))
 }
 
 /// As [`rayon::broadcast`](::rayon::broadcast): once on each thread, in the empty context.
@@ -144,24 +143,24 @@ where
     F: Fn(BroadcastContext<'_>) -> R + Sync,
     R: Send,
 {
-    ::rayon::broadcast(on_each(Context::empty(), job))
+    ::rayon::broadcast(on_each(Hop::empty(), job))
 }
 
 /// As [`rayon::spawn_broadcast`](::rayon::spawn_broadcast), in the context of the caller.
 #[track_caller]
 pub fn spawn_broadcast<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(job: F) {
-    ::rayon::spawn_broadcast(on_each(Context::current(), job));
+    ::rayon::spawn_broadcast(on_each(Hop::current(), job));
 }
 
 /// As [`rayon::spawn_broadcast`](::rayon::spawn_broadcast), in the empty context.
 pub fn spawn_broadcast_detached<F: Fn(BroadcastContext<'_>) + Send + Sync + 'static>(job: F) {
-    ::rayon::spawn_broadcast(on_each(Context::empty(), job));
+    ::rayon::spawn_broadcast(on_each(Hop::empty(), job));
 }
 
-/// A job for several threads, on each of them in `context`, on a stack of its own.
+/// A job for several threads, on each of them with `hop`, on a stack of its own.
 fn on_each<R>(
-    context: Context,
+    hop: Hop,
     job: impl Fn(BroadcastContext<'_>) -> R,
 ) -> impl Fn(BroadcastContext<'_>) -> R {
-    move |thread| Stack::on(context.clone()).run(|| job(thread))
+    move |thread| hop.run(|| job(thread))
 }

@@ -10,7 +10,7 @@
     feature = "rayon",
     feature = "tokio-util"
 ))]
-#![cfg(feature = "tower")]
+#![cfg(all(feature = "tower", feature = "tracing"))]
 
 #[path = "../common/futures.rs"]
 mod common;
@@ -27,6 +27,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
+use tracing::Span;
 
 static EVERYWHERE: Var<u32> = Var::new("everywhere");
 static STACK: Var<u32> = Var::new("stack").stays_on_stack();
@@ -123,11 +124,23 @@ impl fmt::Display for Cell {
     }
 }
 
-/// What the job at the other side of `cross` sees of the three reaches, bound where it is called.
-fn cells(hands: Hands, (name, cross): Way) -> [Cell; 3] {
+/// What the job at the other side of `cross` sees of the three reaches, bound where it is called,
+/// and whether it is in the span of there.
+fn cells(hands: Hands, way: Way) -> ([Cell; 3], Cell) {
+    let _ = stackholm::tracing::carry_spans();
+    tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+        tracing::info_span!("caller").in_scope(|| cells_in_span(hands, way))
+    })
+}
+
+fn cells_in_span(hands: Hands, (name, cross): Way) -> ([Cell; 3], Cell) {
     let (send, receive) = mpsc::channel();
+    let span = Span::current();
+    let own = span.clone();
     let job = Box::new(move || {
-        send.send([&EVERYWHERE, &STACK, &CHECKPOINT].map(|var| Cell::of(var.try_get()))).unwrap();
+        let reaches = [&EVERYWHERE, &STACK, &CHECKPOINT].map(|var| Cell::of(var.try_get()));
+        let span = if Span::current() == own { Cell::Seen } else { Cell::Unbound };
+        send.send((reaches, span)).unwrap();
         if hands != Hands::Nowhere {
             // Whatever it leaves behind there is not seen here.
             std::mem::forget(EVERYWHERE.enter(99));
@@ -137,6 +150,7 @@ fn cells(hands: Hands, (name, cross): Way) -> [Cell; 3] {
         let before = Context::current();
         cross(job);
         assert_eq!(before, Context::current(), "{name}: the caller's stack is as before");
+        assert_eq!(Span::current(), span, "{name}: the caller is in its span, as before");
     });
     receive.recv().unwrap_or_else(|_| panic!("{name}: the job has run"))
 }
@@ -151,18 +165,33 @@ fn every_boundary_carries_and_detaches_every_reach_as_the_rule_says() {
                 Hands::Nowhere => [Cell::Seen; 3],
             };
             let Boundary { hands, carrying, detached, .. } = *boundary;
-            assert_eq!(cells(hands, carrying), carried, "{}", carrying.0);
-            assert_eq!(cells(hands, detached), [Cell::Unbound; 3], "{}", detached.0);
+            let ((reaches, span), name) = (cells(hands, carrying), carrying.0);
+            assert_eq!(reaches, carried, "{name}");
+            // What goes on, or is entered without a hop, is where it is polled.
+            let hops = hands == Hands::Over && !enters_alone(boundary);
+            assert!(span == Cell::Seen || !hops, "{name}: it is in the span of its caller");
+            let ((reaches, span), name) = (cells(hands, detached), detached.0);
+            assert_eq!(reaches, [Cell::Unbound; 3], "{name}");
+            assert!(span == Cell::Unbound || !hops, "{name}: it is in no span");
         });
     }
+}
+
+/// Whether what crosses there enters a context where it runs and hands no companions over: layers
+/// and arguments, which work within the spans of the layers around them, and parallel iterators.
+fn enters_alone(boundary: &Boundary) -> bool {
+    let is_parallel =
+        || ["par_", ".carrying()"].iter().any(|part| boundary.carrying.0.contains(part));
+    ["`tower`", "`axum`"].contains(&boundary.of) || (boundary.of == "`rayon`" && is_parallel())
 }
 
 /// The table, with what was seen just now.
 fn table() -> String {
     let row = |boundary: &Boundary| {
         let [carried, detached] = [boundary.carrying, boundary.detached].map(|way| {
-            let [everywhere, stack, checkpoint] = cells(boundary.hands, way);
-            format!("{} | {everywhere} | {stack} | {checkpoint}", way.0)
+            let ([everywhere, stack, checkpoint], span) = cells(boundary.hands, way);
+            let span = if span == Cell::Seen { "seen" } else { "none" };
+            format!("{} | {everywhere} | {stack} | {checkpoint} | {span}", way.0)
         });
         format!("| {} | {carried} | {detached} |\n", boundary.of)
     };
@@ -205,8 +234,12 @@ fn every_file_of_the_integrations_has_rows() {
     // What carries though nobody asked it to has suites of its own, under its cfg; `mod` is the
     // list of the others.
     let hooks = ["mod", "spawn-hook", "tokio-hooks", "wire"].map(String::from);
+    // Sinks of fields take what is there and hand nothing over; companions have a column.
+    let sinks = ["log", "log-mdc", "metrics", "serde", "slog", "tracing", "tracing-subscriber"]
+        .map(String::from);
+    let others = |name: &String| hooks.contains(name) || sinks.contains(name);
     let missing: Vec<_> =
-        names.iter().filter(|name| !of.contains(*name) && !hooks.contains(name)).collect();
+        names.iter().filter(|name| !of.contains(*name) && !others(name)).collect();
     assert_eq!(missing, [""; 0], "a file of src/ext without a row");
     assert!(names.len() > 8, "{names:?}");
 }

@@ -20,6 +20,9 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     /// For people.
     const NAME: &'static str;
 
+    /// Whether the values are in the context, and so in what is logged.
+    const IN_CONTEXT: bool = false;
+
     /// Where its service is found.
     const PATH: &'static str;
 

@@ -29,6 +29,7 @@ pub(crate) struct Contexts<const STAGED: bool>;
 
 impl<const STAGED: bool> Carrier for Contexts<STAGED> {
     const NAME: &'static str = if STAGED { "contexts + stage" } else { "contexts" };
+    const IN_CONTEXT: bool = true;
     const PATH: &'static str = if STAGED { "/contexts-staged" } else { "/contexts" };
 
     fn bind(

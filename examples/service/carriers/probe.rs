@@ -48,6 +48,9 @@ impl<C: Carrier> Probe<C> {
                 stage.map(|stage| stage.to_string()),
             );
         }
+        if C::IN_CONTEXT {
+            expected.log(hop);
+        }
         expected.echo(hop, |line| self.describe(hop, line));
     }
 

@@ -5,7 +5,8 @@
 //! the same.
 
 use super::findings::Wrong;
-use super::hop::Hop;
+use super::hop::{Hop, Sight};
+use super::lines;
 use super::observer::Observer;
 use super::scenario::{self, Scenario};
 use super::variables::{CARRIED, HEADERS, texts};
@@ -100,7 +101,30 @@ impl Expected {
                 Some(format!("what was bound at {}", binding.place())),
             );
         }
+        self.log(hop);
         self.echo(hop, |line| line.push_str("nothing is bound"));
+    }
+
+    /// Logs, and sees that each line has the id of this request, or none where nothing is bound.
+    ///
+    /// What is measured does not log; and the id of a person's request may need quotes.
+    pub(crate) fn log(&self, hop: Hop) {
+        if self.scenario == Scenario::Measured || self.echo.is_some() {
+            return;
+        }
+        let expected = (hop.sight() == Sight::Values).then(|| self.request());
+        lines::log_at(hop, |sink, seen| {
+            self.observer.findings.line(hop);
+            if seen != expected {
+                let [expected, seen] = [expected, seen].map(|id| id.map(str::to_owned));
+                self.report_as(
+                    hop,
+                    &format!("{}, in a line of {sink}", HEADERS[0].1.name()),
+                    expected,
+                    seen,
+                );
+            }
+        });
     }
 
     /// Writes down what a hop saw, if a person wants to know.

@@ -1,18 +1,20 @@
 //! What the checks found: how many there were at each hop, and which of them saw something wrong.
 
 use super::hop::Hop;
+use super::lines::SINKS;
 use super::variables;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// How many wrong values are kept for the report; all are counted.
-const KEPT: usize = variables::ALL;
+const KEPT: usize = variables::ALL + SINKS.len();
 
 /// The findings of all requests of one service.
 #[derive(Debug)]
 pub(crate) struct Findings {
     looks: [AtomicU64; Hop::ALL.len()],
+    lines: [AtomicU64; Hop::ALL.len()],
     wrong: [AtomicU64; Hop::ALL.len()],
     first: Mutex<Vec<Wrong>>,
 }
@@ -32,13 +34,18 @@ pub(crate) struct Wrong {
 impl Default for Findings {
     fn default() -> Self {
         let none = || Hop::ALL.map(|_| AtomicU64::new(0));
-        Findings { looks: none(), wrong: none(), first: Mutex::default() }
+        Findings { looks: none(), lines: none(), wrong: none(), first: Mutex::default() }
     }
 }
 
 impl Findings {
     pub(crate) fn look(&self, hop: Hop) {
         self.looks[hop as usize].fetch_add(1, Relaxed);
+    }
+
+    /// One line was logged.
+    pub(crate) fn line(&self, hop: Hop) {
+        self.lines[hop as usize].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn report(&self, wrong: Wrong) {
@@ -51,6 +58,10 @@ impl Findings {
 
     pub(crate) fn looks_at(&self, hop: Hop) -> u64 {
         self.looks[hop as usize].load(Relaxed)
+    }
+
+    pub(crate) fn lines_at(&self, hop: Hop) -> u64 {
+        self.lines[hop as usize].load(Relaxed)
     }
 
     pub(crate) fn wrong_at(&self, hop: Hop) -> u64 {

@@ -4,6 +4,7 @@ pub(crate) mod expected;
 mod faults;
 pub(crate) mod findings;
 pub(crate) mod hop;
+pub(crate) mod lines;
 pub(crate) mod live_count;
 pub(crate) mod observer;
 pub(crate) mod rendezvous;

@@ -3,13 +3,24 @@
 use super::hop::Hop;
 use super::live_count::{Counted, KINDS, LiveCount};
 use axum::http::HeaderMap;
+use stackholm::fields::{Field, Project};
 use stackholm::{Context, Var};
 use tokio_util::sync::CancellationToken;
 
 /// What a header said.
 pub(crate) type Text = Counted<String>;
 
-pub(crate) static REQUEST_ID: Var<Text> = Var::new("request_id");
+/// What of a header's text is logged: all of it.
+pub(crate) struct Whole;
+
+impl Project<Text> for Whole {
+    fn put(text: &Text, field: Field<'_>) {
+        field.str(text);
+    }
+}
+
+/// In each line that is logged; the others are in none.
+pub(crate) static REQUEST_ID: Var<Text> = Var::new("request_id").logged_by::<Whole>();
 pub(crate) static TENANT: Var<Text> = Var::new("tenant");
 pub(crate) static USER: Var<Text> = Var::new("user");
 pub(crate) static SESSION: Var<Text> = Var::new("session");

@@ -7,6 +7,7 @@ use super::client::plan::Mix;
 use super::figures::{WIDTH, grouped};
 use super::options::Options;
 use super::oracle::hop::{Hop, Sight};
+use super::oracle::lines::SINKS;
 use super::oracle::observer::Observer;
 use super::oracle::variables;
 use super::server::listen::Observers;
@@ -45,6 +46,7 @@ pub(crate) struct Verification {
 struct Row {
     hop: Hop,
     looks: u64,
+    lines: u64,
     wrong: u64,
 }
 
@@ -83,6 +85,7 @@ impl Verification {
         let row = |hop| Row {
             hop,
             looks: observer.findings.looks_at(hop),
+            lines: observer.findings.lines_at(hop),
             wrong: observer.findings.wrong_at(hop),
         };
         let rows = Hop::ALL.map(row).into_iter().collect();
@@ -104,7 +107,12 @@ impl Verification {
             faults.push(format!("{} requests failed; the first of them:", self.outcomes.failed));
             faults.extend(self.outcomes.failures.iter().map(|line| format!("  {line}")));
         }
-        for Row { hop, looks, .. } in &self.rows {
+        for Row { hop, looks, lines, .. } in &self.rows {
+            let all = looks * SINKS.len() as u64;
+            if *lines != all {
+                faults
+                    .push(format!("hop `{hop}`: {lines} lines logged; {looks} checks make {all}"));
+            }
             let least = self.outcomes.answered * u64::from(hop.looks());
             if *looks < least {
                 faults.push(format!(
@@ -120,7 +128,7 @@ impl Verification {
         table.load_style(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
         table.set_header(["hop", "how the request gets there", "sees", "checks", "wrong"]);
-        for Row { hop, looks, wrong } in &self.rows {
+        for Row { hop, looks, wrong, .. } in &self.rows {
             let sight = match hop.sight() {
                 Sight::Nothing => String::from("nothing"),
                 Sight::Values => variables::ALL.to_string(),
@@ -154,6 +162,13 @@ impl fmt::Display for Verification {
         writeln!(f, "{}", self.table())?;
         let looks = self.rows.iter().map(|row| row.looks).sum();
         let wrong = self.rows.iter().map(|row| row.wrong).sum();
+        let lines = self.rows.iter().map(|row| row.lines).sum();
+        writeln!(
+            f,
+            "{} lines logged, through {}, each compared with its request",
+            grouped(lines),
+            SINKS.join(" and through ")
+        )?;
         writeln!(
             f,
             "{} checks of {} variables: {} wrong values. {} values alive after the shutdown",

@@ -7,6 +7,7 @@ use super::carriers::contexts::Contexts;
 use super::carriers::nothing::Nothing;
 use super::carriers::way::Way;
 use super::hops::rayon::settle;
+use super::oracle::lines;
 use super::oracle::observer::Observer;
 use super::routes::{all_hops_router, measured_router};
 use axum::Router;
@@ -71,6 +72,7 @@ impl Drop for Settles {
 
 impl Server {
     pub(crate) fn start(observers: &Observers) -> io::Result<Self> {
+        lines::begin();
         let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;

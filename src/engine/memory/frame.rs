@@ -13,11 +13,12 @@
 use super::flags::{Lifecycle, Position, Traits};
 use super::serial::Serial;
 use super::slot::Node;
+use crate::field::{Field, Project};
 use crate::sys::{AtomicU32, WATCHED, Watch, WatchedCell};
 use std::fmt;
 use std::panic::Location;
 
-/// How the value of a frame is laid out, dropped and, if its variable allows it, shown.
+/// How the value of a frame is laid out, dropped and, if its variable allows it, shown and logged.
 pub(crate) struct Kind {
     pub(in crate::engine) size: usize,
     pub(in crate::engine) align: usize,
@@ -28,9 +29,19 @@ pub(crate) struct Kind {
     pub(in crate::engine) extent: usize,
     drop: Option<unsafe fn(*mut u8)>,
     show: Option<Show>,
+    pub(in crate::engine) log: Option<&'static Log>,
 }
 
 type Show = unsafe fn(*const u8, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+/// How a value becomes a field of logs.
+pub(in crate::engine) struct Log {
+    pub(in crate::engine) key: Option<&'static str>,
+    pub(in crate::engine) most: usize,
+    pub(in crate::engine) changes: bool,
+    /// Safety: #1 as of [`Shown::fmt`].
+    pub(in crate::engine) put: unsafe fn(*const u8, Field<'_>),
+}
 
 impl Kind {
     pub(crate) const fn of<T>() -> &'static Kind {
@@ -46,6 +57,7 @@ impl Kind {
                 },
                 drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
                 show: None,
+                log: None,
             }
         }
     }
@@ -59,6 +71,31 @@ impl Kind {
     pub(crate) const fn shown<T: fmt::Debug>() -> &'static Kind {
         const { &Kind { show: Some(show_value::<T>), ..*Kind::of::<T>() } }
     }
+
+    pub(crate) const fn logged<T, P: Project<T>>() -> &'static Kind {
+        const { &Kind { log: Some(Log::of::<T, P>()), ..*Kind::of::<T>() } }
+    }
+
+    pub(crate) const fn shown_and_logged<T: fmt::Debug, P: Project<T>>() -> &'static Kind {
+        const { &Kind { log: Some(Log::of::<T, P>()), ..*Kind::shown::<T>() } }
+    }
+
+    pub(super) const fn is_shown(&self) -> bool {
+        self.show.is_some()
+    }
+}
+
+impl Log {
+    const fn of<T, P: Project<T>>() -> &'static Log {
+        const { &Log { key: P::KEY, most: P::MOST, changes: P::CHANGES, put: put_value::<T, P> } }
+    }
+}
+
+/// # Safety
+/// 1. `value` is a live `T`, aligned, that may be read from this thread.
+unsafe fn put_value<T, P: Project<T>>(value: *const u8, field: Field<'_>) {
+    // SAFETY: #1.
+    P::put(unsafe { &*value.cast::<T>() }, field);
 }
 
 /// # Safety

@@ -7,6 +7,7 @@
 
 use super::flags::Traits;
 use super::frame::{Kind, Name};
+use crate::field::Project;
 use crate::sys::{
     LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, ordering, step,
 };
@@ -71,8 +72,37 @@ impl<T> Key<T> {
     where
         T: fmt::Debug,
     {
+        assert!(
+            self.raw.head.kind.log.is_none(),
+            "a variable that is shown and logged is declared by `.shown_and_logged_by`, or by \
+             `.shown()` before `.logged()`"
+        );
         self.raw.head.id = StaticAtomicUsize::new(0);
         self.raw.head.kind = Kind::shown::<T>();
+    }
+
+    /// Allows what `P` makes of values to be logged. What was bound before was bound by another
+    /// variable, as for the reach.
+    pub(crate) const fn set_logged<P: Project<T>>(&mut self) {
+        assert!(
+            !self.raw.head.kind.is_shown(),
+            "a variable that is shown and logged is declared by `.shown_and_logged_by`"
+        );
+        self.raw.head.id = StaticAtomicUsize::new(0);
+        self.raw.head.kind = Kind::logged::<T, P>();
+    }
+
+    /// As both of the above.
+    pub(crate) const fn set_shown_and_logged<P: Project<T>>(&mut self)
+    where
+        T: fmt::Debug,
+    {
+        self.raw.head.id = StaticAtomicUsize::new(0);
+        self.raw.head.kind = Kind::shown_and_logged::<T, P>();
+    }
+
+    pub(crate) const fn is_shown(&self) -> bool {
+        self.raw.head.kind.is_shown()
     }
 
     pub(crate) fn name(&self) -> &Name {

@@ -72,7 +72,7 @@ impl Snapshot {
         unsafe { self.0.as_ref() }
     }
 
-    fn root(&self) -> *const Node {
+    pub(in crate::engine) fn root(&self) -> *const Node {
         self.as_raw().cast()
     }
 
@@ -255,7 +255,7 @@ impl Snapshot {
 }
 
 /// What a slot of a context shows: everything there was inherited, so nothing of short reach.
-fn shown(slot: Slot) -> Result<Resolved, Resolution> {
+pub(in crate::engine) fn shown(slot: Slot) -> Result<Resolved, Resolution> {
     // SAFETY: slots that were found lead to live frames.
     unsafe { resolve(slot, |_| false) }
 }

@@ -30,7 +30,6 @@ unsafe impl Send for WeakSnapshot {}
 unsafe impl Sync for WeakSnapshot {}
 
 impl WeakSnapshot {
-    #[cfg(debug_assertions)]
     pub(in crate::engine) fn as_raw(&self) -> *const Frame {
         self.0.as_ptr()
     }

@@ -7,6 +7,7 @@ pub(in crate::engine) mod capture;
 pub(in crate::engine) mod current;
 pub(in crate::engine) mod edit;
 pub(in crate::engine) mod enter;
+pub(crate) mod fields;
 pub(in crate::engine) mod keep;
 pub(in crate::engine) mod late;
 pub(in crate::engine) mod leave;

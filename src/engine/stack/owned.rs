@@ -67,3 +67,13 @@ impl Drop for OwnedStack {
         _floor = self.raw.clear(&departures);
     }
 }
+
+/// Gives `f` to the stack that is in the place of the one that was to run it.
+#[cold]
+#[inline(never)]
+pub(in crate::engine) fn run_elsewhere<R, F: FnOnce() -> R>(
+    f: F,
+    elsewhere: impl FnOnce(F) -> R,
+) -> R {
+    elsewhere(f)
+}

@@ -38,8 +38,8 @@ pub(crate) struct RawStack {
 const OPEN: usize = 1;
 
 /// The bit of a floor that says that this stack continues the work of the one beneath it, so that
-/// bindings of reach "stack" stay visible. Alone, that the stack has not begun: whoever runs it
-/// first makes it.
+/// bindings of reach "stack" stay visible. Without [`OPEN`], that the stack has not begun: whoever
+/// runs it first makes it; and with [`BARE`], that another one is in its place.
 const THROUGH: usize = 2;
 
 /// The bit of a floor that says that no context was handed over to the work here: the stack began
@@ -72,6 +72,19 @@ impl RawStack {
         let raw = Self::held();
         raw.floor.set(ptr::without_provenance(THROUGH));
         raw
+    }
+
+    /// A raw stack that another one is in the place of; its owner knows which.
+    #[cfg(feature = "companions")]
+    pub(crate) fn elsewhere() -> Self {
+        let raw = Self::held();
+        raw.floor.set(ptr::without_provenance(THROUGH | BARE));
+        raw
+    }
+
+    /// Whether another one is in its place; asked of one that is [waiting](Self::is_waiting).
+    pub(in crate::engine) fn is_elsewhere(&self) -> bool {
+        self.floor.get().addr() & BARE != 0
     }
 
     #[inline]

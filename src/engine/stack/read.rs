@@ -58,7 +58,7 @@ pub(crate) fn read_slowly<T, R, F: FnOnce(&T) -> R>(
 
 impl Current {
     /// As [`RawStack::lookup`], and through the stacks whose work this one continues.
-    fn lookup(&self, id: usize) -> Result<Resolved, Resolution> {
+    pub(super) fn lookup(&self, id: usize) -> Result<Resolved, Resolution> {
         match self.raw.lookup(id) {
             Err(seen @ Resolution::NotCarried(_)) if self.raw.is_through() => {
                 self.lookup_beneath(id).ok_or(seen)

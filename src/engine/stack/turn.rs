@@ -8,7 +8,7 @@
 
 use super::current::{Current, must};
 use super::leave::Leaving;
-use super::owned::OwnedStack;
+use super::owned::{OwnedStack, run_elsewhere};
 use super::raw::RawStack;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
@@ -18,15 +18,18 @@ use std::cell::Cell;
 /// panics.
 #[inline]
 pub(crate) fn run_on<R>(own: &mut OwnedStack, f: impl FnOnce() -> R) -> R {
-    run_begun(own, || OwnedStack::new(RawStack::held()), f)
+    run_begun(own, || OwnedStack::new(RawStack::held()), f, |f| f())
 }
 
-/// As [`run_on`]; if `own` has not begun, it is first made what `begin` gives.
+/// As [`run_on`]; if `own` has not begun, it is first made what `begin` gives. If another stack is
+/// in its place, `elsewhere` gets `f`, and all else is up to it; a stack that is in its own place
+/// pays nothing for that.
 #[inline]
-pub(crate) fn run_begun<R>(
+pub(crate) fn run_begun<R, F: FnOnce() -> R>(
     own: &mut OwnedStack,
     begin: impl FnOnce() -> OwnedStack,
-    f: impl FnOnce() -> R,
+    f: F,
+    elsewhere: impl FnOnce(F) -> R,
 ) -> R {
     must(|current| {
         let (raw, reads) = (&current.raw, &current.reads);
@@ -34,6 +37,9 @@ pub(crate) fn run_begun<R>(
         // One test for both: a poll takes this way each time.
         if reads.list() | own.raw().through() != 0 {
             if own.raw().is_waiting() {
+                if cfg!(feature = "companions") && own.raw().is_elsewhere() {
+                    return run_elsewhere(f, elsewhere);
+                }
                 begin_on(own, begin);
             }
             under = reads.under(raw.ends(), current.late.number());

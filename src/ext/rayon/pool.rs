@@ -1,8 +1,8 @@
 //! Pools that are held as values.
 
 use super::on_each;
-use crate::context::Context;
 use crate::envelope::Envelope;
+use crate::hop::Hop;
 use ::rayon::{BroadcastContext, ThreadPool};
 
 /// Runs jobs on a [`ThreadPool`], carrying or detached. Its own methods hand nothing over.
@@ -66,7 +66,7 @@ pub trait ThreadPoolExt: sealed::Pools {
         F: Fn(BroadcastContext<'_>) -> R + Sync,
         R: Send,
     {
-        self.pool().broadcast(on_each(Context::current(), job))
+        self.pool().broadcast(on_each(Hop::current(), job))
     }
 
     /// As [`ThreadPool::broadcast`]: once on each thread, in the empty context.
@@ -75,7 +75,7 @@ pub trait ThreadPoolExt: sealed::Pools {
         F: Fn(BroadcastContext<'_>) -> R + Sync,
         R: Send,
     {
-        self.pool().broadcast(on_each(Context::empty(), job))
+        self.pool().broadcast(on_each(Hop::empty(), job))
     }
 
     /// As [`ThreadPool::spawn_broadcast`], in the context of the caller.
@@ -84,7 +84,7 @@ pub trait ThreadPoolExt: sealed::Pools {
         &self,
         job: F,
     ) {
-        self.pool().spawn_broadcast(on_each(Context::current(), job));
+        self.pool().spawn_broadcast(on_each(Hop::current(), job));
     }
 
     /// As [`ThreadPool::spawn_broadcast`], in the empty context.
@@ -92,7 +92,7 @@ pub trait ThreadPoolExt: sealed::Pools {
         &self,
         job: F,
     ) {
-        self.pool().spawn_broadcast(on_each(Context::empty(), job));
+        self.pool().spawn_broadcast(on_each(Hop::empty(), job));
     }
 }
 

@@ -1,8 +1,7 @@
 //! Scopes of jobs: each job gets the context of where it is spawned.
 
-use crate::context::Context;
 use crate::envelope::Envelope;
-use crate::stack::Stack;
+use crate::hop::Hop;
 use ::rayon::BroadcastContext;
 
 /// As [`rayon::scope`](::rayon::scope): the closure runs in the context of the caller, each job of
@@ -91,7 +90,7 @@ macro_rules! scopes {
                 where
                     F: Fn($scope<'_, 'scope>, BroadcastContext<'_>) + Send + Sync + 'scope,
                 {
-                    self.spawn_broadcast_in(Context::current(), job);
+                    self.spawn_broadcast_in(Hop::current(), job);
                 }
 
                 /// Spawns a job on each thread, in the empty context.
@@ -99,15 +98,15 @@ macro_rules! scopes {
                 where
                     F: Fn($scope<'_, 'scope>, BroadcastContext<'_>) + Send + Sync + 'scope,
                 {
-                    self.spawn_broadcast_in(Context::empty(), job);
+                    self.spawn_broadcast_in(Hop::empty(), job);
                 }
 
-                fn spawn_broadcast_in<F>(&self, context: Context, job: F)
+                fn spawn_broadcast_in<F>(&self, hop: Hop, job: F)
                 where
                     F: Fn($scope<'_, 'scope>, BroadcastContext<'_>) + Send + Sync + 'scope,
                 {
                     self.0.spawn_broadcast(move |scope, thread| {
-                        Stack::on(context.clone()).run(|| job($scope(scope), thread));
+                        hop.run(|| job($scope(scope), thread));
                     });
                 }
             }

@@ -1,7 +1,7 @@
 //! Driving a future from outside of a runtime, on a stack of its own.
 
-use crate::context::Context;
-use crate::future::ContextExt;
+use crate::future::InContext;
+use crate::hop::Hop;
 use crate::stack::Stack;
 use ::tokio::runtime::{Handle, Runtime};
 
@@ -32,7 +32,7 @@ pub trait BlockOnExt: sealed::BlocksOn {
     /// If the future panics, or if called from inside of a runtime.
     #[track_caller]
     fn block_on_carrying<F: Future>(&self, future: F) -> F::Output {
-        self.block_on_in(future, Context::current())
+        self.block_on_in(future, Hop::current())
     }
 
     /// As [`Runtime::block_on`], in the empty context.
@@ -41,7 +41,7 @@ pub trait BlockOnExt: sealed::BlocksOn {
     /// If the future panics, or if called from inside of a runtime.
     #[track_caller]
     fn block_on_detached<F: Future>(&self, future: F) -> F::Output {
-        self.block_on_in(future, Context::empty())
+        self.block_on_in(future, Hop::empty())
     }
 }
 
@@ -55,10 +55,10 @@ mod sealed {
         #[doc(hidden)]
         fn block_on_bare<F: Future>(&self, future: F) -> F::Output;
 
-        /// Drives the runtime from an empty stack, and the future in `context`.
+        /// Drives the runtime from an empty stack, and the future with `hop`.
         #[doc(hidden)]
-        fn block_on_in<F: Future>(&self, future: F, context: Context) -> F::Output {
-            let future = future.in_context(context);
+        fn block_on_in<F: Future>(&self, future: F, hop: Hop) -> F::Output {
+            let future = InContext::new(hop.into_stack(), future);
             Stack::new().run(|| self.block_on_bare(future))
         }
     }

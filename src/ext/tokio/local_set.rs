@@ -1,7 +1,7 @@
 //! Tasks that stay on their thread.
 
-use crate::context::Context;
-use crate::future::ContextExt;
+use crate::future::{ContextExt, InContext};
+use crate::hop::Hop;
 use crate::stack::Stack;
 use ::tokio::runtime::Runtime;
 use ::tokio::task::{self, JoinHandle, LocalSet};
@@ -117,40 +117,31 @@ impl LocalSetExt for LocalSet {
 
     #[track_caller]
     fn run_until_carrying<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-        run_until(self, future, Context::current())
+        run_until(self, future, Hop::current())
     }
 
     fn run_until_detached<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
-        run_until(self, future, Context::empty())
+        run_until(self, future, Hop::empty())
     }
 
     #[track_caller]
     fn block_on_carrying<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
-        block_on(self, runtime, future, Context::current())
+        block_on(self, runtime, future, Hop::current())
     }
 
     #[track_caller]
     fn block_on_detached<F: Future>(&self, runtime: &Runtime, future: F) -> F::Output {
-        block_on(self, runtime, future, Context::empty())
+        block_on(self, runtime, future, Hop::empty())
     }
 }
 
-/// The set is polled on an empty stack, the future in `context`.
-fn run_until<F: Future>(
-    set: &LocalSet,
-    future: F,
-    context: Context,
-) -> impl Future<Output = F::Output> {
-    set.run_until(future.in_context(context)).detached()
+/// The set is polled on an empty stack, the future with `hop`.
+fn run_until<F: Future>(set: &LocalSet, future: F, hop: Hop) -> impl Future<Output = F::Output> {
+    set.run_until(InContext::new(hop.into_stack(), future)).detached()
 }
 
 #[track_caller]
-fn block_on<F: Future>(
-    set: &LocalSet,
-    runtime: &Runtime,
-    future: F,
-    context: Context,
-) -> F::Output {
-    let future = future.in_context(context);
+fn block_on<F: Future>(set: &LocalSet, runtime: &Runtime, future: F, hop: Hop) -> F::Output {
+    let future = InContext::new(hop.into_stack(), future);
     Stack::new().run(|| set.block_on(runtime, future))
 }

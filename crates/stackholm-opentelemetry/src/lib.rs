@@ -1,0 +1,96 @@
+//! The context of OpenTelemetry goes along with each hop of [stackholm].
+//!
+//! After [`install`] whatever hands over a [`stackholm::Context`] by a hop, such as
+//! `in_current_context`, the spawns of its integrations and envelopes, hands over the current
+//! [`opentelemetry::Context`] too: the span, the baggage, and whether telemetry is suppressed. It is
+//! attached for each poll and each drop, and detached in reverse. What is detached has the empty
+//! one.
+//!
+//! The other way, what hands over an `opentelemetry::Context` alone can take ours along inside of
+//! it: [`AmbientExt`].
+
+use opentelemetry::Context;
+use stackholm::companion::{Carried, Companion, NotRegistered, register};
+
+/// From now on each hop takes the current context of OpenTelemetry along, in the whole process.
+///
+/// # Errors
+/// If it was called before.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::Context;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Tier(u8);
+///
+/// stackholm_opentelemetry::install().unwrap();
+/// let _attached = Context::current_with_value(Tier(7)).attach();
+/// let seen = stackholm::thread::spawn(|| Context::current().get::<Tier>().map(|tier| tier.0));
+/// assert_eq!(seen.join().unwrap(), Some(7));
+/// ```
+pub fn install() -> Result<(), NotRegistered> {
+    register(&OpenTelemetry)
+}
+
+struct OpenTelemetry;
+
+struct Captured(Context);
+
+impl Companion for OpenTelemetry {
+    fn name(&self) -> &'static str {
+        "opentelemetry"
+    }
+
+    fn capture(&self) -> Option<Box<dyn Carried>> {
+        Some(Box::new(Captured(Context::current())))
+    }
+
+    fn without(&self, work: &mut dyn FnMut()) {
+        Captured(Context::new()).within(work);
+    }
+}
+
+impl Carried for Captured {
+    fn within(&self, work: &mut dyn FnMut()) {
+        let _attached = self.0.clone().attach();
+        work();
+    }
+}
+
+/// What a context of OpenTelemetry takes along of ours.
+struct Ambient(stackholm::Context);
+
+/// Takes a context of ours along inside of one of OpenTelemetry.
+///
+/// # Examples
+/// ```
+/// use opentelemetry::Context;
+/// use stackholm_opentelemetry::AmbientExt;
+///
+/// static USER: stackholm::Var<&str> = stackholm::Var::new("user");
+///
+/// // Handed to code that knows OpenTelemetry alone, and comes back there on another thread.
+/// let handed = USER.sync_scope("ada", || Context::current().with_ambient());
+/// handed.ambient().run(|| assert_eq!(USER.get(), "ada"));
+/// assert!(Context::current().ambient().is_empty());
+/// ```
+pub trait AmbientExt {
+    /// This context, and what is visible here of ours: one pointer, which keeps it alive.
+    #[must_use = "the context itself stays as it is"]
+    fn with_ambient(&self) -> Context;
+
+    /// What was taken along; the empty context if nothing was.
+    fn ambient(&self) -> stackholm::Context;
+}
+
+impl AmbientExt for Context {
+    #[track_caller]
+    fn with_ambient(&self) -> Context {
+        self.with_value(Ambient(stackholm::Context::current()))
+    }
+
+    fn ambient(&self) -> stackholm::Context {
+        self.get::<Ambient>().map_or_else(stackholm::Context::empty, |ambient| ambient.0.clone())
+    }
+}

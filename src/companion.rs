@@ -1,0 +1,239 @@
+//! Foreign ambient values that our hops take along: the current span of a tracer, a hub of errors.
+//!
+//! What was captured rides in what is handed over, beside its context, which stays one pointer. It
+//! is entered around each call of ours, inside one another, so that nothing can be left in another
+//! order, or not at all.
+
+#[cfg(feature = "companions")]
+mod with {
+    use crate::misuse::{Misuse, report};
+    use crate::sys::{Arc, Mutex, OnceLock, PoisonError};
+    use std::fmt;
+    use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+
+    /// A foreign ambient value that hops take along, once it is [registered](register).
+    ///
+    /// # Examples
+    /// A thread-local of another crate:
+    /// ```
+    /// use stackholm::companion::{Carried, Companion, register};
+    /// use std::cell::Cell;
+    ///
+    /// thread_local! { static LOCALE: Cell<&'static str> = const { Cell::new("en") }; }
+    ///
+    /// struct Locale;
+    /// struct Was(&'static str);
+    ///
+    /// impl Companion for Locale {
+    ///     fn name(&self) -> &'static str {
+    ///         "locale"
+    ///     }
+    ///     fn capture(&self) -> Option<Box<dyn Carried>> {
+    ///         Some(Box::new(Was(LOCALE.get())))
+    ///     }
+    ///     fn without(&self, work: &mut dyn FnMut()) {
+    ///         Was("en").within(work);
+    ///     }
+    /// }
+    ///
+    /// impl Carried for Was {
+    ///     fn within(&self, work: &mut dyn FnMut()) {
+    ///         struct Back(&'static str);
+    ///         impl Drop for Back {
+    ///             fn drop(&mut self) {
+    ///                 LOCALE.set(self.0);
+    ///             }
+    ///         }
+    ///         let _back = Back(LOCALE.replace(self.0));
+    ///         work();
+    ///     }
+    /// }
+    ///
+    /// register(&Locale).unwrap();
+    /// LOCALE.set("de");
+    /// assert_eq!(stackholm::thread::spawn(|| LOCALE.get()).join().unwrap(), "de");
+    /// assert_eq!(stackholm::thread::spawn_detached(|| LOCALE.get()).join().unwrap(), "en");
+    /// ```
+    pub trait Companion: Sync {
+        /// A name that no other one has.
+        fn name(&self) -> &'static str;
+
+        /// What is current here, to be entered elsewhere; `None` if there is nothing, and then
+        /// there is nothing on the other side either.
+        ///
+        /// Called on each hop, on the side that hands over. If it panics nothing is carried, and
+        /// [`on_misuse`](crate::on_misuse) is told.
+        fn capture(&self) -> Option<Box<dyn Carried>>;
+
+        /// Calls `work` with nothing current.
+        fn without(&self, work: &mut dyn FnMut());
+    }
+
+    /// What a companion has captured.
+    pub trait Carried: Send + Sync {
+        /// Calls `work` with that current, and puts back what was, also if it panics. Called around
+        /// each poll, each drop and so on, by one thread after the other or by several at once.
+        fn within(&self, work: &mut dyn FnMut());
+    }
+
+    /// So many companions there can be.
+    const MOST: usize = 8;
+
+    static REGISTERED: [OnceLock<&'static dyn Companion>; MOST] = [const { OnceLock::new() }; MOST];
+    static TURN: Mutex<()> = Mutex::new(());
+
+    /// Why a companion was not registered; nothing has changed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub enum NotRegistered {
+        /// There is one with that name.
+        AlreadyThere,
+        /// There are as many as there can be.
+        TooMany,
+    }
+
+    impl fmt::Display for NotRegistered {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(match self {
+                NotRegistered::AlreadyThere => "a companion with that name is registered",
+                NotRegistered::TooMany => "as many companions are registered as there can be",
+            })
+        }
+    }
+
+    impl std::error::Error for NotRegistered {}
+
+    /// From now on each hop takes `companion` along, in the whole process, for good. Hops that are
+    /// on their way are as they were.
+    ///
+    /// # Errors
+    /// If there is one with that name, or there are eight.
+    pub fn register(companion: &'static dyn Companion) -> Result<(), NotRegistered> {
+        let name = companion.name();
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        for place in &REGISTERED {
+            match place.get() {
+                Some(known) if known.name() == name => return Err(NotRegistered::AlreadyThere),
+                Some(_) => {}
+                None => return place.set(companion).map_err(|_| NotRegistered::TooMany),
+            }
+        }
+        Err(NotRegistered::TooMany)
+    }
+
+    fn registered() -> impl Iterator<Item = &'static dyn Companion> {
+        REGISTERED.iter().map_while(|place| place.get().copied())
+    }
+
+    enum Part {
+        Carried(Box<dyn Carried>),
+        Nothing(&'static dyn Companion),
+    }
+
+    impl Part {
+        fn within(&self, work: &mut dyn FnMut()) {
+            match self {
+                Part::Carried(carried) => carried.within(work),
+                Part::Nothing(companion) => companion.without(work),
+            }
+        }
+    }
+
+    /// What one hop takes along of all companions; nothing if there are none.
+    #[derive(Clone)]
+    pub(crate) struct Load(Option<Arc<[Part]>>);
+
+    /// What was captured is only entered, and that says what it does about a panic.
+    impl UnwindSafe for Load {}
+
+    /// As above.
+    impl RefUnwindSafe for Load {}
+
+    impl Load {
+        /// Leaves all companions as they are on the other side.
+        pub(crate) const UNTOUCHED: Load = Load(None);
+
+        /// What is current here.
+        #[inline]
+        pub(crate) fn here() -> Load {
+            if REGISTERED[0].get().is_none() { Load(None) } else { Load::of(capture) }
+        }
+
+        /// Nothing, wherever it goes.
+        #[inline]
+        pub(crate) fn nothing() -> Load {
+            if REGISTERED[0].get().is_none() { Load(None) } else { Load::of(Part::Nothing) }
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn of(part: fn(&'static dyn Companion) -> Part) -> Load {
+            Load(Some(registered().map(part).collect()))
+        }
+
+        pub(crate) fn is_some(&self) -> bool {
+            self.0.is_some()
+        }
+
+        /// Calls `f` within all that is carried, the first one outermost.
+        pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+            let Some(parts) = &self.0 else { return f() };
+            let (mut f, mut result) = (Some(f), None);
+            within(parts, &mut || {
+                if let Some(f) = f.take() {
+                    result = Some(f());
+                }
+            });
+            match (result, f) {
+                (Some(result), _) => result,
+                // A companion that did not call its work has not done what it is for; the work
+                // has to be done all the same.
+                (None, Some(f)) => f(),
+                (None, None) => panic!("a companion has caught a panic of its work"),
+            }
+        }
+    }
+
+    fn within(parts: &[Part], work: &mut dyn FnMut()) {
+        match parts.split_first() {
+            Some((first, rest)) => first.within(&mut || within(rest, work)),
+            None => work(),
+        }
+    }
+
+    fn capture(companion: &'static dyn Companion) -> Part {
+        match catch_unwind(AssertUnwindSafe(|| companion.capture())) {
+            Ok(Some(carried)) => Part::Carried(carried),
+            Ok(None) => Part::Nothing(companion),
+            Err(_) => {
+                report(Misuse::CompanionPanicked);
+                Part::Nothing(companion)
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "companions"))]
+mod with {
+    /// What one hop takes along: without the feature nothing.
+    #[derive(Clone)]
+    pub(crate) struct Load;
+
+    impl Load {
+        pub(crate) const UNTOUCHED: Load = Load;
+
+        #[inline(always)]
+        pub(crate) fn here() -> Load {
+            Load
+        }
+
+        #[inline(always)]
+        pub(crate) fn nothing() -> Load {
+            Load
+        }
+    }
+}
+
+pub(crate) use with::Load;
+#[cfg(feature = "companions")]
+pub use with::{Carried, Companion, NotRegistered, register};

@@ -1,0 +1,334 @@
+//! Fields of logs, traces, metrics and reports: what the variables that are declared to be logged
+//! are bound to.
+//!
+//! A variable is in no log unless it is declared [`logged`](crate::Var::logged), with its value as
+//! it is, or [`logged_by`](crate::Var::logged_by) a projection, which is the redaction. The sinks
+//! are integrations, each with a feature of its own:
+//!
+//! | feature | where the fields go |
+//! |---|---|
+//! | `log` | into the key-values of each record, whatever logger writes it |
+//! | `log-mdc` | into `%X{…}` of log4rs, with its patterns as they are |
+//! | `metrics` | into the labels of metrics, of the variables that a list names |
+//! | `serde` | wherever a map goes: [`Fields`] is one |
+//! | `slog` | into the key-values of each record |
+//! | `tracing-subscriber` | into each event, as text or JSON; a filter of spans takes nothing away |
+//!
+//! The crate `stackholm-sentry` takes them into the tags of sentry's events, of the variables that a
+//! list names. The rules are the same for all of them:
+//!
+//! - The fields are those of the moment and the place of the event: whoever writes it later, or
+//!   elsewhere, has a snapshot, which is one pointer.
+//! - They are rendered once for each context and thread as long as that stays the same, by the
+//!   projections, and at each event if one [changes](Project::CHANGES) or is of short reach.
+//! - A number stays a number. A text is cut at the limit of its projection, by default 4096 bytes.
+//! - What is bound is a field, what is masked or not bound is none. Defaults and process-wide
+//!   values are no bindings, and are the same in all lines: they belong to the sink.
+//! - The order is that in which the variables were first used. Where two variables have one key,
+//!   the one that was first used last is logged, and [`on_misuse`](crate::on_misuse) is told.
+//! - A field that the event has itself wins, and no key is written twice.
+//! - A projection that panics gives `<panicked>`. What a projection logs has no fields.
+
+use crate::context::Context;
+use crate::engine::{WeakSnapshot, current, fields as engine};
+use crate::field::Filled;
+use crate::line::{OneLine, Pair, json_member};
+use crate::misuse::{Misuse, report};
+use crate::sys::{Arc, OnceLock, thread_slot};
+use std::cell::Cell;
+use std::fmt::{self, Write};
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use crate::field::{AsItIs, Displayed, Field, FieldValue, Logged, Project};
+
+/// The fields at one point: a snapshot, one pointer, cloned in O(1).
+///
+/// # Examples
+/// ```
+/// use stackholm::{Var, fields::{Fields, FieldValue}};
+///
+/// static REQUEST: Var<u64> = Var::new("request.id").logged();
+/// static USER: Var<&str> = Var::new("user").logged();
+///
+/// let fields = REQUEST.sync_scope(7, || USER.sync_scope("ada", Fields::current));
+/// let line: Vec<String> = fields.iter().map(|(key, value)| format!("{key}={value}")).collect();
+/// assert_eq!(line, ["request.id=7", "user=ada"]);
+/// assert_eq!(fields.get("user"), Some(FieldValue::Str("ada")));
+/// ```
+#[derive(Clone, Default)]
+pub struct Fields(Option<Arc<Rendered>>);
+
+/// What was rendered, with the text of all keys and values in one piece.
+#[derive(Default)]
+struct Rendered {
+    text: String,
+    fields: Vec<Entry>,
+    /// The point that it is of, if it holds for as long as that is current.
+    of: Option<WeakSnapshot>,
+}
+
+struct Entry {
+    key: Range<usize>,
+    value: Value,
+}
+
+enum Value {
+    Plain(Filled),
+    /// A text, and where it stands with what would end a line escaped.
+    Text(Range<usize>, Range<usize>),
+}
+
+thread_slot! {
+    /// What was rendered last on this thread.
+    static LAST: Cell<Option<Arc<Rendered>>> = Cell::new(None);
+}
+
+thread_slot! {
+    /// Whether a projection runs on this thread.
+    static BUSY: Cell<bool> = Cell::new(false);
+}
+
+/// The text of a field whose projection panicked.
+const PANICKED: &str = "<panicked>";
+
+impl Fields {
+    /// The fields of what is visible here.
+    pub fn current() -> Fields {
+        with(Fields::clone)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |rendered| rendered.fields.len())
+    }
+
+    /// Keys and values, no key twice, in the order in which the variables were first used.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, FieldValue<'_>)> {
+        let rendered = self.0.as_deref();
+        let fields = rendered.map_or(&[][..], |rendered| &rendered.fields);
+        let text = rendered.map_or("", |rendered| &rendered.text);
+        fields.iter().map(|entry| (&text[entry.key.clone()], entry.value.of(text)))
+    }
+
+    /// As [`iter`](Self::iter), for sinks that may not escape: each character that would end a line,
+    /// or change how the rest of it is shown, is escaped as Rust escapes it.
+    pub fn escaped(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
+        let text = self.0.as_deref().map_or("", |rendered| &rendered.text);
+        let fields = self.0.as_deref().map_or(&[][..], |rendered| &rendered.fields);
+        fields.iter().map(|entry| {
+            let value = match &entry.value {
+                Value::Text(_, line) => FieldValue::Str(&text[line.clone()]),
+                plain => plain.of(text),
+            };
+            (&text[entry.key.clone()], value)
+        })
+    }
+
+    /// The value of one field.
+    pub fn get(&self, key: &str) -> Option<FieldValue<'_>> {
+        self.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+
+    /// Writes them as an object of JSON.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut (impl Write + ?Sized)) -> fmt::Result {
+        out.write_char('{')?;
+        for (at, (key, value)) in self.iter().enumerate() {
+            if at > 0 {
+                out.write_char(',')?;
+            }
+            json_member(out, key, value)?;
+        }
+        out.write_char('}')
+    }
+}
+
+/// `key=value`, separated by spaces, on one line.
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (key, value)) in self.iter().enumerate() {
+            if at > 0 {
+                f.write_char(' ')?;
+            }
+            Pair(key, value).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Value {
+    fn of<'a>(&self, text: &'a str) -> FieldValue<'a> {
+        match self {
+            Value::Plain(Filled::U64(value)) => FieldValue::U64(*value),
+            Value::Plain(Filled::I64(value)) => FieldValue::I64(*value),
+            Value::Plain(Filled::F64(value)) => FieldValue::F64(*value),
+            Value::Plain(Filled::Bool(value)) => FieldValue::Bool(*value),
+            Value::Plain(Filled::Text) => FieldValue::Str(""),
+            Value::Text(range, _) => FieldValue::Str(&text[range.clone()]),
+        }
+    }
+}
+
+impl Context {
+    /// The fields of the variables that are logged and bound in this context.
+    pub fn fields(&self) -> Fields {
+        let mut rendered = Rendered::default();
+        if let Some(link) = self.link() {
+            rendered.render(|f| engine::of(link, f));
+        }
+        Fields((!rendered.fields.is_empty()).then(|| Arc::new(rendered)))
+    }
+}
+
+/// Calls `f` with the fields of what is visible here, without a count: what a sink calls at each
+/// event.
+#[inline]
+pub fn with<R>(f: impl FnOnce(&Fields) -> R) -> R {
+    if engine::is_unbound() {
+        return f(&Fields(None));
+    }
+    with_some(f)
+}
+
+#[inline(never)]
+fn with_some<R>(f: impl FnOnce(&Fields) -> R) -> R {
+    /// Keeps what was rendered for the next event, also if `f` panics.
+    struct Back(Fields);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            let last = self.0.0.take();
+            // A thread whose slot is gone keeps nothing. The one before ends outside of the slot.
+            let _before = LAST.try_with(|slot| slot.replace(last));
+        }
+    }
+    if BUSY.try_with(Cell::get).unwrap_or(true) {
+        return f(&Fields(None));
+    }
+    let link = current::capture();
+    let last = LAST.try_with(Cell::take).ok().flatten();
+    let is_last = |last: &Arc<Rendered>| match (&last.of, &link) {
+        (Some(weak), Some(link)) => weak.is(link),
+        _ => false,
+    };
+    let rendered = match last {
+        Some(last) if is_last(&last) => last,
+        last => {
+            // The room of the last one, unless a snapshot has it.
+            let mut last = last.unwrap_or_default();
+            if Arc::get_mut(&mut last).is_none() {
+                last = Arc::default();
+            }
+            if let Some(rendered) = Arc::get_mut(&mut last) {
+                rendered.clear();
+                let mut whole = false;
+                let stays = rendered.render(|f| whole = engine::here(f));
+                rendered.of = link.as_ref().filter(|_| whole && stays).map(|link| link.downgrade());
+            }
+            last
+        }
+    };
+    drop(link);
+    let back = Back(Fields(Some(rendered)));
+    f(&back.0)
+}
+
+impl Rendered {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.fields.clear();
+        self.of = None;
+    }
+
+    /// Adds the fields that `visit` finds. Says whether another look would find the same.
+    fn render(&mut self, visit: impl FnOnce(&mut dyn FnMut(&engine::Found<'_>))) -> bool {
+        struct Busy(bool);
+        impl Drop for Busy {
+            fn drop(&mut self) {
+                let _ = BUSY.try_with(|busy| busy.set(self.0));
+            }
+        }
+        let (mut stays, mut clashes) = (true, false);
+        let busy = Busy(BUSY.try_with(|busy| busy.replace(true)).unwrap_or(true));
+        visit(&mut |found| {
+            stays &= !found.changes();
+            clashes |= self.add(found);
+        });
+        drop(busy);
+        if clashes {
+            report_clash();
+        }
+        stays
+    }
+
+    /// Adds one field; says whether another one had its key, whose place it takes.
+    fn add(&mut self, found: &engine::Found<'_>) -> bool {
+        let start = self.text.len();
+        push_line(&mut self.text, found.key());
+        let key = start..self.text.len();
+        let mut filled = None;
+        let put = || found.put(Field::new(&mut self.text, found.most(), &mut filled));
+        if catch_unwind(AssertUnwindSafe(put)).is_err() {
+            self.text.truncate(key.end);
+            self.text.push_str(PANICKED);
+            filled = Some(Filled::Text);
+        }
+        let value = match filled {
+            None => {
+                self.text.truncate(key.start);
+                return false;
+            }
+            Some(Filled::Text) => {
+                let raw = key.end..self.text.len();
+                let line = if OneLine(&self.text[raw.clone()]).is_plain() {
+                    raw.clone()
+                } else {
+                    let text = self.text[raw.clone()].to_owned();
+                    push_line(&mut self.text, &text);
+                    raw.end..self.text.len()
+                };
+                Value::Text(raw, line)
+            }
+            Some(plain) => Value::Plain(plain),
+        };
+        let entry = Entry { key, value };
+        let text = &self.text;
+        let same = |known: &&mut Entry| text[known.key.clone()] == text[entry.key.clone()];
+        match self.fields.iter_mut().find(same) {
+            Some(known) => {
+                *known = entry;
+                true
+            }
+            None => {
+                self.fields.push(entry);
+                false
+            }
+        }
+    }
+}
+
+fn push_line(out: &mut String, text: &str) {
+    // A string takes all there is.
+    let _ = write!(out, "{}", OneLine(text));
+}
+
+#[cold]
+fn report_clash() {
+    static TOLD: OnceLock<()> = OnceLock::new();
+    if TOLD.set(()).is_ok() {
+        report(Misuse::SameKey);
+    }
+}

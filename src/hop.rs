@@ -1,0 +1,79 @@
+//! `Hop`: a context, and what the companions take along with it; without the feature `companions`
+//! nothing but the context.
+
+use crate::companion::Load;
+use crate::context::Context;
+use crate::stack::Stack;
+use std::fmt;
+
+/// What is handed over from one point: its context, and what the
+/// [companions](crate::companion::Companion) have there.
+///
+/// A [`Context`] alone has the variables. What hands over at the call takes the companions of there
+/// along by itself: `in_current_context`, `in_context`, envelopes, spawns and `Context::wrap`. A
+/// hop is for what is captured at one point and run at another by hand.
+///
+/// Of an empty context given by hand, as to `in_context`, nothing is carried: that is to detach.
+/// A hop that was captured where no variable is bound carries its companions.
+#[derive(Clone)]
+pub struct Hop {
+    context: Context,
+    load: Load,
+}
+
+impl Hop {
+    /// What is current here.
+    #[inline]
+    #[track_caller]
+    pub fn current() -> Hop {
+        Hop { context: Context::current(), load: Load::here() }
+    }
+
+    /// Nothing, wherever it goes.
+    pub fn empty() -> Hop {
+        Hop { context: Context::empty(), load: Load::nothing() }
+    }
+
+    /// An empty context, with the companions left as they are.
+    pub(crate) const fn untouched() -> Hop {
+        Hop { context: Context::empty(), load: Load::UNTOUCHED }
+    }
+
+    /// `context` and the companions of here; nothing if it is empty.
+    pub(crate) fn with(context: Context) -> Hop {
+        // Whether nothing is in it, not whether nothing is seen: one with a mask was captured.
+        let load = if context.is_nothing() { Load::nothing() } else { Load::here() };
+        Hop { context, load }
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub(crate) fn into_context(self) -> Context {
+        self.context
+    }
+
+    /// A stack that begins with it.
+    #[inline]
+    pub(crate) fn into_stack(self) -> Stack {
+        Stack::on(self.context).laden(self.load)
+    }
+
+    /// Calls `f` with it, on a stack of its own.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.clone().into_stack().run(f)
+    }
+
+    /// As [`Context::wrap`], with what was captured with the hop.
+    pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
+        move || self.into_stack().run(f)
+    }
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hop").field("context", &self.context).finish_non_exhaustive()
+    }
+}
