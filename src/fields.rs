@@ -14,8 +14,10 @@
 //! | `slog` | into the key-values of each record |
 //! | `tracing-subscriber` | into each event, as text or JSON; a filter of spans takes nothing away |
 //!
-//! The crate `stackholm-sentry` takes them into the tags of sentry's events, of the variables that a
-//! list names. The rules are the same for all of them:
+//! Two crates beside this one follow the releases of others: `stackholm-sentry` takes the fields that
+//! a list names into the tags of sentry's events, `stackholm-logforth` is a diagnostic of logforth.
+//!
+//! The rules are the same for all of them:
 //!
 //! - The fields are those of the moment and the place of the event: whoever writes it later, or
 //!   elsewhere, has a snapshot, which is one pointer.

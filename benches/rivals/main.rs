@@ -10,6 +10,7 @@ mod dcontext;
 mod growth;
 mod hub;
 mod index;
+mod lines;
 mod memory;
 mod otel;
 mod ours;
@@ -91,12 +92,17 @@ fn measure(choice: &Choice) -> Result<Vec<Table>, String> {
     one("hand over", work::handing_over, &mut tables);
     one("poll", work::polling, &mut tables);
     one("request", work::requests, &mut tables);
+    pair("lines", of_lines, &mut tables);
     pair("threads", threads::tables, &mut tables);
     one("index", index::inserting, &mut tables);
     one("index", index::looking_up, &mut tables);
     one("generations", growth::tasks, &mut tables);
     one("variables", growth::variables, &mut tables);
     Ok(tables)
+}
+
+fn of_lines() -> (Table, Table) {
+    (lines::of_log(), lines::of_tracing())
 }
 
 fn head() -> String {
@@ -143,6 +149,9 @@ fn machine() -> String {
         "tracing-subscriber",
         "sentry-core",
         "fastrace",
+        "log",
+        "log-mdc",
+        "context-logger",
         "http",
         "im",
         "imbl",

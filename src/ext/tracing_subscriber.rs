@@ -104,9 +104,9 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         fields::with(|fields| {
-            // A line of text goes the same way without fields: else it alone had colours.
+            // With colours a line of text goes the same way without fields: else it alone had them.
             let is_text = matches!(self.place, Place::Text);
-            if fields.is_empty() && !is_text {
+            if fields.is_empty() && !(is_text && writer.has_ansi_escapes()) {
                 return self.inner.format_event(ctx, writer, event);
             }
             let own = if fields.is_empty() { Vec::new() } else { own_keys(event) };

@@ -71,6 +71,13 @@ fn request<R>(f: impl FnOnce() -> R) -> R {
         .run(f)
 }
 
+/// With the user alone. The order of fields is that of the first use in the process: that is here as
+/// in a request, whichever test comes first.
+fn as_user<R>(user: String, f: impl FnOnce() -> R) -> R {
+    request(|| ());
+    USER.sync_scope(user, f)
+}
+
 mod of_log {
     use super::*;
 
@@ -165,10 +172,7 @@ mod of_log {
             .target(env_logger::Target::Pipe(Box::new(page.clone())))
             .build();
         let logger = stackholm::log::Logger::new(logging(inner)).only(["user"]);
-        USER.sync_scope(
-            "\"ada\"\n[INFO] forged \u{1b}[31m".into(),
-            || info!(logger: logger, "saved"),
-        );
+        as_user("\"ada\"\n[INFO] forged \u{1b}[31m".into(), || info!(logger: logger, "saved"));
         let text = page.text();
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.contains("saved user=\"ada\"\\n[INFO] forged \\u{1b}[31m"), "{text}");
@@ -354,7 +358,7 @@ mod of_tracing {
     fn a_value_cannot_end_its_line_in_text() {
         let format = Format::new(fmt::format().without_time().with_target(false)).only(["user"]);
         let page = page_of!(format, || {
-            USER.sync_scope("a\n INFO forged \u{1b}[0m".into(), || tracing::info!("saved"));
+            as_user("a\n INFO forged \u{1b}[0m".into(), || tracing::info!("saved"));
         });
         assert_eq!(page.text(), " INFO saved user=\"a\\n INFO forged \\u001b[0m\"\n");
     }
@@ -573,6 +577,20 @@ impl Log for Mirrored {
     fn flush(&self) {}
 }
 
+/// Notes what logforth is told.
+struct Pairs(String);
+
+impl logforth_core::kv::Visitor for Pairs {
+    fn visit(
+        &mut self,
+        key: logforth_core::kv::KeyView<'_>,
+        value: logforth_core::kv::ValueView<'_>,
+    ) -> Result<(), logforth_core::Error> {
+        self.0.push_str(&format!(" {key}={value}"));
+        Ok(())
+    }
+}
+
 /// All that any sink writes, of one request that has two values that nobody may see.
 fn all_outputs() -> String {
     let mut all = String::new();
@@ -621,6 +639,9 @@ fn all_outputs() -> String {
             &sentry_core::ClientOptions::default(),
         );
         all.push_str(&format!("{event:?}\n"));
+        let mut pairs = Pairs(String::from("logforth:"));
+        logforth_core::Diagnostic::visit(&stackholm_logforth::Ambient::new(), &mut pairs).unwrap();
+        all.push_str(&pairs.0);
         let fields = Fields::current();
         all.push_str(&serde_json::to_string(&fields).unwrap());
         fields.write_json(&mut all).unwrap();
@@ -638,7 +659,9 @@ fn a_value_of_a_variable_that_is_not_declared_is_in_no_output_of_any_kind() {
     let all = all_outputs();
     assert!(!all.contains(CANARY), "{all}");
     // Each of them has written.
-    for said in ["mdc ", " log ", "slog", "tracing", "Key(metric", "tags: "] {
+    for said in
+        ["mdc ", " log ", "slog", "tracing", "Key(metric", "tags: ", "logforth: request.id=7"]
+    {
         assert!(all.contains(said), "{said}: {all}");
     }
     assert!(all.matches("ada").count() >= 8, "{all}");
