@@ -1,6 +1,6 @@
 //! Variables of [stackholm] as tags of sentry's events, and sentry's hub along with each hop.
 //!
-//! - [`Tags`] are an integration of the client: the [fields](stackholm::fields) that it lists become
+//! - [`Tags`] are an integration of the client: the [fields] that it lists become
 //!   tags of each event.
 //! - After [`carry_hubs`] whatever hands over a [`stackholm::Context`] by a hop, such as
 //!   `in_current_context`, the spawns of its integrations and envelopes, hands over a hub too, with
