@@ -1,6 +1,6 @@
 //! The grammar of baggage, one input at a time.
 
-use super::{REQUEST, baggage, rejected, tenant, wire};
+use super::{REQUEST, TENANT, baggage, rejected, tenant, wire};
 use stackholm::wire::{Peer, Reason};
 
 /// What comes, what `tenant` is, and how many members are malformed or unfit.
@@ -50,6 +50,16 @@ fn each_member_is_read_as_the_table_says() {
 fn a_value_with_an_equals_sign_is_not_cut() {
     let received = wire().extract(&baggage(&[b"tenant=a=b=c"]), Peer::Trusted);
     assert_eq!(tenant(&received), Some("a=b=c"));
+}
+
+#[test]
+fn a_plus_is_sent_encoded_as_some_read_it_as_a_space_and_stays_one_where_it_comes() {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let context = stackholm::Context::empty().with(&TENANT, "a+b c".into());
+    let _ = wire().inject(&context, &mut lines).unwrap();
+    assert_eq!(lines[0].1, "tenant=a%2Bb%20c");
+    let received = wire().extract(&baggage(&[b"tenant=a+b"]), Peer::Trusted);
+    assert_eq!(tenant(&received), Some("a+b"));
 }
 
 #[test]

@@ -13,6 +13,11 @@ pub(super) fn is_baggage_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
 }
 
+/// Whether the byte is written there as it is. A plus may be, and some readers take it for a space.
+pub(super) fn is_plain_in_baggage(byte: u8) -> bool {
+    is_baggage_octet(byte) && byte != b'+'
+}
+
 /// Whether the byte may stand in a token: a name of a header, a key of baggage.
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
