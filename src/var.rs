@@ -223,6 +223,19 @@ impl<T: Send + Sync + 'static> Var<T> {
         })
     }
 
+    /// The same where no error is wanted: nothing is made of an absent value.
+    #[inline]
+    pub(crate) fn peek<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        if self.watch.is_on() {
+            self.note_asked();
+        }
+        let read = current::read(&self.key, f, |f, unread| match unread {
+            Miss::Absent if self.default.is_none() && !self.global.is_used() => Err(()),
+            _ => self.with_slowly(f).map_err(|_| ()),
+        });
+        read.ok()
+    }
+
     #[inline(never)]
     fn with_slowly<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
         let (f, seen) = match current::read_slowly(&self.key, f) {
