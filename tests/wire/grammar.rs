@@ -112,3 +112,54 @@ fn binary_headers_are_strict_base64_with_padding_or_without() {
         assert_eq!(read(line), None, "{line}");
     }
 }
+
+/// The examples of the recommendation and of its test suite: the line, and what `key` and `other`
+/// are.
+const RECOMMENDED: &[(&[&str], Option<&str>, Option<&str>)] = &[
+    (
+        &["key=value1;property1;property2, other = value2, key3=value3; propertyKey=propertyValue"],
+        Some("value1"),
+        Some("value2"),
+    ),
+    (&["key=alice,other=DF%2028,isProduction=false"], Some("alice"), Some("DF 28")),
+    (&["key=Am%C3%A9lie,other=DF%2028,isProduction=false"], Some("Am\u{e9}lie"), Some("DF 28")),
+    (&["key=alice", "other=DF%2028,isProduction=false"], Some("alice"), Some("DF 28")),
+    (&["key=SomeValue"], Some("SomeValue"), None),
+    (&["key=SomeValue;SomeProp"], Some("SomeValue"), None),
+    (&["key=SomeValue;SomePropKey=SomePropValue"], Some("SomeValue"), None),
+    (&["key=SomeValue,other=SomeValue2"], Some("SomeValue"), Some("SomeValue2")),
+    (&["key \t = \t SomeValue \t "], Some("SomeValue"), None),
+    (&["key \t = \t SomeValue \t ; \t SomeProp"], Some("SomeValue"), None),
+    (
+        &["key \t = \t SomeValue \t , \t other \t = \t SomeValue2 \t "],
+        Some("SomeValue"),
+        Some("SomeValue2"),
+    ),
+    (
+        &["key=%09%20%22%27%3B%3Dasdf%21%40%23%24%25%5E%26%2A%28%29"],
+        Some("\t \"';=asdf!@#$%^&*()"),
+        None,
+    ),
+    (&["key=\u{e9}"], None, None),
+];
+
+#[test]
+fn the_examples_of_the_recommendation_are_read_as_it_says() {
+    use stackholm::wire::{self, Text, Wire};
+    static KEY: stackholm::Var<String> = stackholm::Var::new("key");
+    static OTHER: stackholm::Var<String> = stackholm::Var::new("other");
+    let wire = Wire::builder()
+        .list(wire::baggage("key", &KEY, Text))
+        .list(wire::baggage("other", &OTHER, Text))
+        .passing_unknown_baggage()
+        .build()
+        .unwrap();
+    for (lines, key, other) in RECOMMENDED {
+        let lines: Vec<_> = lines.iter().map(|line| ("baggage", *line)).collect();
+        let received = wire.extract(&lines, Peer::Trusted);
+        let context = received.context();
+        assert_eq!(context.get(&KEY).map(String::as_str), *key, "{lines:?}");
+        assert_eq!(context.get(&OTHER).map(String::as_str), *other, "{lines:?}");
+        assert_eq!(received.rejected().is_empty(), key.is_some(), "{lines:?}");
+    }
+}
