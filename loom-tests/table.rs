@@ -2,7 +2,8 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shorten, tasks,
+    batches, cancel, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime,
+    shorten, tasks,
 };
 
 macro_rules! table {
@@ -94,6 +95,13 @@ table! {
         hider_above_short_reach 1,
         hider_derived_while_its_source_is_left 1,
         hider_derived_while_its_source_is_captured 1,
+    }
+    cancel {
+        cancelled_while_somebody_asks 2,
+        two_cancel_while_somebody_asks 764,
+        cancelled_while_a_callback_registers 68,
+        cancelled_while_a_callback_is_stopped 9,
+        cancelled_while_somebody_begins_to_wait 11,
     }
     drops {
         value_enters_as_it_ends 2,

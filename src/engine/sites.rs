@@ -111,4 +111,10 @@ sites! {
     ThreadEnds,
     /// Step: what lies too deep is worked off by the deepest list.
     QueueIsDone,
+    /// A scope has a cause.
+    CauseIsSet,
+    /// Whether it has one.
+    CauseIsSeen,
+    /// Step: who waits for a cancel looks for one after it has registered.
+    WhoWaitsLooks,
 }
