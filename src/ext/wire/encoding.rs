@@ -24,11 +24,20 @@ pub(super) fn is_token(byte: u8) -> bool {
 }
 
 /// Encodes each byte that may not stand as it is, and `%`.
-pub(super) fn percent_encode(bytes: &[u8], is_allowed: fn(u8) -> bool) -> String {
+pub(super) fn percent_encode(bytes: Vec<u8>, is_allowed: fn(u8) -> bool) -> String {
+    let stays = |byte: u8| is_allowed(byte) && byte != b'%';
+    let bytes = if bytes.iter().all(|byte| stays(*byte)) {
+        match String::from_utf8(bytes) {
+            Ok(text) => return text,
+            Err(error) => error.into_bytes(),
+        }
+    } else {
+        bytes
+    };
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
-        if is_allowed(*byte) && *byte != b'%' {
-            text.push(char::from(*byte));
+        if stays(byte) {
+            text.push(char::from(byte));
         } else {
             let _ = write!(text, "%{byte:02X}");
         }

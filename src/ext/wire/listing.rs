@@ -243,8 +243,8 @@ impl<T: Send + Sync, C: Codec<T>> Crosses for Listing<T, C> {
         };
         let text = match self.of.spot {
             Spot::Header if self.of.name.ends_with("-bin") => base64_encode(&bytes),
-            Spot::Header => percent_encode(&bytes, is_plain),
-            Spot::Baggage => percent_encode(&bytes, is_plain_in_baggage),
+            Spot::Header => percent_encode(bytes, is_plain),
+            Spot::Baggage => percent_encode(bytes, is_plain_in_baggage),
         };
         Some(if text.len() > self.of.most { Err(Reason::TooLong) } else { Ok(text) })
     }
