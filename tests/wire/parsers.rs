@@ -125,12 +125,12 @@ fn timeouts(input: &[u8]) {
         60_000_000_000,
         3_600_000_000_000_u64,
     ]);
-    let by_grpc = nanos.filter_map(|(unit, nanos)| {
+    let mut by_grpc = nanos.filter_map(|(unit, nanos)| {
         Some(u128::from(number(text.strip_suffix(unit)?, 8)?) * u128::from(nanos))
     });
     let by_millis = number(text, 10).map(|millis| u128::from(millis) * 1_000_000);
     for (timeout, name, expected) in [
-        (Timeout::grpc(), "grpc-timeout", by_grpc.last()),
+        (Timeout::grpc(), "grpc-timeout", by_grpc.next()),
         (Timeout::millis("x-timeout-ms"), "x-timeout-ms", by_millis),
     ] {
         let (left, is_theirs, rejected) = left(&build(timeout), name);
