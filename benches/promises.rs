@@ -5,7 +5,8 @@
 //! `-- --strict` also fails if a promise is broken.
 
 use opentelemetry::{Context as Otel, context::FutureExt as _};
-use stackholm::{Checkpoint, Context};
+use stackholm::wire::{self, Peer, Text, Timeout, Token, Wire};
+use stackholm::{Checkpoint, Context, Var, deadline};
 use stackholm_benches::bound::{self, ABSENT, Absent, Number, VARS, value};
 use stackholm_benches::race::{Race, Times};
 use stackholm_benches::work::{self, Busy, enter_and_leave, poll};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 tokio::task_local! { static LOCAL: u64; }
+
+static REQUEST: Var<String> = Var::new("request");
 
 /// What is promised: `ours` takes at most `most` times as long as `theirs`; `aim` is what we want
 /// next.
@@ -133,6 +136,13 @@ const PROMISES: &[Promise] = &[
         "read absent, crowded",
         "read present",
         1.0,
+        None,
+    ),
+    promise(
+        "remaining, no deadline / is_bound absent",
+        "remaining, none",
+        "is_bound absent",
+        1.5,
         None,
     ),
     promise("poll / tokio's task_local with one key", "poll", "tokio poll", 0.6, Some(0.45)),
@@ -312,6 +322,23 @@ fn reading(race: &mut Race<'_>) {
     race.runner("is_bound absent", |batch| {
         let _bound = bound::ours(8);
         batch.time(0, || u64::from(ABSENT.is_bound()));
+    });
+    race.runner("remaining, none", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(0, || deadline::remaining().map_or(0, |left| left.as_nanos() as u64));
+    });
+    race.runner("extract of nothing", |batch| {
+        let wire = Wire::builder()
+            .list(wire::header("x-request-id", &REQUEST, Token::<64>).from_anyone())
+            .list(wire::baggage("tenant", &REQUEST, Text))
+            .timeout(Timeout::grpc())
+            .build()
+            .expect("it is well-formed");
+        let headers: Vec<(String, String)> = Vec::new();
+        batch.time(0, || {
+            let received = wire.extract(black_box(&headers), Peer::Unknown);
+            received.rejected().len() as u64
+        });
     });
     race.runner("otel read present", |batch| {
         let _bound = bound::otel(8);

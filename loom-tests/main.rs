@@ -8,6 +8,7 @@
 #![cfg(stackholm_loom)]
 
 mod batches;
+mod cancel;
 mod cells;
 mod counts;
 mod drops;

@@ -2,7 +2,7 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shared,
+    batches, cancel, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shared,
     shorten, tasks,
 };
 
@@ -107,6 +107,13 @@ table! {
         shared_waited_for 12,
         shared_put_back 1,
         shared_first_used_by_two 3596,
+    }
+    cancel {
+        cancelled_while_somebody_asks 2,
+        two_cancel_while_somebody_asks 764,
+        cancelled_while_a_callback_registers 68,
+        cancelled_while_a_callback_is_stopped 9,
+        cancelled_while_somebody_begins_to_wait 11,
     }
     drops {
         value_enters_as_it_ends 2,

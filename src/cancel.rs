@@ -169,12 +169,12 @@ impl Cancellable {
 /// Whether the work here was cancelled. A deadline that is over is not asked for.
 #[inline]
 pub fn is_cancelled() -> bool {
-    CANCEL.try_with(Cancel::is_cancelled).unwrap_or(false)
+    !CANCEL.has_nothing() && CANCEL.try_with(Cancel::is_cancelled).unwrap_or(false)
 }
 
 /// Why the work here was cancelled, if it was. A deadline that is over is not asked for.
 pub fn cause() -> Option<Cause> {
-    CANCEL.try_with(Cancel::cause).ok().flatten()
+    if CANCEL.has_nothing() { None } else { CANCEL.try_with(Cancel::cause).ok().flatten() }
 }
 
 /// Fails if the work here was cancelled, or its deadline is over: for loops of blocking code.

@@ -111,7 +111,7 @@ pub fn at(instant: Instant) -> Limit {
 /// The deadline of the work here, if there is one.
 #[inline]
 pub fn current() -> Option<Deadline> {
-    DEADLINE.try_get().ok()
+    if DEADLINE.has_nothing() { None } else { DEADLINE.try_get().ok() }
 }
 
 /// How much time is left here; `None` without a limit, zero if it is over.

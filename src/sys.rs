@@ -12,7 +12,8 @@
 //!   One atomic edge stands in, with what the lock promises: whoever loads a value sees all that
 //!   came before its swap.
 //! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names,
-//!   hooks and the notes of tests, which no model changes while others look.
+//!   hooks and the notes of tests, which no model changes while others look. What threads set while
+//!   others look is a [`SetOnce`] under a [`Lock`]: the same two, and loom's own in its models.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very
 //!   end.
 //!
@@ -27,6 +28,8 @@ mod control;
 mod debug_notes;
 #[cfg(stackholm_loom)]
 mod model;
+#[cfg(stackholm_loom)]
+mod once;
 mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
@@ -46,6 +49,8 @@ use shuttle as primitives;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
 pub(crate) use debug_notes::{LastPlace, Notes, Tally};
+#[cfg(stackholm_loom)]
+pub(crate) use once::{Lock, SetOnce};
 pub(crate) use popcount::{ask_processor, popcount};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
@@ -55,6 +60,8 @@ pub(crate) use real::*;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;
 pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(not(stackholm_loom))]
+pub(crate) use std::sync::{Mutex as Lock, OnceLock as SetOnce};
 
 /// Whether this is a build for exhaustive models, where small structures show as much as large ones
 /// and cost less.

@@ -217,6 +217,13 @@ impl<T: Send + Sync + 'static> Var<T> {
         })
     }
 
+    /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it.
+    #[inline]
+    pub(crate) fn has_nothing(&self) -> bool {
+        let has_others = self.default.is_some() || self.global.is_used() || self.watch.is_on();
+        !has_others && !self.is_bound()
+    }
+
     #[inline(never)]
     fn with_slowly<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
         let (f, seen) = match current::read_slowly(&self.key, f) {

@@ -5,12 +5,15 @@
 #[expect(dead_code, reason = "the program's own entry is not called")]
 mod service;
 
-use clap::Parser as _;
+use clap::{Parser as _, ValueEnum as _};
 use service::oracle::hop::{Hop, Sight};
 use service::oracle::scenario::{self, Fault};
 use service::runs::chaos::Chaos;
 use service::runs::options::Options;
 use service::runs::report::Report;
+use service::runs::two_processes::{SplitReport, split};
+use service::split::process::Where;
+use service::split::spoil::WireFault;
 use std::process::ExitCode;
 
 fn run(arguments: &[&str]) -> Report {
@@ -178,4 +181,49 @@ fn every_fault_makes_the_program_fail_and_none_lets_it_succeed() {
         assert!(is_failure(service::judge(&faults(&fault.to_string(), Hop::Join))));
     }
     assert!(!is_failure(service::judge(&run(&["--requests", "24"]).faults())));
+}
+
+/// A front and a back, here in one process; `--split` itself makes two.
+fn front_and_back(arguments: &[&str]) -> SplitReport {
+    let small = ["service", "--split", "--concurrency", "8"];
+    split(&Options::parse_from(small.iter().chain(arguments).copied()), Where::Here)
+        .expect("the loopback is there")
+}
+
+#[test]
+fn a_front_and_a_back_see_what_was_sent_and_keep_to_the_deadlines() {
+    let report = front_and_back(&["--requests", "320"]);
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let ends = &report.ends;
+    assert_eq!((ends.requests(), ends.failed), (320, 0));
+    assert_eq!((ends.answered, ends.kept, ends.not_sent), (240, 40, 40));
+    let wide = report.to_string().lines().any(|line| line.chars().count() > 100);
+    assert!(!wide, "{report}");
+}
+
+#[test]
+fn a_back_that_is_slow_dies_or_answers_with_garbage_spoils_no_other_request() {
+    let report = front_and_back(&["--chaos", "--requests", "800"]);
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let ends = &report.ends;
+    assert_eq!((ends.requests(), ends.failed), (800, 0));
+    assert!(report.killed > 0 && ends.refused > 0 && ends.kept > 0, "{report}");
+}
+
+#[test]
+fn every_fault_at_the_wire_is_noticed_by_http_and_by_grpc() {
+    for fault in WireFault::value_variants() {
+        let name = fault.to_possible_value().expect("each has a name");
+        let name = name.get_name();
+        let faults = front_and_back(&["--requests", "16", "--plant-wire-fault", name]).faults();
+        let say = |words: &str| faults.iter().any(|line| line.contains(words));
+        let is_noticed = match fault {
+            WireFault::Believed => say("the front, from anyone: `tenant`"),
+            WireFault::Overdue => say("request 6, to NothingLeft") && say("request 7, to Nothing"),
+            WireFault::Answer => say("request 0, the front, what the") && say("request 1, the fr"),
+            WireFault::Leak => say(" values are alive after the shutdown of the backs"),
+            _ => say("the back, by HTTP: `") && say("the back, by gRPC: `"),
+        };
+        assert!(is_noticed, "{name}: {faults:#?}");
+    }
 }

@@ -19,6 +19,7 @@ mod system;
 mod table;
 mod task_local;
 mod threads;
+mod wire;
 mod work;
 
 use stackholm_benches::pictures;
@@ -96,6 +97,7 @@ fn measure(choice: &Choice) -> Result<Vec<Table>, String> {
     pair("threads", threads::tables, &mut tables);
     one("index", index::inserting, &mut tables);
     one("index", index::looking_up, &mut tables);
+    one("wire", wire::crossing, &mut tables);
     one("generations", growth::tasks, &mut tables);
     one("variables", growth::variables, &mut tables);
     Ok(tables)
@@ -143,6 +145,7 @@ fn machine() -> String {
     };
     let rivals = [
         "opentelemetry",
+        "opentelemetry_sdk",
         "dcontext",
         "tokio",
         "tracing",

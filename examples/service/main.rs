@@ -5,6 +5,7 @@
 //! cargo run --release --example service -- --serve    stays up, for curl
 //! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
 //! cargo run --release --example service -- --compare  compares costs only
+//! cargo run --release --example service -- --split    two processes, and what crosses between them
 //! cargo run --release --example service -- --plant-fault lost-at-rayon-join
 //! ```
 //!
@@ -19,13 +20,15 @@
 //!
 //! Read `carriers/contexts.rs` first: it is all that an ordinary service needs.
 //! `server/all_hops.rs` and `server/hops/` are the long way, one function for each boundary;
-//! `server/six_hops.rs` is what is measured; `carriers/probe.rs` is the check.
+//! `server/six_hops.rs` is what is measured; `carriers/probe.rs` is the check. `split/` has the two
+//! processes.
 
 mod carriers;
 mod client;
 pub(crate) mod oracle;
 pub(crate) mod runs;
 mod server;
+pub(crate) mod split;
 
 use clap::Parser;
 use client::http::Client;
@@ -36,9 +39,11 @@ use runs::options::Options;
 use runs::progress;
 use runs::race::{self, Race};
 use runs::report::Report;
+use runs::two_processes;
 use runs::verify::{self, Verification, verify};
 use server::listen::{Observers, Server};
 use server::routes::PATH;
+use split::process::{self, Where};
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -46,6 +51,15 @@ use std::time::Instant;
 fn main() -> io::Result<ExitCode> {
     let options = Options::parse();
     scenario::expect_ordered_panics();
+    if options.back {
+        return process::be_the_back(options.seed, options.plant_wire_fault)
+            .map(|()| ExitCode::SUCCESS);
+    }
+    if options.split {
+        let report = two_processes::split(&options, Where::Process)?;
+        println!("{report}");
+        return Ok(judge(&report.faults()));
+    }
     if options.serve {
         return serve().map(|()| ExitCode::SUCCESS);
     }

@@ -7,7 +7,7 @@
 //! No lock is held while code of others runs: wakers, callbacks and causes are taken out first.
 
 use super::cause::Cause;
-use crate::sys::{Arc, Mutex, OnceLock, PoisonError};
+use crate::sys::{Arc, Lock, PoisonError, SetOnce, Site, step};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::Waker;
@@ -21,9 +21,9 @@ use std::task::Waker;
 #[derive(Default)]
 pub(super) struct Source {
     /// The scope around it; set when this one is entered.
-    outer: OnceLock<Option<Arc<Source>>>,
-    cause: OnceLock<Cause>,
-    calls: Mutex<Calls>,
+    outer: SetOnce<Option<Arc<Source>>>,
+    cause: SetOnce<Cause>,
+    calls: Lock<Calls>,
 }
 
 /// The calls of those that wait, each at a place that it keeps.
@@ -133,7 +133,7 @@ pub(super) enum Action {
 /// An action that is done once, whoever is first.
 struct Call {
     source: Arc<Source>,
-    action: Mutex<Option<Action>>,
+    action: Lock<Option<Action>>,
 }
 
 impl Call {
@@ -159,7 +159,7 @@ pub(super) struct Registered {
 impl Registered {
     /// Registers; if there is a cause, the action is done at once.
     pub(super) fn new(source: Arc<Source>, action: Action) -> Self {
-        let call = Arc::new(Call { source, action: Mutex::new(Some(action)) });
+        let call = Arc::new(Call { source, action: Lock::new(Some(action)) });
         let mut registered = Registered { call, with: Vec::new() };
         let mut next = Some(Arc::clone(&registered.call.source));
         while let Some(source) = next {
@@ -168,7 +168,7 @@ impl Registered {
             next = source.outer().cloned();
             registered.with.push((source, at));
         }
-        if registered.cause().is_some() {
+        if step(Site::WhoWaitsLooks) && registered.cause().is_some() {
             registered.call.fire();
         }
         registered

@@ -159,4 +159,10 @@ sites! {
     CacheEnds,
     /// Step: who raises a version wakes those who wait for that.
     RaiserWakes,
+    /// A scope has a cause.
+    CauseIsSet,
+    /// Whether it has one.
+    CauseIsSeen,
+    /// Step: who waits for a cancel looks for one after it has registered.
+    WhoWaitsLooks,
 }

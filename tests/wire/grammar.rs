@@ -1,6 +1,6 @@
 //! The grammar of baggage, one input at a time.
 
-use super::{REQUEST, baggage, rejected, tenant, wire};
+use super::{REQUEST, TENANT, baggage, rejected, tenant, wire};
 use stackholm::wire::{Peer, Reason};
 
 /// What comes, what `tenant` is, and how many members are malformed or unfit.
@@ -53,6 +53,16 @@ fn a_value_with_an_equals_sign_is_not_cut() {
 }
 
 #[test]
+fn a_plus_is_sent_encoded_as_some_read_it_as_a_space_and_stays_one_where_it_comes() {
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let context = stackholm::Context::empty().with(&TENANT, "a+b c".into());
+    let _ = wire().inject(&context, &mut lines).unwrap();
+    assert_eq!(lines[0].1, "tenant=a%2Bb%20c");
+    let received = wire().extract(&baggage(&[b"tenant=a+b"]), Peer::Trusted);
+    assert_eq!(tenant(&received), Some("a+b"));
+}
+
+#[test]
 fn members_of_several_lines_are_all_read() {
     let lines = baggage(&[b"other=1", b"tenant=acme"]);
     assert_eq!(tenant(&wire().extract(&lines, Peer::Trusted)), Some("acme"));
@@ -100,5 +110,56 @@ fn binary_headers_are_strict_base64_with_padding_or_without() {
     assert_eq!(read(""), Some(vec![]));
     for line in ["A", "AQI==", "AQJ", "AQ=I", "A*I", "====", "AQID="] {
         assert_eq!(read(line), None, "{line}");
+    }
+}
+
+/// The examples of the recommendation and of its test suite: the line, and what `key` and `other`
+/// are.
+const RECOMMENDED: &[(&[&str], Option<&str>, Option<&str>)] = &[
+    (
+        &["key=value1;property1;property2, other = value2, key3=value3; propertyKey=propertyValue"],
+        Some("value1"),
+        Some("value2"),
+    ),
+    (&["key=alice,other=DF%2028,isProduction=false"], Some("alice"), Some("DF 28")),
+    (&["key=Am%C3%A9lie,other=DF%2028,isProduction=false"], Some("Am\u{e9}lie"), Some("DF 28")),
+    (&["key=alice", "other=DF%2028,isProduction=false"], Some("alice"), Some("DF 28")),
+    (&["key=SomeValue"], Some("SomeValue"), None),
+    (&["key=SomeValue;SomeProp"], Some("SomeValue"), None),
+    (&["key=SomeValue;SomePropKey=SomePropValue"], Some("SomeValue"), None),
+    (&["key=SomeValue,other=SomeValue2"], Some("SomeValue"), Some("SomeValue2")),
+    (&["key \t = \t SomeValue \t "], Some("SomeValue"), None),
+    (&["key \t = \t SomeValue \t ; \t SomeProp"], Some("SomeValue"), None),
+    (
+        &["key \t = \t SomeValue \t , \t other \t = \t SomeValue2 \t "],
+        Some("SomeValue"),
+        Some("SomeValue2"),
+    ),
+    (
+        &["key=%09%20%22%27%3B%3Dasdf%21%40%23%24%25%5E%26%2A%28%29"],
+        Some("\t \"';=asdf!@#$%^&*()"),
+        None,
+    ),
+    (&["key=\u{e9}"], None, None),
+];
+
+#[test]
+fn the_examples_of_the_recommendation_are_read_as_it_says() {
+    use stackholm::wire::{self, Text, Wire};
+    static KEY: stackholm::Var<String> = stackholm::Var::new("key");
+    static OTHER: stackholm::Var<String> = stackholm::Var::new("other");
+    let wire = Wire::builder()
+        .list(wire::baggage("key", &KEY, Text))
+        .list(wire::baggage("other", &OTHER, Text))
+        .passing_unknown_baggage()
+        .build()
+        .unwrap();
+    for (lines, key, other) in RECOMMENDED {
+        let lines: Vec<_> = lines.iter().map(|line| ("baggage", *line)).collect();
+        let received = wire.extract(&lines, Peer::Trusted);
+        let context = received.context();
+        assert_eq!(context.get(&KEY).map(String::as_str), *key, "{lines:?}");
+        assert_eq!(context.get(&OTHER).map(String::as_str), *other, "{lines:?}");
+        assert_eq!(received.rejected().is_empty(), key.is_some(), "{lines:?}");
     }
 }

@@ -5,8 +5,10 @@ mod counting;
 
 mod bytes;
 mod grammar;
+mod grpc;
 mod limits;
 mod page;
+mod parsers;
 mod services;
 mod timeout;
 mod trace;
@@ -90,6 +92,34 @@ proptest! {
         prop_assert!(bound.is_empty() || bound == ["request"], "{:?}", bound);
         let _ = wire().extract(&lines, Peer::Trusted);
     }
+}
+
+proptest! {
+    #[test]
+    fn every_parser_agrees_with_a_second_reading_of_the_same_bytes(input: Vec<u8>) {
+        parsers::run(&input);
+    }
+}
+
+#[test]
+fn every_parser_agrees_with_a_second_reading_of_what_the_fuzzer_begins_with() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/wire");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(corpus).expect("it is in the repository") {
+        let input = std::fs::read(entry.unwrap().path()).unwrap();
+        // Each input, and each of it with one byte changed or fewer bytes.
+        for at in 0..input.len() {
+            parsers::run(&input[..at]);
+            let mut other = input.clone();
+            for byte in [b',', b'=', b'-', b'%', b'0', 0xff, other[at] ^ 1] {
+                other[at] = byte;
+                parsers::run(&other);
+            }
+        }
+        parsers::run(&input);
+        inputs += 1;
+    }
+    assert!(inputs >= 10, "{inputs}");
 }
 
 #[test]

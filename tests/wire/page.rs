@@ -7,6 +7,7 @@ fn each_row_of_the_page_names_a_test_that_exists() {
         include_str!("main.rs"),
         include_str!("bytes.rs"),
         include_str!("grammar.rs"),
+        include_str!("grpc.rs"),
         include_str!("limits.rs"),
         include_str!("services.rs"),
         include_str!("timeout.rs"),

@@ -4,6 +4,7 @@ use super::carriers;
 use super::client;
 use super::oracle;
 use super::server;
+use super::split;
 
 pub(crate) mod chaos;
 pub(crate) mod comparison;
@@ -15,4 +16,5 @@ pub(crate) mod progress;
 pub(crate) mod race;
 mod ratio;
 pub(crate) mod report;
+pub(crate) mod two_processes;
 pub(crate) mod verify;

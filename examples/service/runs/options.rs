@@ -2,6 +2,7 @@
 
 use super::carriers::way::Way;
 use super::oracle::scenario::Planted;
+use super::split::spoil::WireFault;
 use clap::Parser;
 use std::time::Duration;
 
@@ -53,6 +54,19 @@ pub(crate) struct Options {
     /// lost-at-rayon-join
     #[arg(long, conflicts_with_all = ["serve", "chaos"])]
     pub(crate) plant_fault: Option<Planted>,
+
+    /// Instead run two processes: a front that calls a back over HTTP and gRPC; both compare what
+    /// they see with what was sent. With --chaos the back is slow, dies, and answers with garbage
+    #[arg(long, group = "two", conflicts_with_all = ["serve", "compare", "rounds", "plant_fault"])]
+    pub(crate) split: bool,
+
+    /// Plant a fault between the two processes, to see that it is noticed
+    #[arg(long, requires = "two")]
+    pub(crate) plant_wire_fault: Option<WireFault>,
+
+    /// Be the back; its front starts it
+    #[arg(long, hide = true, group = "two")]
+    pub(crate) back: bool,
 }
 
 impl Options {

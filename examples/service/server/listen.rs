@@ -88,7 +88,8 @@ impl Server {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router) {
+/// Serves until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, router: Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(spawn_detached(connection(stream, router.clone()))),

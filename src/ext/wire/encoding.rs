@@ -13,17 +13,31 @@ pub(super) fn is_baggage_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
 }
 
+/// Whether the byte is written there as it is. A plus may be, and some readers take it for a space.
+pub(super) fn is_plain_in_baggage(byte: u8) -> bool {
+    is_baggage_octet(byte) && byte != b'+'
+}
+
 /// Whether the byte may stand in a token: a name of a header, a key of baggage.
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Encodes each byte that may not stand as it is, and `%`.
-pub(super) fn percent_encode(bytes: &[u8], is_allowed: fn(u8) -> bool) -> String {
+pub(super) fn percent_encode(bytes: Vec<u8>, is_allowed: fn(u8) -> bool) -> String {
+    let stays = |byte: u8| is_allowed(byte) && byte != b'%';
+    let bytes = if bytes.iter().all(|byte| stays(*byte)) {
+        match String::from_utf8(bytes) {
+            Ok(text) => return text,
+            Err(error) => error.into_bytes(),
+        }
+    } else {
+        bytes
+    };
     let mut text = String::with_capacity(bytes.len());
     for byte in bytes {
-        if is_allowed(*byte) && *byte != b'%' {
-            text.push(char::from(*byte));
+        if stays(byte) {
+            text.push(char::from(byte));
         } else {
             let _ = write!(text, "%{byte:02X}");
         }

@@ -2,7 +2,7 @@
 
 use super::codec::Codec;
 use super::encoding::{
-    base64_decode, base64_encode, is_baggage_octet, is_plain, percent_decode, percent_encode,
+    base64_decode, base64_encode, is_plain, is_plain_in_baggage, percent_decode, percent_encode,
 };
 use super::rejected::Reason;
 use super::trace::Trace;
@@ -243,8 +243,8 @@ impl<T: Send + Sync, C: Codec<T>> Crosses for Listing<T, C> {
         };
         let text = match self.of.spot {
             Spot::Header if self.of.name.ends_with("-bin") => base64_encode(&bytes),
-            Spot::Header => percent_encode(&bytes, is_plain),
-            Spot::Baggage => percent_encode(&bytes, is_baggage_octet),
+            Spot::Header => percent_encode(bytes, is_plain),
+            Spot::Baggage => percent_encode(bytes, is_plain_in_baggage),
         };
         Some(if text.len() > self.of.most { Err(Reason::TooLong) } else { Ok(text) })
     }

@@ -55,7 +55,7 @@ impl Wire {
         let mut out =
             Baggage { budget: Budget::new(self.0.bytes, self.0.members), text: String::new() };
         of(Spot::Baggage, &mut |key, text, tally| {
-            if !out.add(format!("{key}={text}").as_bytes()) {
+            if !out.add_parts(&[key, "=", text]) {
                 tally.note(key, Reason::OverLimit);
             }
         });
@@ -115,14 +115,18 @@ struct Baggage {
 impl Baggage {
     /// Adds a whole member, if there is room.
     fn add(&mut self, member: &[u8]) -> bool {
-        let Ok(text) = std::str::from_utf8(member) else { return false };
-        if self.budget.take(text.len()).is_err() {
+        std::str::from_utf8(member).is_ok_and(|text| self.add_parts(&[text]))
+    }
+
+    /// The same, of parts.
+    fn add_parts(&mut self, parts: &[&str]) -> bool {
+        if self.budget.take(parts.iter().map(|part| part.len()).sum()).is_err() {
             return false;
         }
         if !self.text.is_empty() {
             self.text.push(',');
         }
-        self.text.push_str(text);
+        parts.iter().for_each(|part| self.text.push_str(part));
         true
     }
 }
