@@ -8,19 +8,28 @@ use crate::engine::memory::serial::Serial;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
-/// How many are remembered at most. Any more of one turn do nothing.
+/// How many are remembered at most. Any more of one turn do nothing. For one of a later turn an
+/// older one is forgotten: work that runs in one turn for long may have dropped many guards whose
+/// checkpoint was left before, and is on no stack any more.
 const MOST: usize = 1024;
 
 /// The checkpoints to be left. It needs no destructor: it is empty whenever the thread's own stack
 /// is current.
 pub(in crate::engine) struct LateGuards {
+    /// How many were remembered, those that were forgotten since included.
     number: Cell<usize>,
+    /// How many of the first were forgotten, to make room for others.
+    forgotten: Cell<usize>,
     serials: Cell<ManuallyDrop<Vec<Serial>>>,
 }
 
 impl LateGuards {
     pub(in crate::engine) const fn new() -> Self {
-        LateGuards { number: Cell::new(0), serials: Cell::new(ManuallyDrop::new(Vec::new())) }
+        LateGuards {
+            number: Cell::new(0),
+            forgotten: Cell::new(0),
+            serials: Cell::new(ManuallyDrop::new(Vec::new())),
+        }
     }
 
     fn with<R>(&self, f: impl FnOnce(&mut Vec<Serial>) -> R) -> R {
@@ -33,32 +42,48 @@ impl LateGuards {
             serials = Vec::new();
         }
         // After the last call of the allocator before the list is back: the number is of this list.
-        self.number.set(serials.len());
+        self.number.set(self.forgotten.get().wrapping_add(serials.len()));
         let added = self.serials.replace(ManuallyDrop::new(serials));
         drop(ManuallyDrop::into_inner(added));
         result
     }
 
+    /// How many were remembered since the list was cleared: as a place on the list it stays right
+    /// though others are forgotten.
     #[inline]
     pub(in crate::engine) fn number(&self) -> usize {
         self.number.get()
     }
 
-    pub(in crate::engine) fn push(&self, serial: Serial) {
+    /// How many there are after the first `before`.
+    pub(in crate::engine) fn number_after(&self, before: usize) -> usize {
+        self.number.get().saturating_sub(before.max(self.forgotten.get()))
+    }
+
+    /// Remembers one more. The first `before` were remembered before the current turn.
+    pub(in crate::engine) fn push(&self, serial: Serial, before: usize) {
         self.with(|serials| {
+            if serials.len() == MOST && before > self.forgotten.get() {
+                serials.remove(0);
+                self.forgotten.set(self.forgotten.get().wrapping_add(1));
+            }
             if serials.len() < MOST {
                 serials.push(serial);
             }
         });
     }
 
-    /// The first one after that many.
+    /// The first one after the first `before`.
     pub(in crate::engine) fn take_after(&self, before: usize) -> Option<Serial> {
-        self.with(|serials| (before < serials.len()).then(|| serials.remove(before)))
+        let at = before.saturating_sub(self.forgotten.get());
+        self.with(|serials| (at < serials.len()).then(|| serials.remove(at)))
     }
 
     /// Forgets all of them.
     pub(in crate::engine) fn clear(&self) {
-        self.with(|serials| *serials = Vec::new());
+        self.with(|serials| {
+            *serials = Vec::new();
+            self.forgotten.set(0);
+        });
     }
 }
