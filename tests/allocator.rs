@@ -85,3 +85,22 @@ fn a_guard_that_the_allocator_drops_as_the_list_of_late_guards_is_freed_hides_no
     drop(outer);
     assert!(!NUMBER.is_bound());
 }
+
+#[test]
+fn a_guard_that_the_allocator_drops_in_the_turn_of_another_stack_is_left_after_it() {
+    static LARGE: Var<[u8; 4096]> = Var::new("large");
+    let outer = Checkpoint::enter();
+    GUARDS.with_borrow_mut(|guards| {
+        guards.reserve(1);
+        guards.push(NUMBER.enter(1));
+    });
+    Stack::new().run(|| {
+        LEAVES.set(true);
+        // Too large for the free list, so the allocator is asked.
+        let large = LARGE.enter([0; 4096]);
+        assert!(!LEAVES.get(), "the allocator was asked");
+        drop(large);
+    });
+    assert!(!NUMBER.is_bound());
+    drop(outer);
+}

@@ -122,7 +122,9 @@ impl RawStack {
     /// Runs `f`, which may call foreign code in the middle of a change, and hides the stack from
     /// it.
     ///
-    /// The global allocator may be anybody's. What it enters here and forgets is never dropped.
+    /// The global allocator may be anybody's. What it enters here and forgets is never dropped. A
+    /// stack that is held as a value is hidden by one: guards that are dropped meanwhile may be of
+    /// the stacks beneath.
     #[cold]
     #[inline(never)]
     pub(in crate::engine) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -133,7 +135,8 @@ impl RawStack {
             }
         }
         let _back = Back(self, self.ends());
-        self.set_ends((ptr::null(), ptr::null()));
+        let nothing = if self.is_lent() { Self::held() } else { Self::new() };
+        self.set_ends(nothing.ends());
         f()
     }
 
