@@ -8,9 +8,10 @@ use crate::engine::memory::serial::Serial;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 
-/// How many are remembered at most. Any more of one turn do nothing. For one of a later turn an
-/// older one is forgotten: work that runs in one turn for long may have dropped many guards whose
-/// checkpoint was left before, and is on no stack any more.
+/// How many are remembered at most. Any more of one turn do nothing. For one of a later turn the
+/// newest of those from before it is forgotten: work that runs in one turn for long may have dropped
+/// many guards whose checkpoint was left before, and is on no stack any more. The oldest stay, since
+/// with the outermost guard all inside it are left.
 const MOST: usize = 1024;
 
 /// The checkpoints to be left. It needs no destructor: it is empty whenever the thread's own stack
@@ -18,7 +19,7 @@ const MOST: usize = 1024;
 pub(in crate::engine) struct LateGuards {
     /// How many were remembered, those that were forgotten since included.
     number: Cell<usize>,
-    /// How many of the first were forgotten, to make room for others.
+    /// How many of them were forgotten, to make room for others.
     forgotten: Cell<usize>,
     serials: Cell<ManuallyDrop<Vec<Serial>>>,
 }
@@ -48,23 +49,25 @@ impl LateGuards {
         result
     }
 
-    /// How many were remembered since the list was cleared: as a place on the list it stays right
-    /// though others are forgotten.
+    /// How many were remembered since the list was cleared. What was remembered since it was `n` is
+    /// the same though others are forgotten: see [`take_after`](Self::take_after).
     #[inline]
     pub(in crate::engine) fn number(&self) -> usize {
         self.number.get()
     }
 
-    /// How many there are after the first `before`.
+    /// How many there are after the first `before`; a few more, if some of those were forgotten in a
+    /// turn further in.
     pub(in crate::engine) fn number_after(&self, before: usize) -> usize {
-        self.number.get().saturating_sub(before.max(self.forgotten.get()))
+        self.number.get().saturating_sub(before).min(MOST)
     }
 
     /// Remembers one more. The first `before` were remembered before the current turn.
     pub(in crate::engine) fn push(&self, serial: Serial, before: usize) {
         self.with(|serials| {
-            if serials.len() == MOST && before > self.forgotten.get() {
-                serials.remove(0);
+            let older = before.saturating_sub(self.forgotten.get());
+            if serials.len() == MOST && (1..=MOST).contains(&older) {
+                serials.remove(older - 1);
                 self.forgotten.set(self.forgotten.get().wrapping_add(1));
             }
             if serials.len() < MOST {
@@ -73,7 +76,8 @@ impl LateGuards {
         });
     }
 
-    /// The first one after the first `before`.
+    /// The first one after the first `before`. If others were forgotten in a turn further in, that
+    /// may be one that was there before: it is not on the current stack and stays on the list.
     pub(in crate::engine) fn take_after(&self, before: usize) -> Option<Serial> {
         let at = before.saturating_sub(self.forgotten.get());
         self.with(|serials| (at < serials.len()).then(|| serials.remove(at)))
