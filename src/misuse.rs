@@ -10,8 +10,9 @@ pub enum Misuse {
     /// A guard was dropped while checkpoints entered after it were still there; they were left with
     /// it.
     LeftWithInner,
-    /// A guard was dropped whose checkpoint had been left already, or is on another stack; nothing
-    /// was done.
+    /// A guard was dropped whose checkpoint had been left already, or is on another stack. Nothing
+    /// was done then; if that stack waits beneath the current one, the checkpoint is left later, see
+    /// [`Entered`](crate::Entered).
     NotHere,
     /// Two variables that are logged have one key, and both are bound; see
     /// [`fields`](crate::fields). Told once in each process.

@@ -483,6 +483,33 @@ fn a_guard_of_a_stack_that_is_not_beneath_does_nothing_and_ends_with_its_stack()
     });
 }
 
+#[test]
+fn a_late_guard_is_left_however_many_others_came_after_their_checkpoint_was_left() {
+    static OUTER: Var<u32> = Var::new("outer");
+    static INNER: Var<u32> = Var::new("inner");
+    // What a thread does all its life, or a server inside `run`, is one turn of one stack.
+    Stack::inherit().run(|| {
+        for i in 0..3_000 {
+            let (outer, inner) = (OUTER.enter(i), INNER.enter(i));
+            drop(outer);
+            if i % 2 == 0 {
+                drop(inner)
+            } else {
+                Stack::new().run(|| drop(inner))
+            }
+            if i % 500 == 0 {
+                let (outer, inner) = (OUTER.enter(1), INNER.enter(2));
+                Stack::new().run(|| drop((inner, outer)));
+                assert!(!INNER.is_bound() && !OUTER.is_bound(), "after {i}");
+                let guards: Vec<Entered> = (0..1_500).map(|i| OUTER.enter(i)).collect();
+                Stack::inherit().run(|| drop(guards));
+                assert!(!OUTER.is_bound(), "the outermost was the first, after {i}");
+            }
+        }
+    });
+    misuses();
+}
+
 /// Its drop panics, after it has ended.
 struct Bangs(#[expect(dead_code, reason = "it ends")] Counted);
 

@@ -80,6 +80,21 @@ fn a_stack_ends_while_a_context_of_it_ends_on_another_thread() {
 }
 
 #[test]
+fn a_binding_lies_where_one_lay_that_ended_in_the_same_turn() {
+    // Too large for the free list: the block goes back to the allocator, which may give it again.
+    static LARGE: Var<[u8; 4096]> = Var::new("large");
+    for _ in 0..20 {
+        let mut stack = Stack::on(Context::empty());
+        stack.set(&LARGE, [0; 4096]).unwrap();
+        stack.run(|| {
+            LARGE.set([1; 4096]).unwrap();
+            LARGE.set([2; 4096]).unwrap();
+        });
+        assert_eq!(stack.get(&LARGE).unwrap()[4095], 2);
+    }
+}
+
+#[test]
 #[cfg_attr(miri, ignore = "starts a process")]
 fn the_process_exits_while_another_stack_is_current() {
     struct Ends;

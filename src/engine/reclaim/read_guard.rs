@@ -211,12 +211,23 @@ impl ReadGuards {
     /// were dropped late were remembered then.
     pub(in crate::engine) fn put_back(&self) -> usize {
         // Reads above the record are suspended, on a coroutine: they belong to the stack that goes.
-        let end = self.end_of_reads().get();
-        // SAFETY: the record was put on the list before the stack was swapped in, and lies on the
-        // machine's stack until this returns (#1 of `push`). If none was, the list was empty.
-        let under = if end == LATE { None } else { unsafe { end.cast::<Suspended>().as_ref() } };
+        let under = self.suspended();
         self.0.set(under.map_or(ptr::null(), |under| under.outer.get()));
         under.map_or(0, |under| under.late)
+    }
+
+    /// How many guards that were dropped late were remembered when the current turn began.
+    pub(in crate::engine) fn late_before(&self) -> usize {
+        self.suspended().map_or(0, |under| under.late)
+    }
+
+    /// The record of the stack beneath the current one. If there is none, the list was empty when
+    /// the current one was swapped in.
+    fn suspended(&self) -> Option<&Suspended> {
+        let end = self.end_of_reads().get();
+        // SAFETY: the record was put on the list before the stack was swapped in, and lies on the
+        // machine's stack until that is swapped out (#1 of `push`).
+        if end == LATE { None } else { unsafe { end.cast::<Suspended>().as_ref() } }
     }
 
     /// Where the list goes on after the reads of the current stack.

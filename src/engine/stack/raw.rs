@@ -107,38 +107,37 @@ impl RawStack {
     /// panics.
     ///
     /// Until then what `own` holds is out of date, and nobody may look: the caller has it for
-    /// itself. It is written again only if `f` changed it, which most polls do not.
+    /// itself.
     #[inline]
     pub(in crate::engine) fn run_as<R>(&self, own: &RawStack, f: impl FnOnce() -> R) -> R {
         struct Back<'a> {
             here: &'a RawStack,
             own: &'a RawStack,
             before: Ends,
-            lent: *const Frame,
         }
         impl Drop for Back<'_> {
             #[inline]
             fn drop(&mut self) {
-                // The floor is the same: only the end of a stack takes it away.
-                let top = self.here.top.get();
-                if top != self.lent {
-                    self.own.top.set(top);
-                }
+                // The floor is the same: only the end of a stack takes it away. The top may be
+                // another one at the same address, and a pointer to the one that was there is not
+                // a pointer to it: so the top is written back whether or not it looks the same.
+                self.own.top.set(self.here.top.get());
                 if step(Site::SwapsBack) {
                     self.here.set_ends(self.before);
                 }
             }
         }
-        let lent = own.ends();
-        let _back = Back { here: self, own, before: self.ends(), lent: lent.0 };
-        self.set_ends(lent);
+        let _back = Back { here: self, own, before: self.ends() };
+        self.set_ends(own.ends());
         f()
     }
 
     /// Runs `f`, which may call foreign code in the middle of a change, and hides the stack from
     /// it.
     ///
-    /// The global allocator may be anybody's. What it enters here and forgets is never dropped.
+    /// The global allocator may be anybody's. What it enters here and forgets is never dropped. A
+    /// stack that is held as a value is hidden by one: guards that are dropped meanwhile may be of
+    /// the stacks beneath.
     #[cold]
     #[inline(never)]
     pub(in crate::engine) fn aside<R>(&self, f: impl FnOnce() -> R) -> R {
@@ -149,7 +148,8 @@ impl RawStack {
             }
         }
         let _back = Back(self, self.ends());
-        self.set_ends((ptr::null(), ptr::null()));
+        let nothing = if self.is_lent() { Self::held() } else { Self::new() };
+        self.set_ends(nothing.ends());
         f()
     }
 

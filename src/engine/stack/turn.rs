@@ -69,7 +69,7 @@ impl Current {
     /// Notes a guard that was dropped here, while its checkpoint is on another stack.
     #[cold]
     pub(in crate::engine) fn remember(&self, serial: Serial) {
-        self.late.push(serial);
+        self.late.push(serial, self.reads.late_before());
         self.reads.note_late();
     }
 
@@ -113,7 +113,7 @@ impl Current {
                 }
             }
         }
-        let number = Cell::new(self.late.number().saturating_sub(before));
+        let number = Cell::new(self.late.number_after(before));
         let rest = Rest { current: self, before, number };
         rest.leave();
     }
@@ -122,7 +122,7 @@ impl Current {
         let Some(serial) = self.late.take_after(before) else { return };
         let leaving = self.raw.leave(serial, &Departures::under(&self.reads));
         if leaving == Leaving::NotHere {
-            self.late.push(serial);
+            self.late.push(serial, before);
         }
     }
 }
