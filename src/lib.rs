@@ -259,6 +259,7 @@
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
+//! | `imbl` | a map in a [`Shared`] cell, changed a key at a time; imbl is under the MPL 2.0 |
 //! | `log` | the [fields] of each record, as its key-values |
 //! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
 //! | `metrics` | fields as labels, from a list |

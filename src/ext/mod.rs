@@ -8,6 +8,8 @@ mod futures_io;
 mod http_body;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(feature = "imbl")]
+pub mod imbl;
 #[cfg(feature = "log")]
 pub mod log;
 #[cfg(feature = "log-mdc")]
