@@ -8,7 +8,8 @@ use std::fmt;
 ///
 /// It is a [`Shared`] cell, and so is what is said there of costs, of lock freedom, and of the
 /// thread that keeps the context which it read last: the values of an old base end when its last
-/// holder lets go, and a thread that idles lets go at [`Shared::flush_thread`].
+/// holder lets go. A worker that idles after its last request is such a holder, unless its runtime is
+/// built with `.on_thread_park(Shared::flush_thread)`.
 ///
 /// # Examples
 /// ```

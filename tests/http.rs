@@ -23,7 +23,7 @@ use hyper_util::service::TowerToHyperService;
 use live::{Alive, Live};
 use stackholm::hyper::{CarryingExecutor, DetachingExecutor};
 use stackholm::tower::ContextLayer;
-use stackholm::{Context, ContextCell, ContextExt, Var};
+use stackholm::{Context, ContextCell, ContextExt, Shared, Var};
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::pending;
@@ -160,8 +160,14 @@ const EACH: [(Server, Protocol); 4] = [
     (Server::Hyper, Protocol::Http2),
 ];
 
+/// Workers that keep no base while they are idle.
 fn workers() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .on_thread_park(Shared::flush_thread)
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {

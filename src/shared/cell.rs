@@ -39,7 +39,17 @@ use std::mem::ManuallyDrop;
 ///
 /// So a thread that reads a cell, and never again, and neither ends nor flushes, keeps one value of
 /// it (and up to four counts of that, if reads were nested). So does such a thread of a cell that
-/// was dropped. If that is too much, see [`uncached`](Self::uncached).
+/// was dropped. If that is too much, see [`uncached`](Self::uncached), or let the threads of a runtime
+/// flush before they idle. For tokio that is one line:
+///
+/// ```
+/// use stackholm::Shared;
+///
+/// let runtime = tokio::runtime::Builder::new_multi_thread()
+///     .on_thread_park(Shared::flush_thread)
+///     .build()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Examples
 /// ```
