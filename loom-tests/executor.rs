@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "the future of a task is handed from thread to thread")]
 
 #[cfg(not(stackholm_loom))]
-mod door {
+mod facade {
     // The names are the same.
     #[cfg(stackholm_shuttle)]
     use shuttle as std;
@@ -34,14 +34,14 @@ mod door {
 }
 
 #[cfg(stackholm_loom)]
-mod door {
+mod facade {
     pub(super) use loom::cell::UnsafeCell;
     pub(super) use loom::sync::Mutex;
     pub(super) use loom::sync::atomic::{AtomicUsize, Ordering::*};
     pub(super) use loom::thread::yield_now;
 }
 
-use door::*;
+use facade::*;
 use stackholm::Context;
 use stackholm::embed::Stack;
 use std::collections::VecDeque;

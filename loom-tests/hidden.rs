@@ -45,7 +45,7 @@ models! {
         control_set_anew_gives: HiderGives => "wrong number alive",
     }
     set_anew_while_known {
-        control_set_anew_digest_holds: CompactionHolds => "used after its end",
+        control_set_anew_compaction_holds: CompactionHolds => "used after its end",
     }
     hider_above_short_reach {
         control_hider_short_reach_holds: HiderHolds => "used after its end",

@@ -17,9 +17,9 @@ models! {
         control_short_reach_release: GiveCount => "race",
         control_short_reach_leave_looks: LeaveLooks => "used after its end",
     }
-    short_reach_below_a_digest {
+    short_reach_below_a_compaction {
         control_end_asks_shape: EndAsksShape => "race",
-        control_short_reach_digest_holds: CompactionHolds => "used after its end",
+        control_short_reach_compaction_holds: CompactionHolds => "used after its end",
     }
     whole_context_over_what_others_leave {
         control_hold_looks: HoldLooks => "race",
@@ -51,7 +51,7 @@ pub(crate) fn short_reach_left_while_captured() {
 
 /// A compaction frame, which counts the value of a binding of short reach and not its frame, takes the place
 /// of that; the stack leaves while another thread gives the last context of the frame back.
-pub(crate) fn short_reach_below_a_digest() {
+pub(crate) fn short_reach_below_a_compaction() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();
     TX.set(alive.value(1)).unwrap();

@@ -21,11 +21,11 @@ models! {
         control_whole_release: GiveCount => "race",
     }
     shortened_while_others_hold_the_old_chain {
-        control_digest_counts_values: CompactionHolds => "used after its end",
-        control_digest_release: GiveCount => "race",
+        control_compaction_counts_values: CompactionHolds => "used after its end",
+        control_compaction_release: GiveCount => "race",
     }
-    digest_above_a_shared_frame {
-        control_digest_counts_below: CompactionTakesBelow => "used after its end",
+    compaction_above_a_shared_frame {
+        control_compaction_counts_below: CompactionTakesBelow => "used after its end",
     }
     whole_on_a_stack {
         control_whole_on_a_stack: WholeHolds => "used after its end",
@@ -79,7 +79,7 @@ pub(crate) fn shortened_while_others_hold_the_old_chain() {
 }
 
 /// As before, over a frame that the frames which went had counted.
-pub(crate) fn digest_above_a_shared_frame() {
+pub(crate) fn compaction_above_a_shared_frame() {
     let alive = Alive::default();
     let base = Context::empty().with(&C, alive.value(1)).trimmed();
     let entered = base.enter();

@@ -32,7 +32,7 @@ table! {
     shorten {
         values_against_structure 4,
         shortened_while_others_hold_the_old_chain 8,
-        digest_above_a_shared_frame 59,
+        compaction_above_a_shared_frame 59,
         whole_on_a_stack 8,
         plain_value_held_beside_its_stack 5,
     }
@@ -78,7 +78,7 @@ table! {
     }
     reach {
         short_reach_left_while_captured 9,
-        short_reach_below_a_digest 95,
+        short_reach_below_a_compaction 95,
         whole_context_over_what_others_leave 220,
         whole_stack_over_what_others_leave 220,
     }

@@ -23,8 +23,8 @@ scenarios! {
         control_end_gives_parent: EndGivesParent,
     }
     a_checkpoint_changed_often {
-        control_digest_counts_values: CompactionHolds,
-        control_digest_counts_below: CompactionTakesBelow,
+        control_compaction_counts_values: CompactionHolds,
+        control_compaction_counts_below: CompactionTakesBelow,
     }
     contexts_that_grow_from_hand_to_hand {
         control_whole_counts_values: WholeHolds,

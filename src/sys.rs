@@ -1,5 +1,5 @@
-//! The only door to atomics, cells that are watched, allocation and thread-locals; and to the
-//! processor (`popcount`).
+//! The facade of atomics, cells that are watched, allocation, thread-locals and the processor
+//! (`popcount`). Nothing else in the crate uses them directly.
 //!
 //! Everything below `engine/` takes its primitives from here, so that under `--cfg stackholm_loom`
 //! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go

@@ -142,7 +142,7 @@ fn a_value_outlives_the_others_where_it_alone_is_kept() {
             .enter();
         let context = Checkpoint::run(|| {
             Z.unset().unwrap();
-            // So many changes that the checkpoint is digested; of the scope it then counts one
+            // So many changes that the checkpoint is compacted; of the scope it then counts one
             // value.
             for number in 0..100 {
                 X.set(tally.make(number)).unwrap();

@@ -1,4 +1,4 @@
-//! The house: reads the sources and fails on an upward use, a second door, unsafe code out of
+//! The house: reads the sources and fails on an upward use, a second facade, unsafe code out of
 //! place, a long file.
 
 use std::fs;
@@ -58,7 +58,7 @@ const MUTUAL: [&str; 2] = ["engine/memory/slot", "engine/memory/frame"];
 /// The longest a file may be, in lines of code.
 const LONGEST: usize = 250;
 
-/// Where unsafe code may stand: the door to primitives, the engine, and the cell that is read
+/// Where unsafe code may stand: the facade of primitives, the engine, and the cell that is read
 /// without a lock, whose nodes are shared by pointer.
 const UNSAFE: &[&str] = &["sys", "engine", "shared"];
 
@@ -188,7 +188,7 @@ fn faults_of(source: &Source) -> Vec<String> {
             let has_model = |words: [&str; 2]| words.iter().any(|word| has_word(line, word));
             forbid(
                 has_door("sync") || has_model(["loom", "shuttle"]),
-                "goes round the one door, sys",
+                "goes round the facade, sys",
                 line,
             );
             forbid(
@@ -258,7 +258,7 @@ fn each_broken_rule_is_noticed() {
         ("engine/stack/raw", "fn f() { super::raw::g() }", "engine/stack/raw uses itself"),
         ("newcomer", "", "newcomer has no place"),
         ("var", "use crate::{error, engine};", "var must name each file"),
-        ("future", "use std::sync::Arc;", "future goes round the one door"),
+        ("future", "use std::sync::Arc;", "future goes round the facade"),
         ("engine/stack/raw", "use core::sync::atomic::AtomicUsize;", "engine/stack/raw goes round"),
         ("engine/stack/raw", "use loom::cell::UnsafeCell;", "engine/stack/raw goes round"),
         ("engine/stack/raw", "shuttle::thread::yield_now();", "engine/stack/raw goes round"),

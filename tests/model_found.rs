@@ -88,7 +88,7 @@ fn a_context_keeps_what_a_pop_has_revealed_behind_a_shortened_chain() {
 }
 
 #[test]
-fn resetting_what_was_never_bound_leaves_a_digest_alone() {
+fn resetting_what_was_never_bound_leaves_a_compaction_alone() {
     let never: Var<u32> = Var::named("never");
     let never_either: Var<u32> = Var::named("never either");
     let _checkpoint = Checkpoint::enter();

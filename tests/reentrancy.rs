@@ -251,7 +251,7 @@ const PLACES: &[Place] = &[
             reads();
         });
     }),
-    ("a digest takes its place", |value| {
+    ("a compaction frame takes its place", |value| {
         Checkpoint::run(|| {
             assert!(VALUE.set(value).is_ok());
             COUNT.set(0).unwrap();
@@ -261,7 +261,7 @@ const PLACES: &[Place] = &[
             }
         });
     }),
-    ("a digest takes its place while contexts come and go", |value| {
+    ("a compaction frame takes its place while contexts come and go", |value| {
         Checkpoint::run(|| {
             assert!(VALUE.set(value).is_ok());
             COUNT.set(0).unwrap();

@@ -121,7 +121,7 @@ fn every_atomic_operation_goes_through_a_site() {
                 }
             }
         }
-        // The pointer has a name of its own at the door.
+        // The facade has a name of its own for the pointer.
         let code = code.replace("AtomicPtr as StaticPointer", "StaticPointer");
         let fences = ["fence(", "AtomicPtr", "AtomicBool", "AtomicI"];
         assert!(

@@ -94,7 +94,8 @@ fn a_weak_context_that_is_named_twice_or_not_at_all_is_a_wrong_count() {
 }
 
 #[test]
-fn what_a_stack_and_its_contexts_keep_of_whole_indices_digests_and_scopes_of_several_is_counted() {
+fn what_a_stack_and_its_contexts_keep_of_whole_indices_compaction_frames_and_scopes_of_several_is_counted()
+ {
     let several = Scope::new().set(&A, value()).set(&B, value()).enter();
     let weak = Context::current().downgrade();
     let checkpoint = Checkpoint::enter();

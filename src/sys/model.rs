@@ -1,4 +1,4 @@
-//! The door under loom: watched memory, cells and thread-locals.
+//! The facade under loom: watched memory, cells and thread-locals.
 
 use super::control::over;
 use std::cell::Cell;

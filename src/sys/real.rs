@@ -1,4 +1,4 @@
-//! The door as it is outside loom: the standard library.
+//! The facade outside models: the standard library.
 
 use super::Site;
 pub(crate) use super::swap::SwapCell;

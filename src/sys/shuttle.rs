@@ -1,4 +1,4 @@
-//! The door under shuttle: schedules by chance for programs that are too large for all of them.
+//! The facade under shuttle: schedules by chance for programs that are too large for all of them.
 //!
 //! Shuttle runs its threads in turn on one thread of the system, and changes from one to another
 //! where it is asked to: here, before each atomic operation. Between two of them nothing else runs.
@@ -53,7 +53,7 @@ macro_rules! switching {
                 &self.0
             }
             /// # Safety
-            /// None: the door for loom has some.
+            /// None: the facade for loom has some.
             pub(super) unsafe fn unsync_load(&self) -> $number {
                 self.0.load(Ordering::Relaxed)
             }

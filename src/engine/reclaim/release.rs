@@ -303,7 +303,7 @@ pub(in crate::engine) unsafe fn end_block(head: *const Frame) {
 /// # Safety
 /// 1. The count is the caller's.
 #[inline]
-pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
+pub(in crate::engine) unsafe fn release_strong(frame: *const Frame) {
     // SAFETY: #1.
     if release(unsafe { &(*frame).strong }) {
         let ending = ReleaseList::new();
@@ -317,7 +317,7 @@ pub(in crate::engine) unsafe fn give_strong(frame: *const Frame) {
 ///
 /// # Safety
 /// 1. The count is the caller's.
-pub(in crate::engine) unsafe fn give_weak(frame: *const Frame) {
+pub(in crate::engine) unsafe fn release_weak(frame: *const Frame) {
     // SAFETY: #1; with the last one nobody knows the frame, and its value has ended before (I6).
     unsafe {
         if release(&(*frame).weak) {
@@ -340,7 +340,7 @@ unsafe fn free(frame: *const Frame) {
             Some(head) => {
                 ptr::drop_in_place(frame.cast_mut());
                 if step(Site::InnerGivesBlock) {
-                    give_weak(head);
+                    release_weak(head);
                 }
             }
         }

@@ -18,7 +18,7 @@ use crate::engine::memory::slot::{INHERITED, Node, Slot};
 use crate::engine::reclaim::base::{FAR_OUT, base};
 use crate::engine::reclaim::ownership::share_derived;
 use crate::engine::reclaim::refcount::retain;
-use crate::engine::reclaim::release::give_strong;
+use crate::engine::reclaim::release::release_strong;
 use crate::sys::{Site, step};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -48,7 +48,7 @@ impl Drop for Snapshot {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the count is ours (L1).
-        unsafe { give_strong(self.as_raw()) }
+        unsafe { release_strong(self.as_raw()) }
     }
 }
 

@@ -7,7 +7,7 @@
 use super::strong::Snapshot;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::refcount::{retain, retain_if_alive};
-use crate::engine::reclaim::release::give_weak;
+use crate::engine::reclaim::release::release_weak;
 use crate::sys::{Site, Way, reached, step};
 use std::ptr::NonNull;
 
@@ -53,6 +53,6 @@ impl Clone for WeakSnapshot {
 impl Drop for WeakSnapshot {
     fn drop(&mut self) {
         // SAFETY: the count is ours (L2).
-        unsafe { give_weak(self.0.as_ptr()) }
+        unsafe { release_weak(self.0.as_ptr()) }
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::ownership::stack_counts_below;
-use crate::engine::reclaim::release::{end_block, give_strong};
+use crate::engine::reclaim::release::{end_block, release_strong};
 use crate::sys::{Site, Way, reached, step};
 
 impl RawStack {
@@ -27,7 +27,7 @@ impl RawStack {
                 return false;
             };
             let head = self.top.get();
-            if self.step_below(marker) { give_strong(head) } else { end_block(head) }
+            if self.step_below(marker) { release_strong(head) } else { end_block(head) }
         }
         true
     }
