@@ -16,8 +16,12 @@ packages() { .ci/packages "$@" || skipped "cannot install $*"; }
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
 # selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masking".
+# ENGINE=1 asks for those of the engine, in the package that has few dependencies to build.
 selected() {
-    if [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
+    if [ -n "${ENGINE-}" ]; then
+        printf -- '--manifest-path %s ' tests/miri-crate/Cargo.toml
+        printf -- '--test %s ' ${TESTS:-$(sed -n 's/^name = "\(.*\)"/\1/p' tests/miri-crate/Cargo.toml | grep -vxE "miri-crate|${1-none}")}
+    elif [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
         echo --tests
     else
         printf -- '--lib '
@@ -25,15 +29,22 @@ selected() {
     fi
 }
 
-# A compiler of Debian's and the source of exactly its standard library, so that the library can be built too.
+# A compiler and the source of exactly its standard library, so that the library can be built too: those of a nightly
+# that has them, else those of Debian.
 with_source() {
-    source_is_here || packages rustc-web rust-web-src
-    source_is_here || skipped "no source of the standard library"
-    /usr/bin/rustc -V
-    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+    if rustup run nightly rustc -V >/dev/null 2>&1 && [ -d "$(rustup run nightly rustc --print sysroot)/$library" ]; then
+        export RUSTUP_TOOLCHAIN=nightly
+    else
+        source_is_here || packages rustc-web rust-web-src
+        source_is_here || skipped "no source of the standard library"
+        export RUSTC=/usr/bin/rustc
+    fi
+    export RUSTC_BOOTSTRAP=1
+    "${RUSTC:-rustc}" -V
 }
 
-source_is_here() { [ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library" ]; }
+library=lib/rustlib/src/rust/library
+source_is_here() { [ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/$library" ]; }
 
 # The programs of cargo's output, which stand between brackets at the ends of its lines.
 programs() { sed -n 's/.*(\(target.*\))$/\1/p'; }
