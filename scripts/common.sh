@@ -16,11 +16,12 @@ packages() { .ci/packages "$@" || skipped "cannot install $*"; }
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
 # selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masking".
-# ENGINE=1 asks for those of the engine, in the package that has few dependencies to build.
+# ENGINE=1 asks for those of the engine, in the package that has few dependencies to build; `testing` compares paths of
+# this package.
 selected() {
     if [ -n "${ENGINE-}" ]; then
         printf -- '--manifest-path %s ' tests/miri-crate/Cargo.toml
-        printf -- '--test %s ' ${TESTS:-$(sed -n 's/^name = "\(.*\)"/\1/p' tests/miri-crate/Cargo.toml | grep -vxE "miri-crate|${1-none}")}
+        printf -- '--test %s ' ${TESTS:-$(sed -n 's/^name = "\(.*\)"/\1/p' tests/miri-crate/Cargo.toml | grep -vxE "miri-crate|testing|${1-none}")}
     elif [ -z "${TESTS-}" ] && [ $# -eq 0 ]; then
         echo --tests
     else
