@@ -2,7 +2,7 @@
 
 use super::{REQUEST, TENANT, counting, tenant, wire};
 use stackholm::Context;
-use stackholm::wire::{Malformed, Peer, TooLarge};
+use stackholm::wire::{Malformed, Peer};
 
 fn bytes() -> Vec<u8> {
     let context = Context::empty().with(&REQUEST, "r-1".into()).with(&TENANT, "acme".into());
@@ -43,18 +43,26 @@ fn a_length_of_a_gigabyte_a_newer_format_and_what_is_not_ours_are_told_apart() {
     assert_eq!(read(b"stkh\x02whatever"), Malformed::Format(2));
     assert_eq!(read(b"json{}"), Malformed::NotOurs);
     assert_eq!(read(b""), Malformed::NotOurs);
-    assert_eq!(read(&[bytes(), vec![0; 65_536]].concat()), Malformed::TooLarge);
+    assert_eq!(read(&[bytes(), vec![0; 65_536]].concat()), Malformed::TooLarge { most: 65_536 });
 }
 
 #[test]
 fn what_is_too_large_is_not_written() {
     use stackholm::wire::{self, Bytes, Wire};
     static BLOB: stackholm::Var<Vec<u8>> = stackholm::Var::new("blob");
-    let listing = wire::header("blob-bin", &BLOB, Bytes).at_most(100_000);
-    let wire = Wire::builder().list(listing).build().unwrap();
+    let listing = || wire::header("blob-bin", &BLOB, Bytes).at_most(100_000);
+    let wire = Wire::builder().list(listing()).build().unwrap();
     let context = |n| Context::empty().with(&BLOB, vec![7; n]);
     assert!(wire.to_bytes(&context(40_000)).is_ok());
-    assert_eq!(wire.to_bytes(&context(60_000)), Err(TooLarge));
+    let error = wire.to_bytes(&context(60_000)).unwrap_err();
+    assert_eq!(error.to_string(), "what crosses is more than 65536 bytes");
+
+    let small = Wire::builder().list(listing()).envelope_limit(1_000).build().unwrap();
+    assert!(small.to_bytes(&context(700)).is_ok());
+    assert!(small.to_bytes(&context(1_000)).is_err());
+    let bytes = wire.to_bytes(&context(1_000)).unwrap();
+    let error = small.from_bytes(&bytes, Peer::Trusted).map(drop).unwrap_err();
+    assert_eq!(error, Malformed::TooLarge { most: 1_000 });
 }
 
 #[test]

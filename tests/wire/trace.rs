@@ -166,7 +166,16 @@ fn of_a_long_tracestate_the_first_thirty_two_members_within_512_bytes_are_kept()
     let long = format!("a={},b={}", "v".repeat(250), "v".repeat(256));
     assert_eq!(long.len(), 511);
     assert_eq!(state(&[&long]).0, long);
-    assert_eq!(state(&[&long, "c=1"]), (long, over));
+    assert_eq!(state(&[&long, "c=1"]), (long.clone(), over));
+
+    let lines = vec![("traceparent", PARENT), ("tracestate", &long)];
+    let limited = |bytes| {
+        let builder = Wire::builder().trace(wire::trace(&TRACE)).trace_state_limit(bytes);
+        let received = builder.build().unwrap().extract(&lines, Peer::Trusted);
+        received.context().get(&TRACE).unwrap().state().to_owned()
+    };
+    assert_eq!(limited(511), long);
+    assert_eq!(limited(510), format!("a={}", "v".repeat(250)), "another limit was set");
 }
 
 #[test]

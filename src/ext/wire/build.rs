@@ -22,6 +22,8 @@ pub(super) struct Lists {
     pub(super) passes_unknown: bool,
     pub(super) bytes: usize,
     pub(super) members: usize,
+    pub(super) trace_state: usize,
+    pub(super) envelope: usize,
     pub(super) when_rejected: Option<Report>,
 }
 
@@ -51,6 +53,8 @@ impl Wire {
                 passes_unknown: false,
                 bytes: 8_192,
                 members: 64,
+                trace_state: 512,
+                envelope: 65_536,
                 when_rejected: None,
             },
         }
@@ -100,6 +104,20 @@ impl Building {
     /// members, if nothing else is said.
     pub fn baggage_limits(mut self, bytes: usize, members: usize) -> Self {
         (self.lists.bytes, self.lists.members) = (bytes, members);
+        self
+    }
+
+    /// Another limit for all `tracestate` lines together: 512 bytes, if nothing else is said. That of
+    /// 32 members is the recommendation's own, and stays.
+    pub fn trace_state_limit(mut self, bytes: usize) -> Self {
+        self.lists.trace_state = bytes;
+        self
+    }
+
+    /// Another limit for what [`Wire::to_bytes`] writes and [`Wire::from_bytes`] reads: 65 536 bytes,
+    /// if nothing else is said.
+    pub fn envelope_limit(mut self, bytes: usize) -> Self {
+        self.lists.envelope = bytes;
         self
     }
 

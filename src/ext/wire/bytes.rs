@@ -9,8 +9,6 @@ use std::fmt;
 /// What bytes of a context begin with; the last is the number of the format.
 const MAGIC: [u8; 4] = *b"stkh";
 const FORMAT: u8 = 1;
-/// The most bytes that are written or read.
-const MOST: usize = 65_536;
 
 impl Wire {
     /// What is listed and bound in `context`, as bytes. The deadline is not among it: nobody knows
@@ -20,20 +18,21 @@ impl Wire {
     /// bytes, the highest first, name and text.
     ///
     /// # Errors
-    /// If they would be more than 65 536.
+    /// If they would be more than [`Building::envelope_limit`](super::Building::envelope_limit).
     pub fn to_bytes(&self, context: &Context) -> Result<Vec<u8>, TooLarge> {
+        let too_large = || TooLarge { most: self.0.envelope };
         let mut lines: Vec<(String, String)> = Vec::new();
         self.write(context, &mut lines);
         let mut bytes = [MAGIC.as_slice(), &[FORMAT]].concat();
         for (name, line) in lines {
-            let name_length = u16::try_from(name.len()).map_err(|_| TooLarge)?;
-            let length = u32::try_from(line.len()).map_err(|_| TooLarge)?;
+            let name_length = u16::try_from(name.len()).map_err(|_| too_large())?;
+            let length = u32::try_from(line.len()).map_err(|_| too_large())?;
             bytes.extend(name_length.to_be_bytes());
             bytes.extend(length.to_be_bytes());
             bytes.extend(name.as_bytes());
             bytes.extend(line.as_bytes());
         }
-        if bytes.len() > MOST { Err(TooLarge) } else { Ok(bytes) }
+        if bytes.len() > self.0.envelope { Err(too_large()) } else { Ok(bytes) }
     }
 
     /// Takes what is listed out of bytes of [`to_bytes`](Self::to_bytes), with the limits of
@@ -43,7 +42,7 @@ impl Wire {
     /// # Errors
     /// If they are not such bytes, of a newer format, or too many.
     pub fn from_bytes(&self, bytes: &[u8], peer: Peer) -> Result<Received, Malformed> {
-        let lines = read(bytes)?;
+        let lines = read(bytes, self.0.envelope)?;
         Ok(self.taking(Context::empty(), &lines, peer).finish())
     }
 }
@@ -51,9 +50,9 @@ impl Wire {
 /// A name and what stands there.
 type Line<'b> = (&'b [u8], &'b [u8]);
 
-fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, Malformed> {
-    if bytes.len() > MOST {
-        return Err(Malformed::TooLarge);
+fn read(bytes: &[u8], most: usize) -> Result<Vec<Line<'_>>, Malformed> {
+    if bytes.len() > most {
+        return Err(Malformed::TooLarge { most });
     }
     let rest = bytes.strip_prefix(&MAGIC).ok_or(Malformed::NotOurs)?;
     let (format, mut rest) = rest.split_first().ok_or(Malformed::Truncated)?;
@@ -74,13 +73,15 @@ fn read(bytes: &[u8]) -> Result<Vec<Line<'_>>, Malformed> {
     Ok(lines)
 }
 
-/// A context is more than 65 536 bytes.
+/// What crosses of a context is more bytes than the wire allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
+pub struct TooLarge {
+    most: usize,
+}
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what crosses is more than 65536 bytes")
+        write!(f, "what crosses is more than {} bytes", self.most)
     }
 }
 
@@ -96,8 +97,11 @@ pub enum Malformed {
     Format(u8),
     /// They end in the middle.
     Truncated,
-    /// They are more than 65 536.
-    TooLarge,
+    /// They are more than the wire allows.
+    TooLarge {
+        /// The limit, in bytes.
+        most: usize,
+    },
 }
 
 impl fmt::Display for Malformed {
@@ -106,7 +110,7 @@ impl fmt::Display for Malformed {
             Malformed::NotOurs => f.write_str("these are not the bytes of a context"),
             Malformed::Format(format) => write!(f, "the format {format} is not known"),
             Malformed::Truncated => f.write_str("the bytes of a context end in the middle"),
-            Malformed::TooLarge => f.write_str("more than 65536 bytes"),
+            Malformed::TooLarge { most } => write!(f, "more than {most} bytes"),
         }
     }
 }

@@ -189,7 +189,7 @@ impl Taking<'_> {
             Ok(trace) => trace,
             Err(reason) => return self.tally.note(of.name, reason),
         };
-        let mut state = State::new();
+        let mut state = State::new(self.lists.trace_state);
         from.lines("tracestate", &mut |line| state.read(line));
         if state.is_malformed {
             self.tally.note("tracestate", Reason::Malformed);

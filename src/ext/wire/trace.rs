@@ -56,7 +56,7 @@ impl Trace {
     /// The same trace, with this `tracestate`: its first 32 members, within 512 bytes. `None` if
     /// one of them does not follow the grammar, or a key is there twice.
     pub fn with_state(mut self, state: &str) -> Option<Trace> {
-        let mut read = State::new();
+        let mut read = State::new(512);
         let _ = read.read(state.as_bytes());
         let is_fit = !read.is_malformed;
         self.state = read.into_text();
@@ -126,8 +126,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new() -> Self {
-        let budget = Budget::new(512, 32);
+    /// Up to that many bytes, of at most 32 members.
+    pub(super) fn new(bytes: usize) -> Self {
+        let budget = Budget::new(bytes, 32);
         State { budget, text: String::new(), is_cut: false, is_malformed: false }
     }
 
