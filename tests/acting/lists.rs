@@ -112,8 +112,8 @@ pub(crate) fn a_context(player: &Player) -> Context {
     CONTEXTS.borrowed(copy).flatten().unwrap_or_default()
 }
 
-/// Touches all lists, and the stack of the thread, in one of several orders: they end in the reverse
-/// one.
+/// Touches all lists, and the stack of the thread, in one of several orders: they end in the
+/// reverse one.
 pub(crate) fn touch_all(order: usize) {
     static STACK: Var<u64> = Var::new("stack");
     let touches: [fn(); 8] = [

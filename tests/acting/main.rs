@@ -6,8 +6,8 @@
 //!
 //! No oracle says what is read: nobody knows any more what is bound. What is asked is that each
 //! value that is read is alive, that each is dropped once, and that none is left when the threads
-//! have ended. Miri and the sanitizers ask for more. That the programs do something is counted: each
-//! kind of operation, and what they must have met.
+//! have ended. Miri and the sanitizers ask for more. That the programs do something is counted:
+//! each kind of operation, and what they must have met.
 //!
 //! `STACKHOLM_SEED` says where to begin, `STACKHOLM_ROUNDS` how many programs to run,
 //! `STACKHOLM_STEPS` how many operations each thread of one may do.
@@ -21,6 +21,7 @@ mod reached;
 mod value;
 
 use player::{Allocator, Player, caught, here};
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -73,8 +74,14 @@ fn run_all(threads: u64, allocator: Allocator) {
     let _alone = ONE_TEST_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let first = asked("STACKHOLM_SEED").unwrap_or(1);
     let rounds = asked("STACKHOLM_ROUNDS").unwrap_or(if cfg!(miri) { 2 } else { ROUNDS });
-    let steps = asked("STACKHOLM_STEPS").unwrap_or(if cfg!(miri) { 120 } else { 400 }) as usize;
+    let steps = asked("STACKHOLM_STEPS").unwrap_or(if cfg!(miri) { 60 } else { 400 }) as usize;
     reached::forget_all();
+    // Past the test harness, which keeps what a test prints to itself, and of a process that is
+    // aborted for ever.
+    let repeat =
+        format!("STACKHOLM_SEED={first} STACKHOLM_ROUNDS={rounds} STACKHOLM_STEPS={steps}");
+    let _ = std::io::stderr()
+        .write_all(format!("{threads} threads, {allocator:?}: {repeat}\n").as_bytes());
     for seed in first..first + rounds {
         let program = Program { seed, threads, steps, allocator };
         let left = program.run();
@@ -83,7 +90,7 @@ fn run_all(threads: u64, allocator: Allocator) {
             "{left} values are left; STACKHOLM_SEED={seed} STACKHOLM_ROUNDS=1 repeats it"
         );
     }
-    println!("{rounds} programs from STACKHOLM_SEED={first}, {threads} threads each:");
+    println!("{rounds} programs:");
     let never = reached::never(threads > 1, allocator != Allocator::Quiet);
     let done = operations::done();
     assert!(done >= rounds * threads * steps as u64 / 2, "only {done} operations were done");

@@ -5,7 +5,7 @@ use crate::lists::{
     CONTEXTS, FUTURES, GUARDS, Guard, Job, KEPT, List, PREPARED, STACKS, Task, WEAK, a_context,
 };
 use crate::player::{Allocator, Player, bang, caught, here};
-use crate::reached::{Count, FUTURE_ACTS, READ_ACTS, STACK_SENT, TURN_ACTS, WEAK_RISES};
+use crate::reached::{Count, FUTURE_ACTS, READ_ACTS, SET_ANEW, STACK_SENT, TURN_ACTS, WEAK_RISES};
 use crate::value::{
     LARGE, Large, NUMBERS, VALUES, Value, WIDE, Wide, a_var, check, read_all, read_default,
 };
@@ -37,13 +37,18 @@ pub(crate) static OPERATIONS: [Operation; 31] = [
     Operation::new("leaves any guard", 4, |player| drop(GUARDS.draw(player))),
     Operation::new("leaves the last guard", 1, |_| drop(GUARDS.draw_last())),
     Operation::new("forgets a guard", 1, |player| {
-        if player.allocator() != Allocator::WillLeave {
-            std::mem::forget(GUARDS.draw(player));
+        if player.allocator() == Allocator::WillLeave {
+            return;
+        }
+        // As a thread ends the list may be gone; what is entered then is left to the thread.
+        match GUARDS.draw(player).filter(|_| player.one_in(2)) {
+            Some(guard) => std::mem::forget(guard),
+            None => std::mem::forget(enter(player)),
         }
     }),
     Operation::new("sets a value", 4, |player| _ = a_var(player).set(Value::new(player))),
     Operation::new("sets numbers", 1, |_| NUMBERS.iter().for_each(|var| _ = var.set(3))),
-    Operation::new("sets a large value", 1, |player| {
+    Operation::new("sets a large value", 2, |player| {
         let _ = LARGE.set(Large::new(Value::new(player)));
     }),
     Operation::new("masks", 1, |player| _ = a_var(player).unset()),
@@ -196,7 +201,8 @@ fn make_stack(player: &Player) {
     STACKS.put(player, Task { number: player.number(), task: stack });
 }
 
-/// A stack that others may have left in the middle of its checkpoints. It is not lost if they panic.
+/// A stack that others may have left in the middle of its checkpoints. It is not lost if they
+/// panic.
 fn use_stack(player: &Player) {
     let Some(Task { number, task: mut stack }) = STACKS.draw(player) else { return };
     caught(|| change_or_run(player, number, &mut stack));
@@ -212,7 +218,7 @@ fn change_or_run(player: &Player, number: usize, stack: &mut Stack) {
         player.on_stack(number, || stack.run(|| act(player, 8, &TURN_ACTS)));
     };
     let (var, value) = (a_var(player), || Value::new(player));
-    match player.below(8) {
+    match player.below(9) {
         0 => _ = stack.set(var, value()),
         1 => {
             let _ = stack.unset(var);
@@ -224,8 +230,19 @@ fn change_or_run(player: &Player, number: usize, stack: &mut Stack) {
         }),
         3 => stack.scope(var, value(), run),
         4 => run_elsewhere(stack),
+        5 => set_anew_in_a_turn(player, number, stack),
         _ => run(stack),
     }
+}
+
+/// The value that the turn ends with may lie where the one lay that it began with: a block so large
+/// goes back to the allocator, which may give it again.
+fn set_anew_in_a_turn(player: &Player, number: usize, stack: &mut Stack) {
+    let large = || Large::new(Value::new(player));
+    let _ = stack.set(&LARGE, large());
+    let set_twice = || (0..2).for_each(|_| _ = LARGE.set(large()));
+    player.on_stack(number, || stack.run(set_twice));
+    SET_ANEW.add();
 }
 
 /// Sends it to another thread, which runs it and sends it back.

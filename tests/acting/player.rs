@@ -36,7 +36,7 @@ thread_local! {
 }
 
 /// What the global allocator does on a thread, beside its work.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Allocator {
     Quiet,
     /// Acts, and leaves what it has entered before it returns.
@@ -64,8 +64,8 @@ impl Player {
         self.allocator.set(allocator);
     }
 
-    /// From here on what is left of the thread ends. A destructor of a thread-local that panics ends
-    /// the process.
+    /// From here on what is left of the thread ends. A destructor of a thread-local that panics
+    /// ends the process.
     pub(crate) fn end(&self) {
         self.may_panic.set(false);
         self.ends.set(true);

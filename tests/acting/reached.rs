@@ -37,11 +37,12 @@ pub(crate) static PANIC_CAUGHT: Count = Count::new("a panic is caught");
 pub(crate) static OUT_OF_ORDER: Count = Count::new("a guard is left before one entered later");
 pub(crate) static LEFT_LATE: Count = Count::new("a guard is left on another stack than its own");
 pub(crate) static WEAK_RISES: Count = Count::new("a weak context rises");
+pub(crate) static SET_ANEW: Count = Count::new("a turn sets a large value anew");
 pub(crate) static STACK_SENT: Count = Count::new("a stack runs on another thread");
 pub(crate) static FROM_ANOTHER: Count = Count::new("a thread gets what another one gave");
 pub(crate) static ALLOCATOR_ACTS: Count = Count::new("the allocator acts");
 
-const MET: [&Count; 12] = [
+const MET: [&Count; 13] = [
     &VALUE_ACTS,
     &VALUE_ACTS_LAST,
     &VALUE_PANICS,
@@ -53,6 +54,7 @@ const MET: [&Count; 12] = [
     &OUT_OF_ORDER,
     &LEFT_LATE,
     &WEAK_RISES,
+    &SET_ANEW,
     &STACK_SENT,
 ];
 
