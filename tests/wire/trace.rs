@@ -3,6 +3,7 @@
 use super::rejected;
 use stackholm::wire::{self, Peer, Reason, Trace, Wire};
 use stackholm::{Context, Var};
+use std::cell::Cell;
 
 static TRACE: Var<Trace> = Var::new("trace");
 
@@ -195,4 +196,31 @@ fn a_trace_crosses_as_bytes_too() {
     let bytes = wire().to_bytes(&Context::empty().with(&TRACE, trace.clone())).unwrap();
     let received = wire().from_bytes(&bytes, Peer::Trusted).unwrap();
     assert_eq!(received.context().get(&TRACE), Some(&trace));
+}
+
+#[test]
+fn a_leader_is_asked_at_each_send_and_the_variable_is_sent_where_it_names_none() {
+    thread_local! {
+        static SPAN: Cell<Option<u8>> = const { Cell::new(None) };
+    }
+    fn leader() -> Option<Trace> {
+        SPAN.get().and_then(|span| Trace::new([1; 16], [span; 8], true))
+    }
+    let wire = Wire::builder().trace(wire::trace(&TRACE).led_by(leader)).build().unwrap();
+    let sent = |context: &Context| {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        wire.inject(context, &mut headers).unwrap();
+        let bytes = wire.to_bytes(context).unwrap();
+        let of_bytes = wire.from_bytes(&bytes, Peer::Trusted).unwrap();
+        let trace = headers.first().map(|(_, text)| Trace::parse(text).unwrap());
+        assert_eq!(of_bytes.context().get(&TRACE), trace.as_ref(), "bytes are led as headers are");
+        trace
+    };
+    let ours = Trace::new([2; 16], [9; 8], false).unwrap();
+    let bound = Context::empty().with(&TRACE, ours.clone());
+    for span in [Some(3), Some(4), None] {
+        SPAN.set(span);
+        assert_eq!(sent(&bound), leader().or(Some(ours.clone())));
+        assert_eq!(sent(&Context::empty()), leader());
+    }
 }

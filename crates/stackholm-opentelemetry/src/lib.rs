@@ -8,6 +8,15 @@
 //!
 //! The other way, what hands over an `opentelemetry::Context` alone can take ours along inside of
 //! it: [`AmbientExt`].
+//!
+//! With the feature `wire` the trace that crosses to other processes is that of OpenTelemetry, both
+//! ways: [`current_trace`] and [`under`].
+
+#[cfg(feature = "wire")]
+mod wire;
+
+#[cfg(feature = "wire")]
+pub use self::wire::{current_trace, under};
 
 use opentelemetry::Context;
 use stackholm::companion::{Carried, Companion, NotRegistered, register};

@@ -2,7 +2,8 @@
 
 use super::Codec;
 use super::encoding::is_token;
-use super::listing::{Crosses, Listing, OfTrace, Spot};
+use super::listing::{Crosses, Listing, Spot};
+use super::of_trace::OfTrace;
 use super::rejected::Rejected;
 use super::timeout::Timeout;
 use super::trace::Trace;

@@ -5,7 +5,6 @@ use super::encoding::{
     base64_decode, base64_encode, is_plain, is_plain_in_baggage, percent_decode, percent_encode,
 };
 use super::rejected::Reason;
-use super::trace::Trace;
 use crate::context::Context;
 use crate::engine::Snapshot;
 use crate::error::Place;
@@ -28,13 +27,14 @@ enum Way {
     Out,
 }
 
-/// A variable that crosses: made by [`header`], [`baggage`] and [`trace`], and listed in a
+/// A variable that crosses: made by [`header`], [`baggage`] and
+/// [`trace`](super::trace), and listed in a
 /// [`Wire`](super::Wire).
 #[must_use = "a listing does nothing before a wire lists it"]
 pub struct Listing<T: 'static, C> {
     pub(super) of: Of,
-    var: &'static Var<T>,
-    codec: C,
+    pub(super) var: &'static Var<T>,
+    pub(super) codec: C,
     version: Option<u16>,
     older: Vec<(u16, Box<dyn Codec<T>>)>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Of {
     pub(super) most: usize,
     way: Way,
     is_from_anyone: bool,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Of {
@@ -95,34 +95,14 @@ pub fn baggage<T: Send + Sync, C: Codec<T>>(
     Listing::new(key, Spot::Baggage, var, codec, Location::caller())
 }
 
-/// The trace context, in `traceparent` and `tracestate`.
-#[track_caller]
-pub fn trace(var: &'static Var<Trace>) -> Listing<Trace, OfTrace> {
-    Listing::new("traceparent", Spot::Header, var, OfTrace, Location::caller())
-}
-
-/// How a [`Trace`] stands in its headers.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct OfTrace;
-
-impl Listing<Trace, OfTrace> {
-    pub(super) fn is_everywhere(&self) -> bool {
-        self.var.key().reaches_everywhere()
-    }
-
-    pub(super) fn bind(&self, trace: Trace, onto: Context) -> Context {
-        let link = onto.into_snapshot();
-        Context::captured(Some(Snapshot::with(link, self.var.key(), trace, self.of.place)))
-    }
-
-    pub(super) fn get<'c>(&self, context: &'c Context) -> Option<&'c Trace> {
-        context.get(self.var)
-    }
-}
-
 impl<T: Send + Sync, C> Listing<T, C> {
-    fn new(name: &'static str, spot: Spot, var: &'static Var<T>, codec: C, place: Place) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        spot: Spot,
+        var: &'static Var<T>,
+        codec: C,
+        place: Place,
+    ) -> Self {
         let of = Of { name, spot, most: 512, way: Way::Both, is_from_anyone: false, place };
         Listing { of, var, codec, version: None, older: Vec::new() }
     }

@@ -3,7 +3,8 @@
 use super::Carried;
 use super::baggage::{Budget, member, trim};
 use super::build::{Lists, Wire};
-use super::listing::{Crosses, Listing, Of, OfTrace, Peer, Spot};
+use super::listing::{Crosses, Listing, Of, Peer, Spot};
+use super::of_trace::OfTrace;
 use super::rejected::{Reason, Rejected, Tally};
 use super::trace::{State, Trace};
 use crate::context::Context;

@@ -60,7 +60,7 @@ impl Wire {
             }
         });
         let trace = self.0.trace.as_ref().filter(|listing| listing.of.goes_out());
-        if let Some(trace) = trace.and_then(|listing| listing.get(context)) {
+        if let Some(trace) = trace.and_then(|listing| listing.sent(context)) {
             to.put("traceparent", &trace.to_string());
             match trace.state() {
                 "" => to.remove("tracestate"),

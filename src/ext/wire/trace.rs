@@ -72,6 +72,16 @@ impl Trace {
         (span_id != [0; 8]).then(|| Trace { span_id, ..self.clone() })
     }
 
+    /// The same trace with these flags of W3C; of them those that this version knows.
+    pub fn with_flags(self, flags: u8) -> Trace {
+        Trace { flags: flags & FLAGS, ..self }
+    }
+
+    /// The flags of W3C: bit 0 says sampled, bit 1 says that the id is random.
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
     /// The id of the trace.
     pub fn trace_id(&self) -> [u8; 16] {
         self.trace_id
