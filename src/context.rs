@@ -224,6 +224,10 @@ impl<'a> IntoIterator for &'a Context {
 pub struct Binding<'a>(BindingRef<'a>);
 
 impl<'a> Binding<'a> {
+    pub(crate) fn new(binding: BindingRef<'a>) -> Self {
+        Binding(binding)
+    }
+
     pub(crate) fn entry(&self) -> BindingRef<'a> {
         self.0
     }

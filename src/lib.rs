@@ -291,6 +291,7 @@
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
 mod asked;
+mod builder;
 pub mod cancel;
 mod captures;
 mod cell;
@@ -317,6 +318,7 @@ mod group;
 mod hop;
 mod kept;
 mod line;
+mod merge;
 mod misuse;
 mod patch;
 mod require;
@@ -330,6 +332,7 @@ mod var;
 mod watch;
 mod wrap;
 
+pub use builder::ContextBuilder;
 pub use cell::ContextCell;
 pub use checkpoint::{Checkpoint, Prepared, Scope};
 pub use context::{Binding, Bindings, Change, Context, WeakContext};
@@ -343,7 +346,9 @@ pub use future::{ContextExt, InContext};
 pub use group::AnyVar;
 pub use hop::Hop;
 pub use kept::Kept;
+pub use merge::{Clash, Keep};
 pub use misuse::{Misuse, on_misuse};
+pub use patch::Patch;
 pub use shared::{Changed, Shared, Snapshot};
 pub use var::{Source, Var};
 

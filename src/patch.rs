@@ -1,9 +1,11 @@
 //! Taking over what somebody else bound, whatever it was: differences of contexts, bound here once
-//! more.
+//! more or laid over another context.
 
-use crate::context::{Change, Context};
-use crate::engine::{Closed, current};
+use crate::context::{Binding, Change, Context};
+use crate::engine::{Closed, Difference, Placed, Snapshot, current};
 use crate::error::{NotOpen, Place};
+use crate::var::Var;
+use std::fmt;
 use std::panic::Location;
 
 impl Context {
@@ -43,6 +45,122 @@ impl Context {
     #[track_caller]
     pub fn apply_since(&self, before: &Context) -> Result<(), NotOpen> {
         apply(&before.changes(self), Location::caller())
+    }
+}
+
+/// What one context shows otherwise than another: owned, `Send + Sync`; made by
+/// [`Context::patch_to`]. It keeps the values of what it changes, before and after, and nothing else.
+#[derive(Clone, Default)]
+pub struct Patch {
+    /// One for each variable, in the order in which they were first used.
+    changes: Vec<Owned>,
+}
+
+#[derive(Clone)]
+struct Owned {
+    before: Option<Placed>,
+    after: Placed,
+}
+
+impl Context {
+    /// How to come from what this context shows to what `later` shows: each variable that `later`
+    /// binds anew or differently, or masks, and a mask for each that it does not show any more.
+    ///
+    /// The owned form of [`changes`](Self::changes), which may be sent to another thread and applied
+    /// to any context. What both share is skipped, so the cost follows the changes.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::{Context, Var};
+    ///
+    /// static LIMIT: Var<u32> = Var::new("limit");
+    /// static USER: Var<&str> = Var::new("user");
+    ///
+    /// let old = Context::empty().with(&LIMIT, 100);
+    /// let new = old.with(&LIMIT, 200);
+    /// let patch = old.patch_to(&new);
+    /// let request = old.with(&USER, "ada");
+    /// let patched = patch.apply(&request);
+    /// assert_eq!((patched.get(&LIMIT), patched.get(&USER)), (Some(&200), Some(&"ada")));
+    /// assert_eq!(patch.of(&LIMIT), Some((Some(&100), Some(&200))));
+    /// ```
+    #[track_caller]
+    pub fn patch_to(&self, later: &Context) -> Patch {
+        let place = Location::caller();
+        let owned = |Difference { before, after }: Difference| {
+            let after = match (&before, after) {
+                (_, Some(after)) => after,
+                (Some(before), None) if before.binding().is_some() => before.masked(place),
+                // A mask of what is not there any more: nothing is shown either way.
+                _ => return None,
+            };
+            Some(Owned { before, after })
+        };
+        let changes = Snapshot::compared(self.link(), later.link());
+        Patch { changes: changes.into_iter().filter_map(owned).collect() }
+    }
+}
+
+impl Patch {
+    /// That context with the changes. One that shows all of them already is given back as it is.
+    #[track_caller]
+    pub fn apply(&self, to: &Context) -> Context {
+        let is_new = |owned: &&Owned| !to.link().is_some_and(|to| to.shows(&owned.after));
+        let changes: Vec<_> =
+            self.changes.iter().filter(is_new).map(|owned| owned.after.clone()).collect();
+        if changes.is_empty() { to.clone() } else { to.changed(changes) }
+    }
+
+    /// Binds and masks the changes in the innermost checkpoint, which must be open; see
+    /// [`Context::apply_since`].
+    ///
+    /// # Errors
+    /// If something is to be changed, and no checkpoint is entered here or a sealed scope is;
+    /// nothing is changed then.
+    #[track_caller]
+    pub fn apply_here(&self) -> Result<(), NotOpen> {
+        apply(&self.changes().collect::<Vec<_>>(), Location::caller())
+    }
+
+    #[cfg(debug_assertions)]
+    pub(crate) fn placed(&self) -> impl Iterator<Item = &Placed> {
+        self.changes.iter().flat_map(|owned| owned.before.iter().chain([&owned.after]))
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// The names of the variables, each once, in the order in which they were first used.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().map(|owned| owned.after.name())
+    }
+
+    /// The changes, in the same order. What is only masked is bound on neither side.
+    pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.changes.iter().map(|owned| Change {
+            before: owned.before.as_ref().and_then(Placed::binding).map(Binding::new),
+            after: owned.after.binding().map(Binding::new),
+        })
+    }
+
+    /// What a variable shows before and after; nothing if the patch does not change it.
+    pub fn of<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<(Option<&T>, Option<&T>)> {
+        let owned = self.changes.iter().find(|owned| owned.after.is_of(var.key()))?;
+        let before = owned.before.as_ref().and_then(|before| before.get(var.key()));
+        Some((before, owned.after.get(var.key())))
+    }
+}
+
+/// Shows names and places, never a value.
+impl fmt::Debug for Patch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for owned in &self.changes {
+            map.entry(&format_args!("{}", owned.after.name()), &owned.after.place().to_string());
+        }
+        map.finish()
     }
 }
 

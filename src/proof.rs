@@ -12,6 +12,7 @@ mod roots {
     use crate::context::{Context, WeakContext};
     use crate::engine::Roots;
     use crate::future::InContext;
+    use crate::patch::Patch;
     use crate::stack::Stack;
     use std::pin::Pin;
 
@@ -40,6 +41,11 @@ mod roots {
         /// A weak context.
         pub fn weak(&mut self, weak: &WeakContext) {
             weak.link().into_iter().for_each(|weak| self.name_weak(weak));
+        }
+
+        /// A patch.
+        pub fn patch(&mut self, patch: &Patch) {
+            patch.placed().for_each(|placed| self.name_placed(placed));
         }
 
         /// A prepared checkpoint.

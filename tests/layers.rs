@@ -29,6 +29,8 @@ const ORDER: &[&str] = &[
     "kept",
     "captures",
     "context",
+    "builder",
+    "merge",
     "fields",
     "group",
     "patch",

@@ -26,10 +26,11 @@ mod stack;
 #[cfg(debug_assertions)]
 mod walk;
 
-pub(crate) use memory::frame::Name;
 pub(crate) use memory::key::{Key, Reach};
+pub(crate) use memory::name::Name;
 pub(crate) use memory::serial::Serial;
 pub(crate) use snapshot::binding::BindingRef;
+pub(crate) use snapshot::combine::{Difference, Placed};
 pub(crate) use snapshot::resolved::Resolution;
 pub(crate) use snapshot::strong::Snapshot;
 pub(crate) use snapshot::value::PreparedBinding;

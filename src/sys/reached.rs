@@ -58,6 +58,10 @@ ways! {
     StaysDown,
     /// A stack ends and leaves all it has to contexts.
     LeftToContexts,
+    /// A few changes of a context are frames on top of it.
+    ChangesOnTop,
+    /// Many changes of a context are one frame.
+    ChangesAtOnce,
 }
 
 #[cfg(debug_assertions)]

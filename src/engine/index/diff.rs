@@ -45,7 +45,7 @@ impl Spot {
 ///
 /// # Safety
 /// 1. Both slots lead to live frames.
-unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
+pub(in crate::engine) unsafe fn same_leaf(a: Slot, b: Slot) -> bool {
     // SAFETY: #1.
     unsafe {
         let (x, y) = (a.as_frame(), b.as_frame());

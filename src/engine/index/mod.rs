@@ -1,5 +1,6 @@
 //! The persistent index of everything visible at a frame.
 
+pub(in crate::engine) mod bulk;
 pub(in crate::engine) mod diff;
 pub(in crate::engine) mod edit;
 pub(in crate::engine) mod single_node;

@@ -11,6 +11,7 @@
 //! the last count.
 
 use super::flags::{Lifecycle, Position, Traits};
+pub(in crate::engine) use super::name::Name;
 use super::serial::Serial;
 use super::slot::Node;
 use crate::field::{Field, Project};
@@ -192,28 +193,6 @@ const _: () = assert!(
     "a binding of a u64 among eight takes 160 bytes"
 );
 
-/// The name of a variable.
-pub(crate) enum Name {
-    Static(&'static str),
-    Shared(crate::sys::Arc<str>),
-}
-
-impl Name {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Name::Static(name) => name,
-            Name::Shared(name) => name,
-        }
-    }
-
-    pub(in crate::engine) fn into_raw(self: &Name) -> (*const str, Traits) {
-        match self {
-            Name::Static(name) => (*name, Traits::NONE),
-            Name::Shared(name) => (crate::sys::Arc::into_raw(name.clone()), Traits::OWNED_NAME),
-        }
-    }
-}
-
 impl Frame {
     /// A frame that nobody shares: a binding, with an empty index.
     #[inline]
@@ -311,6 +290,21 @@ impl Frame {
     pub(in crate::engine) fn name(&self) -> &str {
         // SAFETY: the name is static or counted by this frame.
         unsafe { &*self.name }
+    }
+
+    /// The name of the variable that it is of, counted once more if it is a counted string.
+    pub(in crate::engine) fn counted_name(&self) -> Name {
+        if self.is(Traits::OWNED_NAME) {
+            // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is
+            // taken for the caller.
+            unsafe {
+                crate::sys::Arc::increment_strong_count(self.name);
+                Name::Shared(crate::sys::Arc::from_raw(self.name))
+            }
+        } else {
+            // SAFETY: a name that is not counted is static.
+            Name::Static(unsafe { &*self.name })
+        }
     }
 
     /// Whether it has at least one of these traits.

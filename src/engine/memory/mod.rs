@@ -5,6 +5,7 @@ pub(in crate::engine) mod flags;
 pub(in crate::engine) mod frame;
 pub(in crate::engine) mod free_list;
 pub(in crate::engine) mod key;
+pub(in crate::engine) mod name;
 pub(in crate::engine) mod pool;
 pub(in crate::engine) mod reentry;
 pub(in crate::engine) mod serial;

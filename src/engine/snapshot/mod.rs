@@ -1,6 +1,7 @@
 //! Handles that travel: strong and weak snapshots, and what a look-up gives.
 
 pub(in crate::engine) mod binding;
+pub(in crate::engine) mod combine;
 pub(in crate::engine) mod resolved;
 pub(in crate::engine) mod strong;
 pub(in crate::engine) mod value;

@@ -76,7 +76,7 @@ impl Snapshot {
         self.as_raw().cast()
     }
 
-    fn find(&self, id: usize) -> Option<Slot> {
+    pub(super) fn find(&self, id: usize) -> Option<Slot> {
         self.frame().body.reads();
         // SAFETY: L1 keeps the frame and what its index leads to.
         unsafe { trie::find(self.root(), id) }

@@ -45,6 +45,23 @@ impl Drop for SharedValue {
     }
 }
 
+impl SharedValue {
+    /// One more count of the value that `frame` shows.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
+    ///    through a snapshot, or is that of an alias. The pointer reaches the value: it was not made of
+    ///    a reference to the frame.
+    pub(in crate::engine) unsafe fn once_more(frame: *const Frame) -> SharedValue {
+        // SAFETY: #1.
+        unsafe {
+            let source = Frame::source(frame);
+            retain(&(*source).values);
+            SharedValue(source)
+        }
+    }
+}
+
 /// One binding of a checkpoint that is prepared before it is entered: a variable, and a counted
 /// value of its type.
 #[derive(Clone)]

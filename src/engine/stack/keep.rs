@@ -13,12 +13,11 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::key::Key;
 use crate::engine::reclaim::departures::Departures;
-use crate::engine::reclaim::refcount::{retain, retain_value};
+use crate::engine::reclaim::refcount::retain_value;
 use crate::engine::snapshot::binding::BindingRef;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
-use crate::engine::snapshot::strong::{Snapshot, spec};
+use crate::engine::snapshot::strong::Snapshot;
 use crate::engine::snapshot::value::SharedValue;
-use crate::sys::Arc;
 use std::marker::PhantomData;
 use std::panic::Location;
 
@@ -67,7 +66,7 @@ impl RawStack {
     pub(crate) fn bind_again(&self, entry: &BindingRef<'_>, departures: &Departures<'_>) {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
-        let name = name_of(frame);
+        let name = frame.counted_name();
         let spec = FrameSpec {
             role: Role::Alias,
             id: frame.id,
@@ -95,7 +94,7 @@ impl RawStack {
     ) {
         let frame = entry.frame();
         self.clear_way(frame.id, Kind::of::<SharedValue>(), departures);
-        let name = name_of(frame);
+        let name = frame.counted_name();
         let spec = FrameSpec {
             role: Role::Mask,
             id: frame.id,
@@ -115,57 +114,5 @@ impl Snapshot {
         // SAFETY: the snapshot keeps the frame (L1), which was found by the key and has full reach.
         self.entry(key)
             .map(|entry| Kept(unsafe { SharedValue::once_more(entry.as_raw()) }, PhantomData))
-    }
-
-    /// A snapshot that shows what `from` does, and what `entry` shows: the same value, bound at the
-    /// same place.
-    pub(crate) fn and(from: Option<Snapshot>, entry: &BindingRef<'_>) -> Snapshot {
-        let frame = entry.frame();
-        let name = name_of(frame);
-        let spec = FrameSpec {
-            role: Role::Alias,
-            id: frame.id,
-            kind: Kind::of::<SharedValue>(),
-            edit: Edit::Put,
-            ..spec(&from, &name, frame.place)
-        };
-        // SAFETY: as in `with`, and in `bind_again`.
-        unsafe {
-            let again = spec.build();
-            Frame::init(again, SharedValue::once_more(entry.as_raw()));
-            Snapshot::publish(again, from)
-        }
-    }
-}
-
-impl SharedValue {
-    /// One more count of the value that `frame` shows.
-    ///
-    /// # Safety
-    /// 1. `frame` is alive, a binding or an alias, and its value is counted already: it was reached
-    ///    through a snapshot, or is that of an alias. The pointer reaches the value: it was not made of
-    ///    a reference to the frame.
-    unsafe fn once_more(frame: *const Frame) -> SharedValue {
-        // SAFETY: #1.
-        unsafe {
-            let source = Frame::source(frame);
-            retain(&(*source).values);
-            SharedValue(source)
-        }
-    }
-}
-
-/// The name of the variable that a frame is of.
-fn name_of(frame: &Frame) -> Name {
-    if frame.is(Traits::OWNED_NAME) {
-        // SAFETY: the name is that of an `Arc`, of which the frame has a count; one more is taken
-        // for us.
-        unsafe {
-            Arc::increment_strong_count(frame.name);
-            Name::Shared(Arc::from_raw(frame.name))
-        }
-    } else {
-        // SAFETY: a name that is not counted is static.
-        Name::Static(unsafe { &*frame.name })
     }
 }

@@ -8,6 +8,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::reentry;
 use crate::engine::reclaim::base::base;
+use crate::engine::snapshot::combine::Placed;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::engine::snapshot::value::PreparedBinding;
 use crate::engine::snapshot::weak::WeakSnapshot;
@@ -36,6 +37,10 @@ impl Roots {
 
     pub(crate) fn name_prepared(&mut self, binding: &PreparedBinding<'_>) {
         self.values.push(binding.value.0);
+    }
+
+    pub(crate) fn name_placed(&mut self, placed: &Placed) {
+        self.values.push(placed.as_raw());
     }
 
     /// The stack that is current here, with the reads that are running on it.
