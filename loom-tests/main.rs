@@ -10,6 +10,7 @@
 mod batches;
 mod cancel;
 mod cells;
+mod combine;
 mod counts;
 mod drops;
 mod ends;

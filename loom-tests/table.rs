@@ -2,8 +2,8 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cancel, cells, counts, drops, ends, handover, hidden, reach, reentry, runtime, shared,
-    shorten, tasks,
+    batches, cancel, cells, combine, counts, drops, ends, handover, hidden, reach, reentry,
+    runtime, shared, shorten, tasks,
 };
 
 macro_rules! table {
@@ -95,6 +95,11 @@ table! {
         hider_above_short_reach 1,
         hider_derived_while_its_source_is_left 1,
         hider_derived_while_its_source_is_captured 1,
+    }
+    combine {
+        made_at_once_while_its_sources_go 4,
+        laid_on_top_while_its_sources_go 46,
+        patch_applied_while_another_goes 1,
     }
     shared {
         shared_version_seen_while_stored 1558,

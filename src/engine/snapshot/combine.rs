@@ -19,13 +19,13 @@ use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot};
 use crate::engine::reclaim::refcount::retain;
-use crate::sys::{Way, reached};
+use crate::sys::{MODELLED, Site, Way, reached, step};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr;
 
-/// With so many variables for each change, the changes are frames on top.
-const SPARSE: usize = 8;
+/// With so many variables for each change, the changes are frames on top; in a model with two.
+const SPARSE: usize = if MODELLED { 2 } else { 8 };
 
 /// One variable and what it is to show: a counted binding, or a mask.
 ///
@@ -85,8 +85,10 @@ impl Placed {
         if matches!(shown(slot), Err(Resolution::NotCarried(_))) {
             return None;
         }
-        // SAFETY: #1; its counts are in use, as it was reached through a snapshot.
-        unsafe { retain(&(*slot.as_frame()).values) };
+        if step(Site::HeldTakes) {
+            // SAFETY: #1; its counts are in use, as it was reached through a snapshot.
+            unsafe { retain(&(*slot.as_frame()).values) };
+        }
         Some(Placed(SharedValue(slot.as_frame())))
     }
 
