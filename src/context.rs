@@ -316,13 +316,6 @@ impl WeakContext {
         self.0.as_ref()
     }
 
-    /// How many keep the context: each clone of it, each stack that it is entered on, and each context
-    /// that was made on top. A number for people who look for a leak; others change it at any time. 0
-    /// is final.
-    pub fn strong_count(&self) -> usize {
-        self.0.as_ref().map_or(0, WeakSnapshot::strong_count)
-    }
-
     /// The context, if a stack or another context still keeps it.
     pub fn upgrade(&self) -> Option<Context> {
         match &self.0 {

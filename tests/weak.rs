@@ -4,7 +4,6 @@ use stackholm::{Context, Var};
 use std::sync::Arc;
 
 static A: Var<Arc<u32>> = Var::new("a");
-static NUMBERED: Var<u32> = Var::new("numbered");
 
 #[test]
 fn a_weak_context_whose_values_are_gone_stays_empty_however_often_it_is_asked() {
@@ -41,21 +40,4 @@ fn a_scope_that_only_a_weak_context_still_knows_ends_with_its_stack() {
         }
     });
     assert!(!N.is_bound());
-}
-
-#[test]
-fn a_weak_context_counts_who_keeps_it_and_zero_is_final() {
-    let context = Context::empty().with(&NUMBERED, 1);
-    let weak = context.downgrade();
-    assert_eq!(weak.strong_count(), 1);
-    let clone = context.clone();
-    let on_top = context.with(&NUMBERED, 2);
-    assert_eq!(weak.strong_count(), 3);
-    drop(clone);
-    context.run(|| assert!(weak.strong_count() > 2, "it is entered"));
-    drop(on_top);
-    assert_eq!(weak.strong_count(), 1);
-    drop(context);
-    assert_eq!((weak.strong_count(), weak.upgrade().is_none()), (0, true));
-    assert_eq!(Context::empty().downgrade().strong_count(), 0, "nothing keeps nothing");
 }

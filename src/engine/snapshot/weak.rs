@@ -8,7 +8,7 @@ use super::strong::Snapshot;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::refcount::{retain, retain_if_alive};
 use crate::engine::reclaim::release::release_weak;
-use crate::sys::{Ordering::Relaxed, Site, Way, reached, step};
+use crate::sys::{Site, Way, reached, step};
 use std::ptr::NonNull;
 
 /// Invariant: L2 — one of the frame's `weak` counts is this handle's.
@@ -39,15 +39,6 @@ impl WeakSnapshot {
         let rises = retain_if_alive(unsafe { &self.0.as_ref().strong });
         reached(if rises { Way::Rises } else { Way::StaysDown });
         rises.then(|| Snapshot(self.0))
-    }
-}
-
-impl WeakSnapshot {
-    /// How many keep the frame; others change it at any time.
-    pub(crate) fn strong_count(&self) -> usize {
-        // Relaxed: a number for people, on which nothing rests.
-        // SAFETY: L2 keeps the memory.
-        unsafe { self.0.as_ref().strong.load(Relaxed) as usize }
     }
 }
 
