@@ -18,8 +18,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot};
-use crate::engine::reclaim::refcount::retain;
-use crate::sys::{MODELLED, Site, Way, reached, step};
+use crate::sys::{MODELLED, Way, reached};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::ptr;
@@ -85,11 +84,8 @@ impl Placed {
         if matches!(shown(slot), Err(Resolution::NotCarried(_))) {
             return None;
         }
-        if step(Site::HeldTakes) {
-            // SAFETY: #1; its counts are in use, as it was reached through a snapshot.
-            unsafe { retain(&(*slot.as_frame()).values) };
-        }
-        Some(Placed(SharedValue(slot.as_frame())))
+        // SAFETY: #1; its counts are in use, as it was reached through a snapshot.
+        Some(Placed(unsafe { SharedValue::counted_again(slot.as_frame()) }))
     }
 
     #[cfg(debug_assertions)]

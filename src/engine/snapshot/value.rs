@@ -13,6 +13,7 @@ use crate::engine::memory::key::{Key, RawKey};
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release_list::ReleaseList;
 use crate::sys::{Site, step};
+use std::mem::ManuallyDrop;
 use std::panic::Location;
 
 /// A counted value, without the frames below it.
@@ -46,6 +47,16 @@ impl Drop for SharedValue {
 }
 
 impl SharedValue {
+    /// One more count of a frame's own value; of a mask, of the frame alone.
+    ///
+    /// # Safety
+    /// 1. `frame` is alive, and its `values` count is in use: it is shared, or its value is.
+    pub(in crate::engine) unsafe fn counted_again(frame: *const Frame) -> SharedValue {
+        // By #1 there is a count; it is not ours to release.
+        let theirs = ManuallyDrop::new(SharedValue(frame));
+        SharedValue::clone(&theirs)
+    }
+
     /// One more count of the value that `frame` shows.
     ///
     /// # Safety
