@@ -56,14 +56,23 @@ mod entry;
 mod frame;
 mod hex;
 mod key;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod revert;
 mod revision;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod token;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod trail;
 mod value;
 
 pub use actor::{Actor, Who};
 pub use entry::{Change, Entry, Op};
 pub use key::{NotAKey, RevisionKey};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use revert::{Conflict, ConflictAt, Reverted, Why};
 pub use revision::{
     Here, NoBlock, Revision, disable, enable, here, is_tracking, set_actor, set_description,
     set_reason, set_system,

@@ -1,0 +1,1 @@
+//! What is seen, and with what in it.

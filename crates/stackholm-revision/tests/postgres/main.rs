@@ -1,0 +1,6 @@
+//! The same on a PostgreSQL server.
+
+mod attribution;
+mod capture;
+mod common;
+mod server;
