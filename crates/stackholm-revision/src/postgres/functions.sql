@@ -500,13 +500,14 @@ BEGIN
     END LOOP;
 END $$;
 
--- A row as it is now, in the form in which it would be kept.
+-- A row as it is now, in the form in which it would be kept. Where a key is checked at the end of
+-- the transaction, two rows may have it until then; neither of them is the one.
 CREATE OR REPLACE FUNCTION stackholm.revision_row(of integer, its_key jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO'
 SET timezone = 'UTC' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
 DECLARE
     condition text;
-    its_row jsonb;
+    its_rows jsonb[];
 BEGIN
     SELECT string_agg(format(CASE shown
             WHEN 'blob' THEN 'o.%I = decode($1 -> %s ->> ''blob'', ''hex'')'
@@ -516,10 +517,13 @@ BEGIN
     IF condition IS NULL THEN
         RETURN NULL;
     END IF;
-    EXECUTE (SELECT format('SELECT %s FROM %I.%I o WHERE %s', stackholm.revision_whole(of, 'o'),
-            schema_name, table_name, condition)
-        FROM stackholm.revision_table WHERE id = of) INTO its_row USING its_key;
-    RETURN its_row;
+    EXECUTE (SELECT format('SELECT array_agg(%s) FROM %I.%I o WHERE %s',
+            stackholm.revision_whole(of, 'o'), schema_name, table_name, condition)
+        FROM stackholm.revision_table WHERE id = of) INTO its_rows USING its_key;
+    IF array_length(its_rows, 1) > 1 THEN
+        RAISE EXCEPTION 'more than one row has the key %', its_key USING ERRCODE = '23505';
+    END IF;
+    RETURN its_rows[1];
 END $$;
 
 -- Only the triggers tell.

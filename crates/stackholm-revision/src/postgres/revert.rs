@@ -114,7 +114,10 @@ async fn one(
 ) -> Result<Outcome> {
     let key = entry.moved_to.as_ref().unwrap_or(&entry.key);
     let mut one = all.savepoint().await?;
-    let present = history::present(one.client(), table.id, key).await?;
+    let present = match history::present(one.client(), table.id, key).await {
+        Err(error) if error.refuses() => return Ok(Outcome::Refused(error.to_string())),
+        present => present?,
+    };
     let found = in_the_way(entry, present.as_ref());
     let forced = conflict == Conflict::Overwrite && found != Some(Why::Gone);
     let mut why = match found {
