@@ -17,9 +17,19 @@ pub(crate) struct Server {
 
 const START: &str = r#"
 trap '' INT TERM HUP
-"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log" 2>&1 &&
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=200 \
-    -c shared_buffers=32MB -c log_min_messages=log -c log_line_prefix='%d ' >>"$2/log" 2>&1 &
+{
+    "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync &&
+    cat >>"$2/data/postgresql.conf" <<END &&
+listen_addresses = ''
+unix_socket_directories = '$2'
+fsync = off
+max_connections = 200
+shared_buffers = 64MB
+log_min_messages = log
+log_line_prefix = '%d '
+END
+    exec "$1/postgres" -D "$2/data"
+} >"$2/log" 2>&1 &
 server=$!
 for _ in $(seq 600); do
     "$1/pg_isready" -q -h "$2" && break
@@ -28,9 +38,9 @@ for _ in $(seq 600); do
 done
 "$1/pg_isready" -q -h "$2" && echo ready || cat "$2/log"
 read -r _
-pid=$(head -1 "$2/data/postmaster.pid") && kill -QUIT "$pid"
+kill -QUIT $server
 wait $server
-rm -rf "$2"
+rm -rf "$2" || rm -rf "$2"
 "#;
 
 /// Starts one; the error says why there is none.
