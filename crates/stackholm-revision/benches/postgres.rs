@@ -16,8 +16,7 @@ use stackholm_revision::postgres::{Error, Tracked, Transaction};
 use std::time::Instant;
 use tokio_postgres::{Client, Config, NoTls};
 
-const TABLE: &str =
-    "CREATE TABLE post(id int PRIMARY KEY, a text, b text, c int, d float8, e int);
+const TABLE: &str = "CREATE TABLE post(id int PRIMARY KEY, a text, b text, c int, d float8, e int);
     INSERT INTO post SELECT n, 'title ' || n, 'a body of some words', n, n / 8.0, 0
         FROM generate_series(1, 10000) n;";
 
@@ -169,24 +168,27 @@ async fn statements_and_bytes(server: &Server) {
     let mut db = Rivals::new(server, "count").await.ours;
     let sql = "UPDATE post SET a = $1, b = $1, c = 1, d = 2.5, e = 3 WHERE id = $2";
     db.client().batch_execute("SET log_statement = 'all'").await.unwrap();
-    let saved = async |tx: &mut Transaction<'_>, block: &Revision, id: i32| {
+    let saved = async |tx: &mut Transaction<'_>, id: i32| {
         let before = statements(server);
-        block.wrap(tx.execute(sql, &[&format!("x{id}"), &id])).await.unwrap();
+        tx.execute(sql, &[&format!("x{id}"), &id]).await.unwrap();
         statements(server) - before
     };
-    let (ada, grace) = (Revision::new().actor(("user", 1)), Revision::new().actor(("user", 2)));
-    let mut tx = db.transaction().await.unwrap();
-    let first = saved(&mut tx, &ada, 1).await;
-    let next = saved(&mut tx, &ada, 2).await;
-    let other = saved(&mut tx, &grace, 3).await;
-    tx.commit().await.unwrap();
+    let counted = async {
+        let mut tx = db.transaction().await.unwrap();
+        let first = saved(&mut tx, 1).await;
+        let next = saved(&mut tx, 2).await;
+        let other = Revision::new().system().wrap(saved(&mut tx, 3)).await;
+        tx.commit().await.unwrap();
+        (first, next, other)
+    };
+    let (first, next, other) = user().wrap(counted).await;
     println!(
         "statements for a save of five columns: {first} the first of a transaction, {next} each \
          further one, {other} where the actor changed; each in one trip"
     );
     let size = "SELECT pg_total_relation_size('stackholm.revision_delta')";
     let before: i64 = db.client().query_one(size, &[]).await.unwrap().get(0);
-    ada.wrap(db.write(async |tx| tx.execute(BULK, &[]).await)).await.unwrap();
+    user().wrap(db.write(async |tx| tx.execute(BULK, &[]).await)).await.unwrap();
     let after: i64 = db.client().query_one(size, &[]).await.unwrap().get(0);
     println!("bytes for a delta of one column, indexes included: {}", (after - before) / 10_000);
 }
@@ -195,7 +197,7 @@ async fn statements_and_bytes(server: &Server) {
 async fn main() {
     // `cargo test --benches` only asks whether it runs.
     let quick = !std::env::args().any(|argument| argument == "--bench");
-    let rounds = if quick { 1 } else { 31 };
+    let rounds = if quick { 1 } else { 15 };
     let server = match server::start() {
         Ok(server) => server,
         Err(why) => return println!("SKIPPED: {why}"),
@@ -211,7 +213,7 @@ async fn main() {
     let synced = connect(&server, "postgres").await;
     synced.batch_execute("ALTER SYSTEM SET fsync = on").await.unwrap();
     synced.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    let rows = one_by_one(&mut rivals, rounds * 3).await;
+    let rows = one_by_one(&mut rivals, rounds * 5).await;
     report("a statement a row, a hundred a transaction, on disk", &rows, 1.05);
     statements_and_bytes(&server).await;
 }

@@ -219,6 +219,7 @@ impl Key {
         &self.0
     }
 
+    #[cfg(any(feature = "sqlite", test))]
     pub(crate) fn new(values: Vec<Value>) -> Self {
         Key(values)
     }

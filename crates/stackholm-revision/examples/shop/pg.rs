@@ -89,9 +89,8 @@ async fn trade(config: &Config) -> Outcome {
 }
 
 async fn check(shop: &Shop) -> Outcome<Books> {
-    let number = async |sql: &str| -> Outcome<i64> {
-        Ok(shop.client().query_one(sql, &[]).await?.get(0))
-    };
+    let number =
+        async |sql: &str| -> Outcome<i64> { Ok(shop.client().query_one(sql, &[]).await?.get(0)) };
     Ok(Books {
         accounts: number("SELECT coalesce(sum(amount), 0) FROM booking").await?,
         bills: number(

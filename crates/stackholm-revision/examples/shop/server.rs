@@ -78,15 +78,16 @@ pub(crate) fn start() -> Result<Server, String> {
 
 /// The folder with the newest server's programs.
 fn programs() -> Option<PathBuf> {
-    let version = |path: &PathBuf| -> Option<u32> {
-        path.parent()?.file_name()?.to_str()?.parse().ok()
-    };
+    let version =
+        |path: &PathBuf| -> Option<u32> { path.parent()?.file_name()?.to_str()?.parse().ok() };
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<_> = debian.map(|folder| folder.path().join("bin")).collect();
     folders.sort_by_key(|folder| std::cmp::Reverse(version(folder)));
     let path = std::env::var_os("PATH").unwrap_or_default();
     folders.extend(std::env::split_paths(&path));
-    folders.into_iter().find(|folder| ["initdb", "postgres"].iter().all(|p| folder.join(p).exists()))
+    folders
+        .into_iter()
+        .find(|folder| ["initdb", "postgres"].iter().all(|p| folder.join(p).exists()))
 }
 
 fn nobody() -> Option<(u32, u32)> {

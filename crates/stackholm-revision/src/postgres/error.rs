@@ -109,7 +109,9 @@ impl Error {
     /// Whether a constraint refuses a change.
     pub(super) fn refuses(&self) -> bool {
         match self {
-            Error::Postgres(error) => error.code().is_some_and(|code| code.code().starts_with("23")),
+            Error::Postgres(error) => {
+                error.code().is_some_and(|code| code.code().starts_with("23"))
+            }
             _ => false,
         }
     }

@@ -38,6 +38,7 @@ mod error;
 mod history;
 mod revert;
 mod schema;
+mod sent;
 mod session;
 mod statement;
 mod table;
@@ -46,7 +47,8 @@ mod transaction;
 pub use crate::revert::{Conflict, ConflictAt, Reverted, Why};
 pub use error::{Error, Result};
 pub use history::History;
-pub use transaction::{Params, Sql, Transaction};
+pub use sent::{Params, Sql};
+pub use transaction::Transaction;
 
 use session::Session;
 use std::borrow::BorrowMut;
@@ -209,7 +211,7 @@ impl<C: BorrowMut<Client>> Tracked<C> {
     fn end_forgotten(&mut self) {
         if self.session.depth() > 0 {
             self.session.ended();
-            transaction::queue(self.client.borrow(), "ROLLBACK");
+            sent::queue(self.client.borrow(), "ROLLBACK");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::error::{Error, Result};
 use super::history;
+use super::sent::Params;
 use super::table::{Table, Written};
-use super::transaction::{Params, Transaction};
+use super::transaction::Transaction;
 use crate::entry::{Entry, Op};
 use crate::frame;
 use crate::key::RevisionKey;

@@ -8,7 +8,12 @@ use tokio_postgres::Client;
 const STEPS: [&str; 1] = [include_str!("tables.sql")];
 
 /// What runs in the server. It is made anew where it is not this.
-const FUNCTIONS: &str = include_str!("functions.sql");
+const FUNCTIONS: &str = concat!(
+    include_str!("frames.sql"),
+    include_str!("columns.sql"),
+    include_str!("triggers.sql"),
+    include_str!("tracking.sql"),
+);
 
 /// Makes or upgrades the tables and the functions, all or nothing.
 pub(super) async fn install(client: &Client) -> Result<()> {
@@ -43,7 +48,7 @@ pub(super) async fn install(client: &Client) -> Result<()> {
 }
 
 fn rollback(client: &Client) {
-    super::transaction::queue(client, "ROLLBACK");
+    super::sent::queue(client, "ROLLBACK");
 }
 
 /// The version of what is installed, and which functions; 0 if nothing is.

@@ -49,7 +49,8 @@ fn one<'s>(
 ) -> Kind<'s> {
     let is = |word: &str, these: &[&str]| these.iter().any(|this| word.eq_ignore_ascii_case(this));
     // What follows is read to its end in any case: the next statement begins behind it.
-    let writes = second.into_iter().chain(rest.by_ref()).fold(false, |w, word| w | is(word, &VERBS));
+    let writes =
+        second.into_iter().chain(rest.by_ref()).fold(false, |w, word| w | is(word, &VERBS));
     let prepares = is(first, &["prepare"]) && second.is_some_and(|w| is(w, &["transaction"]));
     match first {
         first if is(first, &CONTROL) || prepares => Kind::Control(first),

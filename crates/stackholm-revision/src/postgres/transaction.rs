@@ -3,6 +3,7 @@
 use super::error::{Error, Result};
 use super::history::History;
 use super::revert;
+use super::sent::{Given, Params, Sql, both, queue};
 use super::session::Session;
 use super::statement::Kind;
 use crate::frame;
@@ -10,50 +11,8 @@ use crate::key::RevisionKey;
 use crate::revert::{Conflict, Reverted};
 use crate::value::Key;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use tokio_postgres::types::ToSql;
+use std::future::Future;
 use tokio_postgres::{Client, CopyInSink, Row, SimpleQueryMessage, Statement};
-
-/// A statement: its text, or one that the program prepared.
-///
-/// Texts are prepared by the connection when they are first seen, and kept.
-#[derive(Clone, Copy)]
-pub struct Sql<'s>(Given<'s>);
-
-#[derive(Clone, Copy)]
-enum Given<'s> {
-    Text(&'s str),
-    Prepared(&'s Statement),
-}
-
-impl<'s> From<&'s str> for Sql<'s> {
-    fn from(text: &'s str) -> Self {
-        Sql(Given::Text(text))
-    }
-}
-
-impl<'s> From<&'s String> for Sql<'s> {
-    fn from(text: &'s String) -> Self {
-        Sql(Given::Text(text))
-    }
-}
-
-impl<'s> From<&'s Statement> for Sql<'s> {
-    fn from(statement: &'s Statement) -> Self {
-        Sql(Given::Prepared(statement))
-    }
-}
-
-impl fmt::Debug for Sql<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sql")
-    }
-}
-
-/// The parameters of a statement.
-pub type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 /// A transaction or a savepoint, which is a transaction within one. Dropping it rolls it back, and
 /// with it everything that was recorded in it; so does dropping a future of its, with the guard.
@@ -81,9 +40,9 @@ impl<'d> Transaction<'d> {
         // Both are of one message, so they are equal unless the transaction is older.
         let begin = format!("BEGIN {mode}; SELECT transaction_timestamp() = statement_timestamp()");
         let said = client.simple_query(&begin).await?;
-        let fresh = said.iter().any(
-            |said| matches!(said, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")),
-        );
+        let fresh = said
+            .iter()
+            .any(|said| matches!(said, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")));
         if !fresh {
             // Somebody else's is left alone.
             this.done = true;
@@ -275,7 +234,10 @@ impl<'d> Transaction<'d> {
         if self.session.depth() > self.depth {
             let inner = self.depth + 1;
             self.session.undone(inner);
-            queue(self.client, &format!("ROLLBACK TO stackholm_{inner}; RELEASE stackholm_{inner}"));
+            queue(
+                self.client,
+                &format!("ROLLBACK TO stackholm_{inner}; RELEASE stackholm_{inner}"),
+            );
         }
     }
 
@@ -357,40 +319,6 @@ impl<'d> Transaction<'d> {
         }
         done
     }
-}
-
-/// Both futures, polled in this order each time: so what they send is sent in this order, one right
-/// after the other.
-async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
-    let (mut a, mut b) = (pin!(a), pin!(b));
-    let (mut first, mut second) = (None, None);
-    poll_fn(move |context| {
-        if first.is_none()
-            && let Poll::Ready(done) = a.as_mut().poll(context)
-        {
-            first = Some(done);
-        }
-        if second.is_none()
-            && let Poll::Ready(done) = b.as_mut().poll(context)
-        {
-            second = Some(done);
-        }
-        match (first.take(), second.take()) {
-            (Some(a), Some(b)) => Poll::Ready((a, b)),
-            (a, b) => {
-                (first, second) = (a, b);
-                Poll::Pending
-            }
-        }
-    })
-    .await
-}
-
-/// Sends statements and does not wait for them: a future of the client sends when it is polled for
-/// the first time, and what it sent is executed whether or not it is polled again.
-pub(super) fn queue(client: &Client, sql: &str) {
-    let sent = pin!(client.batch_execute(sql));
-    let _ = sent.poll(&mut Context::from_waker(Waker::noop()));
 }
 
 impl Drop for Transaction<'_> {

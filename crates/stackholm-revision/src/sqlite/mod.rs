@@ -18,9 +18,9 @@ mod statement;
 mod table;
 mod transaction;
 
+pub use crate::revert::{Conflict, ConflictAt, Reverted, Why};
 pub use error::{Error, Result};
 pub use history::History;
-pub use crate::revert::{Conflict, ConflictAt, Reverted, Why};
 pub use transaction::Transaction;
 
 use crate::value::Value;

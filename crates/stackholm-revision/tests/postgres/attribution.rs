@@ -248,7 +248,8 @@ async fn a_connection_that_served_one_request_never_lends_its_actor_to_the_next(
     // Another program, which knows nothing of this.
     database.connect().await.batch_execute(&insert(10)).await.unwrap();
     let nobody = Who::Nobody;
-    let expected = [named("ada"), nobody.clone(), nobody.clone(), named("ada"), nobody.clone(), nobody];
+    let expected =
+        [named("ada"), nobody.clone(), nobody.clone(), named("ada"), nobody.clone(), nobody];
     assert_eq!(actors(&db).await[2..], expected);
     let nobody = "SELECT count(DISTINCT revision) FROM stackholm.revision_history \
                   WHERE actor = 'nobody'";
@@ -388,7 +389,10 @@ async fn what_a_deferred_trigger_writes_is_of_the_block_around_the_commit() {
 #[tokio::test]
 async fn a_transaction_that_was_begun_past_the_guards_is_left_alone() {
     let (_database, mut db) = or_skip!(posts().await);
-    db.client().batch_execute("CREATE TABLE t(a int); BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
+    db.client()
+        .batch_execute("CREATE TABLE t(a int); BEGIN; INSERT INTO t VALUES (1)")
+        .await
+        .unwrap();
     assert!(matches!(db.transaction().await, Err(Error::AlreadyOpen)));
     db.client().batch_execute("COMMIT").await.unwrap();
     assert_eq!(count(&db, "t").await, 1);

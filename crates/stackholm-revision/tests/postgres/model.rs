@@ -308,9 +308,8 @@ async fn way_back(db: &mut Db, table: &str, entries: &[Entry], seed: u64) {
     let mut revisions: Vec<_> = entries.iter().map(|entry| entry.revision).collect();
     revisions.dedup();
     for revision in revisions.into_iter().rev() {
-        let revert = db.write(async |tx| -> Result<_, Error> {
-            tx.revert(revision, Conflict::Stop).await
-        });
+        let revert =
+            db.write(async |tx| -> Result<_, Error> { tx.revert(revision, Conflict::Stop).await });
         let done = Revision::new().system().wrap(revert).await;
         assert!(done.is_ok(), "seed {seed}: {done:?}");
     }
