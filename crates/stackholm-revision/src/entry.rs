@@ -4,7 +4,7 @@ use crate::actor::Who;
 use crate::key::RevisionKey;
 use crate::value::{Key, Row, Value};
 use std::collections::BTreeSet;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What happened to a row, or to what is known of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,5 +75,66 @@ impl Entry {
         let change =
             |column| Change { column, old: self.old.get(column), new: self.new.get(column) };
         columns.into_iter().map(change).collect()
+    }
+}
+
+/// A row of the view `revision_history`, or a gap in the same form.
+pub(crate) struct Stored {
+    pub(crate) number: i64,
+    /// Milliseconds since 1970.
+    pub(crate) begun_at: i64,
+    pub(crate) revision: [u8; 16],
+    pub(crate) description: Option<String>,
+    pub(crate) reverts: Option<[u8; 16]>,
+    pub(crate) actor: String,
+    pub(crate) actor_kind: Option<String>,
+    pub(crate) actor_id: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) deletion: Option<String>,
+    pub(crate) caused: bool,
+    pub(crate) statement: i64,
+    pub(crate) table: String,
+    pub(crate) key: String,
+    pub(crate) moved_to: Option<String>,
+    pub(crate) op: String,
+    pub(crate) old: Option<String>,
+    pub(crate) new: Option<String>,
+}
+
+impl Stored {
+    /// What it says; `None` if it cannot be read.
+    pub(crate) fn read(self) -> Option<Entry> {
+        let columns = |json: Option<String>| match json {
+            None => Some(Row::default()),
+            Some(json) => Row::read(&json),
+        };
+        let op = match self.op.as_str() {
+            "i" => Op::Insert,
+            "u" => Op::Update,
+            "d" => Op::Delete,
+            "gap" => Op::Gap,
+            _ => return None,
+        };
+        let because = if self.caused { self.deletion.or(self.reason) } else { self.reason };
+        Some(Entry {
+            number: self.number,
+            at: UNIX_EPOCH + Duration::from_millis(u64::try_from(self.begun_at).unwrap_or(0)),
+            revision: RevisionKey::from_bytes(self.revision),
+            description: self.description,
+            reverts: self.reverts.map(RevisionKey::from_bytes),
+            actor: Who::read(&self.actor, self.actor_kind, self.actor_id)?,
+            because,
+            caused: self.caused,
+            statement: self.statement,
+            table: self.table,
+            key: Key::read(&self.key)?,
+            moved_to: match self.moved_to {
+                None => None,
+                Some(json) => Some(Key::read(&json)?),
+            },
+            op,
+            old: columns(self.old)?,
+            new: columns(self.new)?,
+        })
     }
 }

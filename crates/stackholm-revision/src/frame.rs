@@ -39,6 +39,7 @@ impl Frame {
     }
 
     /// Whether both belong to the same part of one revision.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn same_part(&self, other: &Frame) -> bool {
         self.revision == other.revision
             && self.description == other.description
@@ -56,6 +57,7 @@ pub(crate) fn here() -> Option<Arc<Frame>> {
 }
 
 /// Whether this is the frame of here and now.
+#[cfg(feature = "sqlite")]
 #[inline]
 pub(crate) fn is_here(frame: Option<&Arc<Frame>>) -> bool {
     match (FRAME.try_with(|here| frame.is_some_and(|frame| Arc::ptr_eq(here, frame))), frame) {

@@ -6,7 +6,8 @@
 //! with that, in the same transaction. What does not carry it is refused, or recorded as nobody's:
 //! never in the name of somebody else.
 //!
-//! ```
+#![cfg_attr(feature = "sqlite", doc = "```")]
+#![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 //! # fn main() -> Result<(), stackholm_revision::sqlite::Error> {
 //! use stackholm_revision::{Revision, sqlite::{Conflict, Tracked}};
 //!
@@ -50,20 +51,54 @@
 //! - **What is not tracked is on record**: the first untracked change of a table in a block leaves
 //!   a gap, with the reason.
 //! - **An update that changes nothing** leaves nothing.
+//!
+//! # Features
+//!
+//! | feature | brings | |
+//! |---|---|---|
+//! | `sqlite` (default) | `rusqlite` with the SQLite that it contains | module `sqlite`: temporary triggers of one connection |
+//! | `postgres` | `tokio-postgres`, without its runtime | module `postgres`: triggers in the schema, `async` |
+//!
+//! With neither, there are blocks and tokens: enough for a program that fills a queue.
 
 mod actor;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "the databases use it")
+)]
 mod entry;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "the databases use it")
+)]
 mod frame;
 mod hex;
 mod key;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod revert;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "the databases use it")
+)]
 mod revision;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod token;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod trail;
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    allow(dead_code, reason = "the databases use it")
+)]
 mod value;
 
 pub use actor::{Actor, Who};
 pub use entry::{Change, Entry, Op};
 pub use key::{NotAKey, RevisionKey};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use revert::{Conflict, ConflictAt, Reverted, Why};
 pub use revision::{
     Here, NoBlock, Revision, disable, enable, here, is_tracking, set_actor, set_description,
     set_reason, set_system,
@@ -71,6 +106,6 @@ pub use revision::{
 pub use token::{Token, TokenError, TokenSecret};
 pub use value::{Key, Row, Value};
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

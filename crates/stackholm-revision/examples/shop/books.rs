@@ -6,10 +6,10 @@ use std::fmt;
 
 /// By how much each pair of figures differs.
 pub(crate) struct Books {
-    accounts: i64,
-    bills: i64,
-    goods: i64,
-    history: i64,
+    pub(crate) accounts: i64,
+    pub(crate) bills: i64,
+    pub(crate) goods: i64,
+    pub(crate) history: i64,
 }
 
 pub(crate) fn check(shop: &Shop) -> Outcome<Books> {

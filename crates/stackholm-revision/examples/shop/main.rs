@@ -5,9 +5,17 @@
 //! cargo run -p stackholm-revision --example shop                      # in a file of its own
 //! cargo run -p stackholm-revision --example shop -- --file shop.db    # in one that stays
 //! cargo run -p stackholm-revision --example shop -- --file shop.db --order 2   # its history
+//! cargo run -p stackholm-revision --features postgres --example shop -- --postgres
+//!                                          # on a PostgreSQL server that it starts and ends
+//! cargo run -p stackholm-revision --features postgres --example shop -- --postgres \
+//!     postgres://user@host/database        # on yours, in a schema named `shop`
 //! ```
 
 mod books;
+#[cfg(feature = "postgres")]
+mod pg;
+#[cfg(feature = "postgres")]
+mod server;
 mod shop;
 mod show;
 
@@ -87,20 +95,24 @@ fn story(file: &Path) -> Outcome {
     Ok(())
 }
 
+#[derive(Default)]
 struct Options {
     file: Option<PathBuf>,
     order: Option<i64>,
+    /// Whether on PostgreSQL, and where.
+    postgres: Option<Option<String>>,
 }
 
 fn options() -> Outcome<Options> {
-    let mut options = Options { file: None, order: None };
+    let mut options = Options::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--file" => options.file = Some(value()?.into()),
             "--order" => options.order = Some(value()?.parse()?),
-            _ => return Err("options: --file PATH, --order NUMBER".into()),
+            "--postgres" => options.postgres = Some(arguments.next()),
+            _ => return Err("options: --file PATH, --order NUMBER, --postgres [URL]".into()),
         }
     }
     Ok(options)
@@ -124,8 +136,21 @@ impl Drop for Folder {
     }
 }
 
+#[cfg(feature = "postgres")]
+fn on_postgres(url: Option<String>) -> Outcome {
+    tokio::runtime::Runtime::new()?.block_on(pg::run(url))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn on_postgres(_: Option<String>) -> Outcome {
+    Err("--postgres needs the feature: cargo run --features postgres".into())
+}
+
 fn main() -> Outcome {
     let options = options()?;
+    if let Some(url) = options.postgres {
+        return on_postgres(url);
+    }
     if let (Some(file), Some(order)) = (&options.file, options.order) {
         show::changes(&Shop::open(file)?.history().of("orders", order)?);
         return Ok(());

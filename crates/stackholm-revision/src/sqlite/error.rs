@@ -1,7 +1,7 @@
 //! What can go wrong.
 
-use super::revert::ConflictAt;
 use crate::key::RevisionKey;
+use crate::revert::ConflictAt;
 use std::fmt;
 
 /// An operation on a tracked connection failed.

@@ -3,11 +3,12 @@
 use super::error::{Error, Result};
 use super::table::{Options, Table};
 use crate::actor::{Actor, Who};
-use crate::entry::{Entry, Op};
+use crate::entry::{Entry, Stored};
 use crate::key::RevisionKey;
+use crate::trail::{self, Next, Past};
 use crate::value::{Key, Row, Value};
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What to look for in the history; narrowed down by its methods, asked by those that give a
 /// result.
@@ -72,7 +73,7 @@ impl<'c> History<'c> {
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let mut entries = self.changes("", [])?;
         entries.extend(self.gaps()?);
-        self.finish(entries)
+        Ok(trail::newest_first(entries, self.limit))
     }
 
     /// What happened to one row, and to the same row under the keys that it had before; and the
@@ -83,19 +84,14 @@ impl<'c> History<'c> {
     pub fn of(self, table: &str, key: impl Into<Key>) -> Result<Vec<Entry>> {
         let this = self.table(table);
         let mut entries = Vec::new();
-        let (mut key, mut before) = (key.into(), i64::MAX);
-        loop {
-            let found = this.touching(&key, -1, before)?;
-            let came = found.iter().position(|entry| entry.moved_to.as_ref() == Some(&key));
-            let own = came.map_or(found.len(), |at| at + 1);
-            entries.extend(found.into_iter().take(own));
-            match entries.last() {
-                Some(last) if came.is_some() => (key, before) = (last.key.clone(), last.number),
-                _ => break,
-            }
+        let mut next = Some((key.into(), i64::MAX));
+        while let Some((key, before)) = next {
+            let (own, came) = trail::own(this.touching(&key, -1, before)?, &key);
+            entries.extend(own);
+            next = came;
         }
         entries.extend(this.gaps()?);
-        this.finish(entries)
+        Ok(trail::newest_first(entries, this.limit))
     }
 
     /// The row that is now under a key, as it was when a revision had been made; `None` if it did
@@ -161,53 +157,24 @@ impl<'c> History<'c> {
     /// The key that what is now under a key had then.
     fn key_then(&self, key: &Key, after: i64) -> Result<Key> {
         let (mut key, mut before) = (key.clone(), i64::MAX);
-        loop {
-            let touching = self.touching(&key, after, before)?;
-            match touching.into_iter().find(|entry| entry.moved_to.as_ref() == Some(&key)) {
-                Some(came) => (key, before) = (came.key, came.number),
-                None => return Ok(key),
-            }
+        while let Some(came) = trail::came(self.touching(&key, after, before)?, &key) {
+            (key, before) = came;
         }
+        Ok(key)
     }
 
     /// The row that was under a key then: what later changes say that it was, the first of them
     /// first, and for the rest what it is now.
     fn under(&self, table: &str, key: Key, after: i64) -> Result<Option<Row>> {
         let (mut key, mut after) = (key, after);
-        let mut known: Option<Row> = None;
+        let mut past = Past::default();
         loop {
-            let mut touching = self.touching(&key, after, i64::MAX)?;
-            let mut left = None;
-            while let Some(entry) = touching.pop() {
-                if entry.op == Op::Insert || entry.key != key {
-                    // Until then there was none.
-                    return Ok(known);
-                }
-                let known = known.get_or_insert_default();
-                for (column, value) in &entry.old.0 {
-                    known.0.entry(column.clone()).or_insert_with(|| value.clone());
-                }
-                if entry.op == Op::Delete {
-                    return Ok(Some(known.clone()));
-                }
-                if let Some(to) = entry.moved_to {
-                    left = Some((to, entry.number));
-                    break;
-                }
-            }
-            match left {
-                Some(to) => (key, after) = to,
-                None => break,
+            match past.learn(self.touching(&key, after, i64::MAX)?, &key) {
+                Next::Known(row) => return Ok(row),
+                Next::Under(to, number) => (key, after) = (to, number),
+                Next::Present => return Ok(past.with(self.present(table, &key)?)),
             }
         }
-        let present = self.present(table, &key)?;
-        Ok(match (present, known) {
-            (Some(mut present), Some(known)) => {
-                present.0.extend(known.0);
-                Some(present)
-            }
-            (present, known) => present.or(known),
-        })
     }
 
     /// The row as it is now; nothing if the table is gone.
@@ -280,59 +247,28 @@ impl<'c> History<'c> {
         })?;
         rows.map(|entry| entry?).collect()
     }
-
-    /// Newest first; a gap comes after the changes that it followed.
-    fn finish(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
-        entries.sort_by_key(|entry| std::cmp::Reverse((entry.number, entry.op == Op::Gap)));
-        entries.truncate(self.limit.unwrap_or(usize::MAX));
-        Ok(entries)
-    }
 }
 
 fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Entry>> {
-    let text = |n: usize| row.get::<_, Option<String>>(n);
-    let columns = |json: Option<String>| match json {
-        None => Some(Row::default()),
-        Some(json) => Row::read(&json),
-    };
-    let op = match row.get::<_, String>(15)?.as_str() {
-        "i" => Op::Insert,
-        "u" => Op::Update,
-        "d" => Op::Delete,
-        "gap" => Op::Gap,
-        _ => return Ok(None),
-    };
-    let (reason, deletion, caused) = (text(8)?, text(9)?, row.get(10)?);
-    let millis: i64 = row.get(1)?;
-    let moved_to = text(14)?;
-    let moved_to = match moved_to.map(|json| Key::read(&json)) {
-        None => None,
-        Some(None) => return Ok(None),
-        Some(key) => key,
-    };
-    let parsed = (
-        Who::read(&row.get::<_, String>(5)?, text(6)?, text(7)?),
-        Key::read(&row.get::<_, String>(13)?),
-        columns(text(16)?),
-        columns(text(17)?),
-    );
-    let (Some(actor), Some(key), Some(old), Some(new)) = parsed else { return Ok(None) };
-    let reverts: Option<[u8; 16]> = row.get(4)?;
-    Ok(Some(Entry {
+    let stored = Stored {
         number: row.get(0)?,
-        at: UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0)),
-        revision: RevisionKey::from_bytes(row.get(2)?),
-        description: text(3)?,
-        reverts: reverts.map(RevisionKey::from_bytes),
-        actor,
-        because: if caused { deletion.or(reason) } else { reason },
-        caused,
+        begun_at: row.get(1)?,
+        revision: row.get(2)?,
+        description: row.get(3)?,
+        reverts: row.get(4)?,
+        actor: row.get(5)?,
+        actor_kind: row.get(6)?,
+        actor_id: row.get(7)?,
+        reason: row.get(8)?,
+        deletion: row.get(9)?,
+        caused: row.get(10)?,
         statement: row.get(11)?,
         table: row.get(12)?,
-        key,
-        moved_to,
-        op,
-        old,
-        new,
-    }))
+        key: row.get(13)?,
+        moved_to: row.get(14)?,
+        op: row.get(15)?,
+        old: row.get(16)?,
+        new: row.get(17)?,
+    };
+    Ok(stored.read())
 }

@@ -18,9 +18,9 @@ mod statement;
 mod table;
 mod transaction;
 
+pub use crate::revert::{Conflict, ConflictAt, Reverted, Why};
 pub use error::{Error, Result};
 pub use history::History;
-pub use revert::{Conflict, ConflictAt, Reverted, Why};
 pub use transaction::Transaction;
 
 use crate::value::Value;
@@ -320,6 +320,7 @@ impl ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Value::Null => ValueRef::Null,
+            Value::Bool(truth) => ValueRef::Integer((*truth).into()),
             Value::Integer(number) => ValueRef::Integer(*number),
             Value::Real(number) => ValueRef::Real(*number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),

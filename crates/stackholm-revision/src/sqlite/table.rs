@@ -250,13 +250,6 @@ impl Table {
         Ok(row.optional()?)
     }
 
-    /// A column that the table has not, or whose value was not kept.
-    pub(super) fn lacking(&self, row: &Row) -> Option<String> {
-        let known = |name: &str| self.columns.iter().any(|column| column.name == name);
-        let lacks = |(name, value): &(&str, &Value)| !known(name) || **value == Value::Redacted;
-        row.iter().find(lacks).map(|(name, _)| name.to_owned())
-    }
-
     pub(super) fn insert_sql(&self, row: &Row) -> (String, Vec<Value>) {
         let names: Vec<_> = row.iter().map(|(name, _)| quoted(name)).collect();
         let values: Vec<_> = row.iter().enumerate().map(|(n, (_, v))| bind(n + 1, v)).collect();

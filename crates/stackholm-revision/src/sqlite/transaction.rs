@@ -3,10 +3,11 @@
 use super::capture::{Mode, Refusal, Shared};
 use super::error::{Error, Result};
 use super::history::History;
-use super::revert::{self, Conflict, Reverted};
+use super::revert;
 use super::statement::{self, Kind};
 use super::{Tracked, Value};
 use crate::key::RevisionKey;
+use crate::revert::{Conflict, Reverted};
 use crate::value::Key;
 use rusqlite::{OptionalExtension, Params, Row, Statement};
 use std::fmt;

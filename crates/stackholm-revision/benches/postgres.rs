@@ -1,0 +1,219 @@
+//! Question: what does a tracked write cost on PostgreSQL beside triggers that were written by hand
+//! for the table, once for a statement, which keep the same columns in the same tables and indexes,
+//! for one constant actor?
+//!
+//! A statement that updates ten thousand rows; a statement for each row, a hundred in a
+//! transaction, with commits that wait for the disk. On a server of its own, over its socket. The
+//! rivals take turns within each round; the ratio is of the medians. Statements and bytes are
+//! counted.
+
+#[path = "../examples/shop/server.rs"]
+mod server;
+
+use server::Server;
+use stackholm_revision::Revision;
+use stackholm_revision::postgres::{Error, Tracked, Transaction};
+use std::time::Instant;
+use tokio_postgres::{Client, Config, NoTls};
+
+const TABLE: &str = "CREATE TABLE post(id int PRIMARY KEY, a text, b text, c int, d float8, e int);
+    INSERT INTO post SELECT n, 'title ' || n, 'a body of some words', n, n / 8.0, 0
+        FROM generate_series(1, 10000) n;";
+
+/// What a person would write who knows the table.
+const BY_HAND: &str = r#"
+    CREATE TABLE log(id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, frame bigint NOT NULL,
+        statement bigint NOT NULL, caused boolean NOT NULL, "table" integer NOT NULL,
+        "key" jsonb NOT NULL, moved_to jsonb, op "char" NOT NULL, old jsonb, new jsonb);
+    CREATE INDEX log_key ON log("table", "key");
+    CREATE INDEX log_moved ON log("table", moved_to) WHERE moved_to IS NOT NULL;
+    CREATE INDEX log_frame ON log(frame);
+    CREATE FUNCTION by_hand() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO log(frame, statement, caused, "table", "key", op, old, new)
+        SELECT 1, 1, false, 1, jsonb_build_array(o.id), 'u',
+            CASE WHEN o.a IS DISTINCT FROM n.a THEN jsonb_build_object('a', o.a) ELSE '{}' END ||
+            CASE WHEN o.b IS DISTINCT FROM n.b THEN jsonb_build_object('b', o.b) ELSE '{}' END ||
+            CASE WHEN o.c IS DISTINCT FROM n.c THEN jsonb_build_object('c', o.c) ELSE '{}' END ||
+            CASE WHEN o.d IS DISTINCT FROM n.d THEN jsonb_build_object('d', o.d) ELSE '{}' END ||
+            CASE WHEN o.e IS DISTINCT FROM n.e THEN jsonb_build_object('e', o.e) ELSE '{}' END,
+            CASE WHEN o.a IS DISTINCT FROM n.a THEN jsonb_build_object('a', n.a) ELSE '{}' END ||
+            CASE WHEN o.b IS DISTINCT FROM n.b THEN jsonb_build_object('b', n.b) ELSE '{}' END ||
+            CASE WHEN o.c IS DISTINCT FROM n.c THEN jsonb_build_object('c', n.c) ELSE '{}' END ||
+            CASE WHEN o.d IS DISTINCT FROM n.d THEN jsonb_build_object('d', n.d) ELSE '{}' END ||
+            CASE WHEN o.e IS DISTINCT FROM n.e THEN jsonb_build_object('e', n.e) ELSE '{}' END
+        FROM old_rows o JOIN new_rows n USING (id)
+        WHERE (o.a, o.b, o.c, o.d, o.e) IS DISTINCT FROM (n.a, n.b, n.c, n.d, n.e);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER by_hand AFTER UPDATE ON post
+        REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION by_hand();"#;
+
+async fn connect(server: &Server, database: &str) -> Client {
+    let mut config = Config::new();
+    config.host_path(&server.folder).user("postgres").dbname(database);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// A database for each rival, with its table: untracked, by hand, ours.
+struct Rivals {
+    none: Client,
+    hand: Client,
+    ours: Tracked<Client>,
+}
+
+impl Rivals {
+    async fn new(server: &Server, name: &str) -> Self {
+        let postgres = connect(server, "postgres").await;
+        let mut clients = Vec::new();
+        for rival in ["none", "hand", "ours"] {
+            let database = format!("{name}_{rival}");
+            postgres.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
+            let client = connect(server, &database).await;
+            client.batch_execute(TABLE).await.unwrap();
+            clients.push(client);
+        }
+        let mut ours = Tracked::new(clients.pop().unwrap());
+        let hand = clients.pop().unwrap();
+        hand.batch_execute(BY_HAND).await.unwrap();
+        ours.install().await.unwrap();
+        ours.track("post").await.unwrap();
+        Rivals { none: clients.pop().unwrap(), hand, ours }
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Nanoseconds for one of `n`.
+async fn time(n: u32, work: impl Future<Output = ()>) -> f64 {
+    let begun = Instant::now();
+    work.await;
+    begun.elapsed().as_nanos() as f64 / f64::from(n)
+}
+
+fn report(what: &str, rounds: &[[f64; 3]], bar: f64) {
+    let [none, hand, ours] = [0, 1, 2].map(|n| median(rounds.iter().map(|r| r[n]).collect()));
+    println!("{what}, nanoseconds a row: untracked {none:.0}, by hand {hand:.0}, ours {ours:.0}");
+    let ratio = ours / hand;
+    let verdict = if ratio <= bar { "within" } else { "ABOVE" };
+    println!("  ours / by hand: {ratio:.2}, {verdict} {bar}; ours / untracked: {:.1}", ours / none);
+}
+
+fn user() -> Revision {
+    Revision::new().actor(("user", 7)).because("benchmark")
+}
+
+const BULK: &str = "UPDATE post SET c = c + 1";
+
+async fn bulk(rivals: &mut Rivals, statement: &str, rounds: usize) -> Vec<[f64; 3]> {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let Rivals { none, hand, ours } = rivals;
+        let plain = async |client: &Client| client.batch_execute(statement).await.unwrap();
+        let write = ours.write(async |tx| tx.execute(statement, &[]).await);
+        times.push([
+            time(10_000, plain(none)).await,
+            time(10_000, plain(hand)).await,
+            time(10_000, async { _ = user().wrap(write).await.unwrap() }).await,
+        ]);
+        // What a round leaves behind is not to slow the next one down.
+        for client in [&*none, &*hand, ours.client()] {
+            client.batch_execute("VACUUM post").await.unwrap();
+        }
+    }
+    times
+}
+
+async fn one_by_one(rivals: &mut Rivals, rounds: usize) -> Vec<[f64; 3]> {
+    let sql = "UPDATE post SET c = c + 1 WHERE id = $1";
+    let by_client = async |client: &mut Client, from: i32| {
+        let statement = client.prepare(sql).await.unwrap();
+        let tx = client.transaction().await.unwrap();
+        for id in from..from + 100 {
+            tx.execute(&statement, &[&id]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    };
+    let mut times = Vec::new();
+    for n in 0..rounds {
+        let from = (n as i32 * 100) % 9_900 + 1;
+        let Rivals { none, hand, ours } = rivals;
+        let ours = ours.write(async |tx| {
+            for id in from..from + 100 {
+                tx.execute(sql, &[&id]).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        times.push([
+            time(100, by_client(none, from)).await,
+            time(100, by_client(hand, from)).await,
+            time(100, async { user().wrap(ours).await.unwrap() }).await,
+        ]);
+    }
+    times
+}
+
+/// How many statements the server has received from clients that log them.
+fn statements(server: &Server) -> usize {
+    let log = std::fs::read_to_string(server.folder.join("log")).unwrap();
+    log.matches(" LOG:  statement: ").count() + log.matches(" LOG:  execute ").count()
+}
+
+async fn statements_and_bytes(server: &Server) {
+    let mut db = Rivals::new(server, "count").await.ours;
+    let sql = "UPDATE post SET a = $1, b = $1, c = 1, d = 2.5, e = 3 WHERE id = $2";
+    db.client().batch_execute("SET log_statement = 'all'").await.unwrap();
+    let saved = async |tx: &mut Transaction<'_>, id: i32| {
+        let before = statements(server);
+        tx.execute(sql, &[&format!("x{id}"), &id]).await.unwrap();
+        statements(server) - before
+    };
+    let counted = async {
+        let mut tx = db.transaction().await.unwrap();
+        let first = saved(&mut tx, 1).await;
+        let next = saved(&mut tx, 2).await;
+        let other = Revision::new().system().wrap(saved(&mut tx, 3)).await;
+        tx.commit().await.unwrap();
+        (first, next, other)
+    };
+    let (first, next, other) = user().wrap(counted).await;
+    println!(
+        "statements for a save of five columns: {first} the first of a transaction, {next} each \
+         further one, {other} where the actor changed; each in one trip"
+    );
+    let size = "SELECT pg_total_relation_size('stackholm.revision_delta')";
+    let before: i64 = db.client().query_one(size, &[]).await.unwrap().get(0);
+    user().wrap(db.write(async |tx| tx.execute(BULK, &[]).await)).await.unwrap();
+    let after: i64 = db.client().query_one(size, &[]).await.unwrap().get(0);
+    println!("bytes for a delta of one column, indexes included: {}", (after - before) / 10_000);
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    // `cargo test --benches` only asks whether it runs.
+    let quick = !std::env::args().any(|argument| argument == "--bench");
+    let rounds = if quick { 1 } else { 15 };
+    let server = match server::start() {
+        Ok(server) => server,
+        Err(why) => return println!("SKIPPED: {why}"),
+    };
+    let mut rivals = Rivals::new(&server, "bulk").await;
+    let what = "ten thousand rows a statement, one column";
+    report(what, &bulk(&mut rivals, BULK, rounds).await, 1.15);
+    let five = "UPDATE post SET a = a || 'x', b = substr(b, 2) || 'y', c = c + 1, d = d + 0.5, \
+                e = 1 - e";
+    let mut rivals = Rivals::new(&server, "five").await;
+    report("the same, five columns", &bulk(&mut rivals, five, rounds).await, 1.15);
+    let mut rivals = Rivals::new(&server, "disk").await;
+    let synced = connect(&server, "postgres").await;
+    synced.batch_execute("ALTER SYSTEM SET fsync = on").await.unwrap();
+    synced.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let rows = one_by_one(&mut rivals, rounds * 5).await;
+    report("a statement a row, a hundred a transaction, on disk", &rows, 1.05);
+    statements_and_bytes(&server).await;
+}
