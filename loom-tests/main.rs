@@ -14,6 +14,7 @@ mod counts;
 mod drops;
 mod ends;
 mod executor;
+mod globals;
 mod handover;
 mod hidden;
 mod reach;
