@@ -26,6 +26,12 @@ const OPERATIONS: &[Operation] = &[
     ("enter-again+leave,32-bound", |turns| at(32, turns, work::enter_and_leave::<5>)),
     ("read-present,8-bound", |turns| at(8, turns, work::read_present)),
     ("read-absent,8-bound", |turns| at(8, turns, work::read_absent)),
+    ("read-default,8-bound", |turns| at(8, turns, work::read_default)),
+    ("read-global,8-bound", |turns| at(8, turns, work::read_global)),
+    ("set-global", |turns| repeat(turns, work::set_global)),
+    ("read-shared", |turns| repeat(turns, work::read_shared)),
+    ("load-shared+drop", |turns| repeat(turns, work::load_shared)),
+    ("store-shared", |turns| repeat(turns, work::store_shared)),
     ("scope-of-three,8-bound", |turns| at(8, turns, work::scope_of_three)),
     ("checkpoint+set+leave,8-bound", |turns| at(8, turns, work::checkpoint_and_set)),
     ("set-again,8-bound", |turns| {

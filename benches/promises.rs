@@ -138,6 +138,8 @@ const PROMISES: &[Promise] = &[
         1.0,
         None,
     ),
+    promise("read process-wide / read present", "read global", "read present", 1.5, None),
+    promise("read default / read present", "read default", "read present", 1.3, None),
     promise(
         "remaining, no deadline / is_bound absent",
         "remaining, none",
@@ -310,6 +312,14 @@ fn reading(race: &mut Race<'_>) {
     race.runner("read present", |batch| {
         let _bound = bound::ours(8);
         batch.time(value(3), work::read_present);
+    });
+    race.runner("read global", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(value(3), work::read_global);
+    });
+    race.runner("read default", |batch| {
+        let _bound = bound::ours(8);
+        batch.time(value(3), work::read_default);
     });
     race.runner("read absent", |batch| {
         let _bound = bound::ours(8);

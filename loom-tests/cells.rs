@@ -1,4 +1,4 @@
-//! What all threads share: the id of a variable, serial numbers, process-wide values.
+//! What all threads share: the id of a variable, serial numbers, a base context.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -7,8 +7,6 @@ use stackholm::{Context, ContextCell, Var};
 use std::sync::Arc;
 
 static A: Var<Value> = Var::new("a");
-/// Its process-wide values are contexts: so the engine watches what is read of them.
-static G: Var<Context> = Var::new("global");
 
 models! {
     first_use_on_two_threads {
@@ -21,11 +19,6 @@ models! {
     }
     guards_of_two_threads {
         control_next_block_is_one_step: NextBlock => "assertion",
-    }
-    global_swapped_while_read {
-        control_global_is_worth_a_look: CellUsed => "race",
-        control_global_swapped_without_release: CellSwap => "race",
-        control_global_read_without_acquire: CellLoad => "race",
     }
     base_swapped_while_read {
         control_base_swapped_without_release: SharedPublish => "race",
@@ -80,28 +73,6 @@ pub(crate) fn guards_of_two_threads() {
     stack.run(|| drop(guard));
     assert_eq!(stack.get(&A).map(Value::number), Some(1));
     assert!(!A.is_bound(), "it was left when its own stack was current again");
-}
-
-/// A process-wide value is replaced while another thread reads it: it reads one of the two, whole
-/// and alive.
-pub(crate) fn global_swapped_while_read() {
-    let alive = Alive::default();
-    let global = |number| Context::empty().with(&A, alive.value(number));
-    // Each reads through a count of its own: loom does not see those of the cell's `Arc`.
-    let number = |context: &Context| context.get(&A).map(Value::number).expect("it is bound there");
-    assert!(G.set_global(global(1)).is_none());
-    let reader = spawn(move || {
-        let first = number(&G.get());
-        let then = number(&G.get());
-        assert!((1..=2).contains(&first) && first <= then);
-    });
-    let old = G.set_global(global(2)).expect("the first one");
-    assert_eq!(number(&Context::clone(&old)), 1);
-    drop(old);
-    reader.join().unwrap();
-    assert_eq!(number(&G.get()), 2);
-    drop(G.clear_global());
-    alive.all_ended();
 }
 
 /// A base context is replaced while another thread enters it.

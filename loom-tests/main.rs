@@ -15,6 +15,7 @@ mod counts;
 mod drops;
 mod ends;
 mod executor;
+mod globals;
 mod handover;
 mod hidden;
 mod reach;

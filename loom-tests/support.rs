@@ -1,7 +1,8 @@
 //! How a model is run, and the values that its bindings have.
+#![expect(unsafe_code, reason = "a static of the library has an end in models only")]
 
 use stackholm::proof::{
-    Site, blocks, has_failed, model_begins, model_failed, model_reuses, weakened,
+    Site, blocks, end_of_execution, has_failed, model_begins, model_failed, model_reuses, weakened,
 };
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,7 +24,13 @@ const MOST_ORDERS: usize = 100_000;
 /// Models of so many operations that not every order of them is looked at each time: how often a
 /// thread may be stopped where it could go on. `shared_node_used_again_in_every_order` looks at
 /// all.
-const STOPS: &[(&str, usize)] = &[("shared_node_used_again_while_missed", 3)];
+const STOPS: &[(&str, usize)] = &[
+    ("shared_node_used_again_while_missed", 3),
+    ("global_swapped_while_read", 3),
+    ("globals_set_together_while_read", 2),
+    ("globals_updated_by_two", 2),
+    ("global_first_set_by_two", 2),
+];
 
 impl Model {
     pub(crate) const fn new(name: &'static str, orders: usize, run: fn()) -> Self {
@@ -89,6 +96,8 @@ impl Model {
             first();
             run();
             assert!(!has_failed(), "a task has failed, and its executor caught that");
+            // SAFETY: the model is over, and all that it spawned.
+            unsafe { end_of_execution() };
         });
         assert_eq!(blocks(), 0, "blocks that were not given back");
         let orders = orders.load(Relaxed);

@@ -2,8 +2,8 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cancel, cells, combine, counts, drops, ends, handover, hidden, reach, reentry,
-    runtime, shared, shorten, tasks,
+    batches, cancel, cells, combine, counts, drops, ends, globals, handover, hidden, reach,
+    reentry, runtime, shared, shorten, tasks,
 };
 
 macro_rules! table {
@@ -59,7 +59,6 @@ table! {
         first_use_on_two_threads 129,
         first_uses_of_two_variables 13,
         guards_of_two_threads 129,
-        global_swapped_while_read 89,
         base_swapped_while_read 31,
     }
     ends {
@@ -100,6 +99,12 @@ table! {
         made_at_once_while_its_sources_go 4,
         laid_on_top_while_its_sources_go 46,
         patch_applied_while_another_goes 1,
+    }
+    globals {
+        global_swapped_while_read 252,
+        globals_set_together_while_read 98,
+        globals_updated_by_two 209,
+        global_first_set_by_two 387,
     }
     shared {
         shared_version_seen_while_stored 1558,

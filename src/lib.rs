@@ -253,7 +253,6 @@
 //!
 //! | feature | what it brings |
 //! |---|---|
-//! | `arc-swap` | process-wide values and [`ContextCell`] that are read without a lock |
 //! | `axum` | variables and contexts as arguments of handlers |
 //! | `companions` | what else is ambient goes along with each hop |
 //! | `futures-io` | reading and writing through a wrapper |
@@ -321,9 +320,12 @@ mod line;
 mod merge;
 mod misuse;
 mod patch;
+mod picture;
+mod pin;
 mod require;
 mod shared;
 mod shorthand;
+mod source;
 mod stack;
 mod sys;
 pub mod testing;
@@ -343,14 +345,17 @@ pub use error::{Missing, NotOpen, Place, Reason, SetError};
 #[allow(unused_imports, unreachable_pub, reason = "without features there is nothing in it")]
 pub use ext::*;
 pub use future::{ContextExt, InContext};
+pub use global::{GlobalsEdit, set_globals, update_globals};
 pub use group::AnyVar;
 pub use hop::Hop;
 pub use kept::Kept;
 pub use merge::{Clash, Keep};
 pub use misuse::{Misuse, on_misuse};
 pub use patch::Patch;
+pub use picture::Globals;
 pub use shared::{Changed, Shared, Snapshot};
-pub use var::{Source, Var};
+pub use source::Source;
+pub use var::Var;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

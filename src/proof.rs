@@ -6,6 +6,10 @@ pub use crate::engine::Roots;
 #[allow(unused_imports, unreachable_pub, reason = "empty outside models")]
 pub use crate::sys::proof::*;
 
+crate::sys::in_models! {
+    pub use crate::shared::end_of_execution;
+}
+
 #[cfg(debug_assertions)]
 mod roots {
     use crate::checkpoint::Prepared;

@@ -8,9 +8,6 @@
 //!
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each
 //!   execution makes anew.
-//! - The process-wide values stand behind a lock of the standard library, which is taken on trust.
-//!   One atomic edge stands in, with what the lock promises: whoever loads a value sees all that
-//!   came before its swap.
 //! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names,
 //!   hooks and the notes of tests, which no model changes while others look. What threads set while
 //!   others look is a [`SetOnce`] under a [`Lock`]: the same two, and loom's own in its models.
@@ -38,8 +35,6 @@ mod real;
 mod shuttle;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod statics;
-#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
-mod swap;
 
 #[cfg(stackholm_loom)]
 use model as primitives;
@@ -70,6 +65,17 @@ pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
 /// Whether the primitives know more than the standard library's do, and are larger.
 pub(crate) const WATCHED: bool = cfg!(any(stackholm_loom, stackholm_shuttle));
 
+/// Items that only models have.
+#[cfg(any(stackholm_loom, stackholm_shuttle))]
+macro_rules! in_models {
+    ($($items:item)*) => { $($items)* };
+}
+#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
+macro_rules! in_models {
+    ($($items:item)*) => {};
+}
+pub(crate) use in_models;
+
 macro_rules! sites {
     ($($(#[doc = $says:literal])+ $name:ident,)+) => {
         /// Every atomic operation of the crate, and every step that keeps a count or a stack right,
@@ -94,43 +100,6 @@ mod sites;
     expect(unreachable_pub, reason = "models reach it")
 )]
 pub use sites::Site;
-
-/// A shared pointer that can be swapped while others read it.
-pub(crate) struct ArcCell<T: 'static> {
-    value: SwapCell<T>,
-    /// Not 0 if there ever was a value; spares the readers of a cell that was never used the rest.
-    used: StaticAtomicUsize,
-}
-
-impl<T: 'static> ArcCell<T> {
-    pub(crate) const fn empty() -> Self {
-        ArcCell { value: SwapCell::empty(), used: StaticAtomicUsize::new(0) }
-    }
-
-    /// Whether there ever was a value.
-    #[inline]
-    pub(crate) fn is_used(&self) -> bool {
-        // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens
-        // after a swap sees 1, by coherence, and whoever does not may see the cell as it was
-        // before.
-        self.used.load(ordering(Site::CellUsed, Ordering::Relaxed)) != 0
-    }
-
-    pub(crate) fn load(&self) -> Option<Arc<T>> {
-        if self.is_used() { self.value.load() } else { None }
-    }
-
-    pub(crate) fn swap(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-        let old = self.value.swap(value);
-        self.is_in_use();
-        old
-    }
-
-    fn is_in_use(&self) {
-        // Relaxed: see `is_used`.
-        self.used.store(1, ordering(Site::CellIsUsed, Ordering::Relaxed));
-    }
-}
 
 /// What the models of this crate need to show that they would notice. Empty outside models; no
 /// promise.

@@ -7,8 +7,10 @@ use crate::asked::Asked;
 use crate::engine::{Closed, Key, Name, OwnedStack, RawStack, Reach, Resolution};
 use crate::engine::{Miss, current};
 use crate::entered::Entered;
-use crate::error::{Missing, NotOpen, Place, Reason, SetError};
-use crate::sys::{Arc, ArcCell, Notes, OnceLock};
+use crate::error::{Missing, NotOpen, Reason, SetError};
+use crate::picture;
+use crate::shared::Place as GlobalPlace;
+use crate::sys::{Arc, Notes, OnceLock};
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
@@ -42,24 +44,10 @@ use std::panic::Location;
 ))]
 pub struct Var<T: 'static> {
     key: Key<T>,
-    pub(crate) global: ArcCell<T>,
+    pub(crate) place: GlobalPlace<T>,
     default: Option<fn() -> T>,
     made: OnceLock<T>,
     watch: Notes<Asked>,
-}
-
-/// Where the value comes from that a variable has here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// It is bound; the binding was made at that place.
-    Bound(Place),
-    /// Nothing that reaches here is bound, but there is a process-wide value.
-    Global,
-    /// Neither, but there is a default.
-    Default,
-    /// There is no value.
-    Missing(Reason),
 }
 
 impl<T: Send + Sync + 'static> Var<T> {
@@ -86,7 +74,8 @@ impl<T: Send + Sync + 'static> Var<T> {
     }
 
     const fn keyed(key: Key<T>, default: Option<fn() -> T>) -> Self {
-        Var { key, global: ArcCell::empty(), default, made: OnceLock::new(), watch: Notes::new() }
+        let place = GlobalPlace::new();
+        Var { key, place, default, made: OnceLock::new(), watch: Notes::new() }
     }
 
     /// Bindings are seen in the thread or the task where they are made, through every scope and
@@ -210,33 +199,47 @@ impl<T: Send + Sync + 'static> Var<T> {
             self.note_asked();
         }
         current::read(&self.key, f, |f, unread| match unread {
-            Miss::Absent if self.default.is_none() && !self.global.is_used() => {
-                Err(self.missing(Resolution::Absent))
-            }
-            _ => self.with_slowly(f),
+            Miss::Absent => match self.place.used() {
+                None if self.default.is_none() => Err(self.missing(Resolution::Absent)),
+                None => match self.made.get() {
+                    Some(value) => Ok(f(value)),
+                    None => self.with_slowly(f),
+                },
+                Some(used) => picture::read_fast(used, f, |f| self.with_slowly(f)),
+            },
+            Miss::Unclear => self.with_slowly(f),
         })
     }
 
     /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it.
     #[inline]
     pub(crate) fn has_nothing(&self) -> bool {
-        let has_others = self.default.is_some() || self.global.is_used() || self.watch.is_on();
+        let has_others = self.default.is_some() || self.place.is_used() || self.watch.is_on();
         !has_others && !self.is_bound()
     }
 
+    /// All that [`try_with`](Self::try_with) does, by the ways that always have an answer.
     #[inline(never)]
     fn with_slowly<R>(&self, f: impl FnOnce(&T) -> R) -> Result<R, Missing> {
         let (f, seen) = match current::read_slowly(&self.key, f) {
             Ok(result) => return Ok(result),
             Err(unread) => unread,
         };
-        if let Some(global) = self.global.load() {
-            return Ok(f(&global));
-        }
+        let f = match self.place.used() {
+            None => f,
+            Some(used) => match picture::read(used, f) {
+                Ok(result) => return Ok(result),
+                Err(f) => f,
+            },
+        };
         match self.default_value() {
             Some(value) => Ok(f(value)),
             None => Err(self.missing(seen)),
         }
+    }
+
+    pub(crate) fn has_default(&self) -> bool {
+        self.default.is_some()
     }
 
     #[inline]
@@ -282,36 +285,6 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[inline]
     pub fn is_bound(&self) -> bool {
         matches!(current::see(&self.key), Resolution::Bound(_))
-    }
-
-    /// Where the value comes from that the variable has here, or why it has none.
-    pub fn source(&self) -> Source {
-        match current::see(&self.key) {
-            Resolution::Bound(place) => Source::Bound(place),
-            seen => self.source_unbound(seen),
-        }
-    }
-
-    pub(crate) fn source_unbound(&self, seen: Resolution) -> Source {
-        if self.global.load().is_some() {
-            Source::Global
-        } else if self.default.is_some() {
-            Source::Default
-        } else {
-            Source::Missing(reason(seen))
-        }
-    }
-
-    /// The bindings and masks that this stack made, from the nearest one outwards, and the one it
-    /// inherited.
-    ///
-    /// What lies beneath an inherited binding is not part of a context.
-    pub fn history(&self) -> Vec<Source> {
-        let source = |seen| match seen {
-            Resolution::Bound(place) => Source::Bound(place),
-            other => Source::Missing(reason(other)),
-        };
-        current::history(&self.key).into_iter().map(source).collect()
     }
 
     /// Binds the variable until the guard is dropped, in a sealed scope.
@@ -405,7 +378,7 @@ fn owned(name: &str) -> Cow<'static, str> {
 }
 
 #[inline(always)]
-fn reason(seen: Resolution) -> Reason {
+pub(crate) fn reason(seen: Resolution) -> Reason {
     match seen {
         Resolution::Masked(place) => Reason::Masked(place),
         Resolution::NotCarried(place) => Reason::NotCarried(place),

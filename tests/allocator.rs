@@ -1,5 +1,5 @@
-//! A global allocator that leaves what is entered on the thread, whenever it is asked for memory or
-//! gets some back.
+//! A global allocator that leaves what is entered on the thread, or reads a process-wide value,
+//! whenever it is asked for memory or gets some back.
 //! It may: it is safe code of the program, and so is foreign to the library like any other.
 #![expect(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
@@ -9,11 +9,26 @@ use std::cell::{Cell, RefCell};
 
 static TEXT: Var<String> = Var::new("text");
 static NUMBER: Var<u32> = Var::new("number");
+static GLOBAL: Var<u32> = Var::new("global");
 
 thread_local! {
     static GUARDS: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
     static LEAVES: Cell<bool> = const { Cell::new(false) };
     static LEAVES_WHEN_FREEING: Cell<bool> = const { Cell::new(false) };
+    static READS: Cell<bool> = const { Cell::new(false) };
+    static READ: Cell<[u32; 3]> = const { Cell::new([0; 3]) };
+}
+
+/// Counts what is read: nothing, 1, or 2.
+fn read_if_asked() {
+    if READS.try_with(Cell::get) == Ok(true) {
+        let read = GLOBAL.try_with(|global| *global).unwrap_or(0);
+        READ.with(|counts| {
+            let mut all = counts.get();
+            all[read as usize] += 1;
+            counts.set(all);
+        });
+    }
 }
 
 fn leave_if(asked: &'static std::thread::LocalKey<Cell<bool>>) {
@@ -28,12 +43,14 @@ struct Leaving;
 unsafe impl GlobalAlloc for Leaving {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         leave_if(&LEAVES);
+        read_if_asked();
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         leave_if(&LEAVES_WHEN_FREEING);
+        read_if_asked();
         // SAFETY: as the caller promised.
         unsafe { System.dealloc(block, layout) }
     }
@@ -103,4 +120,27 @@ fn a_guard_that_the_allocator_drops_in_the_turn_of_another_stack_is_left_after_i
     });
     assert!(!NUMBER.is_bound());
     drop(outer);
+}
+
+#[test]
+fn an_allocator_reads_process_wide_values_while_they_are_set_and_first_read() {
+    let read = || READ.replace([0; 3]);
+    let thread = std::thread::spawn(move || {
+        READS.set(true);
+        GLOBAL.set_global(1);
+        let [before, during, after] = read();
+        assert!(before > 0 && during > 0 && after == 0, "{before} {during} {after}");
+        assert_eq!(GLOBAL.try_get().ok(), Some(1));
+        drop(GLOBAL.set_global(2));
+        let [none, before, during] = read();
+        assert!(none == 0 && before > 0 && during > 0, "{none} {before} {during}");
+        stackholm::Shared::flush_thread();
+        let picture = stackholm::Globals::current();
+        picture.run(|| assert_eq!(GLOBAL.try_get().ok(), Some(2)));
+        drop(picture);
+        let [none, old, newest] = read();
+        assert!(none == 0 && old == 0 && newest > 0, "{none} {old} {newest}");
+        drop(GLOBAL.clear_global());
+    });
+    thread.join().unwrap();
 }

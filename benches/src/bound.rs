@@ -1,7 +1,7 @@
 //! What is bound in the races: 1 056 small numbers, as each system wants them declared.
 
 use opentelemetry::{Context, ContextGuard};
-use stackholm::{Entered, Var};
+use stackholm::{Entered, Shared, Var};
 
 /// How many variables there are, besides one that nobody ever binds.
 pub const MOST: usize = 1056;
@@ -11,6 +11,15 @@ pub static VARS: [Var<u64>; MOST] = [const { Var::new("number") }; MOST];
 
 /// Never bound.
 pub static ABSENT: Var<u64> = Var::new("absent");
+
+/// Never bound, and the process has a value of it once [`touch`] was called.
+pub static GLOBAL: Var<u64> = Var::new("global");
+
+/// Never bound, with a default.
+pub static DEFAULT: Var<u64> = Var::with_default("default", || value(3));
+
+/// A cell beside the variables.
+pub static SHARED: Shared<u64> = Shared::new(|| value(3));
 
 /// OpenTelemetry's: a type for each.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +66,7 @@ pub fn touch() {
         }
         drop(var.enter(value(i)));
     }
+    GLOBAL.set_global(value(3));
 }
 
 fn attach<const N: usize>() -> ContextGuard {

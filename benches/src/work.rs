@@ -1,6 +1,6 @@
 //! The core's operations, one turn each, as the races and the instruction counts do them.
 
-use crate::bound::{ABSENT, VARS, value};
+use crate::bound::{ABSENT, DEFAULT, GLOBAL, SHARED, VARS, value};
 use stackholm::{Checkpoint, Context, ContextExt as _, Entered, Scope};
 use std::future::Future;
 use std::hint::black_box;
@@ -30,6 +30,44 @@ pub fn read_present() -> u64 {
 #[inline(always)]
 pub fn read_absent() -> u64 {
     u64::from(ABSENT.try_with(|number| *number).is_err())
+}
+
+/// Reads what has a process-wide value.
+#[inline(always)]
+pub fn read_global() -> u64 {
+    GLOBAL.with(|number| *number)
+}
+
+/// Reads what has a default.
+#[inline(always)]
+pub fn read_default() -> u64 {
+    DEFAULT.with(|number| *number)
+}
+
+/// Sets a process-wide value; 0.
+#[inline(always)]
+pub fn set_global() -> u64 {
+    drop(GLOBAL.set_global(value(3)));
+    0
+}
+
+/// Reads a cell that the thread read before.
+#[inline(always)]
+pub fn read_shared() -> u64 {
+    SHARED.with(|number| *number)
+}
+
+/// Takes a snapshot of a cell, and lets go.
+#[inline(always)]
+pub fn load_shared() -> u64 {
+    *black_box(SHARED.load())
+}
+
+/// Replaces the value of a cell; 0.
+#[inline(always)]
+pub fn store_shared() -> u64 {
+    SHARED.store(value(3));
+    0
 }
 
 /// Captures and lets go.

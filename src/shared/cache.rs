@@ -9,9 +9,10 @@
 //! So whatever happens meanwhile, a read, a store, the end of the thread, a change to another
 //! machine stack, can neither end it nor find it.
 
+use super::local::{self, Local, Reading};
 use crate::sys::{Site, at_thread_end, step, thread_slot};
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 const SETS: usize = 8;
 const WAYS: usize = 4;
@@ -116,6 +117,7 @@ struct Cache {
     is_armed: Cell<bool>,
     ends: Cell<u32>,
     is_busy: Cell<bool>,
+    local: Local,
 }
 
 thread_slot! {
@@ -124,6 +126,7 @@ thread_slot! {
         is_armed: Cell::new(false),
         ends: Cell::new(0),
         is_busy: Cell::new(false),
+        local: Local::new(),
     };
 }
 
@@ -155,6 +158,8 @@ impl Cache {
 fn end_of_thread(cache: &Cache) {
     cache.is_armed.set(false);
     cache.entries().filter(|entry| !entry.is_kept()).for_each(|entry| entry.stamp.set(CLOSED));
+    let end = |kept| if step(Site::CacheEnds) { drop(kept) } else { std::mem::forget(kept) };
+    local::let_go(|take| take(&cache.local), None, end);
     for entry in cache.entries() {
         let kept = entry.take();
         if kept.is_some() && !cache.is_armed.get() {
@@ -259,6 +264,7 @@ pub(super) fn forget(number: usize, but: Option<usize>) {
 
 /// Lets go of all that the thread keeps.
 pub(super) fn flush() {
+    let_go(None);
     for at in 0..SETS * WAYS {
         let take = |cache: &Cache| cache.sets[at / WAYS][at % WAYS].take();
         drop(CACHE.try_with(take).unwrap_or(None));
@@ -282,4 +288,21 @@ pub(super) fn making<R>(f: impl FnOnce() -> R) -> Option<R> {
     });
     let _done = may.unwrap_or(None)?;
     Some(f())
+}
+
+/// As [`Local::read`], of this thread.
+#[inline(always)]
+pub(super) fn read(number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)> {
+    CACHE.try_with(|cache| cache.local.read(number, stamp)).unwrap_or(None)
+}
+
+/// Calls `f` with what this thread keeps of the process-wide values. Nothing foreign happens in
+/// `f`.
+pub(super) fn local<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+    CACHE.try_with(|cache| f(&cache.local)).ok()
+}
+
+/// Lets go of the process-wide values that this thread keeps, but for those of one version.
+pub(super) fn let_go(but: Option<usize>) {
+    local::let_go(|take| local(take).flatten(), but, drop);
 }

@@ -135,7 +135,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    fn tap(&self, held: &Held<'_, T>) -> Arc<Tap<T>> {
+    pub(super) fn tap(&self, held: &Held<'_, T>) -> Arc<Tap<T>> {
         let version = match step(Site::StampOfNode) {
             true => held.version(),
             false => version_of(self.slot.stamp()) as usize,
@@ -144,17 +144,23 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     /// The newest value, counted where it is.
-    fn held(&self) -> Held<'_, T> {
+    pub(super) fn held(&self) -> Held<'_, T> {
         loop {
-            if let Some(held) = self.slot.held() {
-                // C5: before anybody hears of the value.
-                if step(Site::ReaderRaises) {
-                    self.slot.raise_unless(held.version(), &self.waiters);
-                }
-                return held;
+            match self.made_already() {
+                Some(held) => return held,
+                None => self.make_first(),
             }
-            self.make_first();
         }
+    }
+
+    /// The same, unless there never was a value.
+    pub(super) fn made_already(&self) -> Option<Held<'_, T>> {
+        let held = self.slot.held()?;
+        // C5: before anybody hears of the value.
+        if step(Site::ReaderRaises) {
+            self.slot.raise_unless(held.version(), &self.waiters);
+        }
+        Some(held)
     }
 
     #[cold]
@@ -217,8 +223,13 @@ impl<T: Send + Sync + 'static> Shared<T> {
     ) -> Result<(), Arc<T>> {
         self.slot.exchange(old, version, value, &self.waiters)?;
         // What this thread kept is old now.
-        cache::forget(self.slot.peek(), Some(stamp_of(version)));
+        self.let_go(stamp_of(version));
         Ok(())
+    }
+
+    /// What this thread keeps of other versions goes.
+    pub(super) fn let_go(&self, but: usize) {
+        cache::forget(self.slot.peek(), Some(but));
     }
 
     /// Replaces the value, and gives the old one.
@@ -291,9 +302,19 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
         let version = next_version(there.version());
         // A value comes into a cell once, so what is not there any more does not come back.
-        self.slot
-            .exchange(Some(there), version, Arc::new(new), &self.waiters)
+        self.exchange(Some(there), version, Arc::new(new))
             .map_err(|new| Arc::into_inner(new).expect("a value that was not taken has one owner"))
+    }
+
+    /// As [`compare_and_swap`](Self::compare_and_swap); gives the new value.
+    pub(super) fn replace(&self, old: &Snapshot<T>, new: T) -> Option<Snapshot<T>> {
+        let there = self.held();
+        if !Arc::ptr_eq(there.value(), old.value()) && step(Site::ReplaceLooks) {
+            return None;
+        }
+        let (version, value) = (next_version(there.version()), Arc::new(new));
+        let tap = Arc::new(Tap { version, value: Arc::clone(&value) });
+        self.exchange(Some(there), version, value).is_ok().then(|| Snapshot::new(tap))
     }
 
     /// How often the value was replaced. The first value has version 0, also if it is not made yet;
@@ -344,6 +365,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
         wait::wait(self.changed(since))
     }
 
+    /// The version of the newest value, as the word that stands for it.
+    #[inline(always)]
+    pub(super) fn stamp(&self) -> usize {
+        self.slot.stamp()
+    }
+
     /// Marks that somebody waits for a version after that one, unless there is one. Says so.
     pub(super) fn mark(&self, since: u64) -> bool {
         self.slot.mark(usize::try_from(since).unwrap_or(usize::MAX))
@@ -353,6 +380,17 @@ impl<T: Send + Sync + 'static> Shared<T> {
 impl<T> Shared<T> {
     pub(super) fn waiters(&self) -> &Waiters {
         &self.waiters
+    }
+}
+
+crate::sys::in_models! {
+    impl<T> Shared<T> {
+        /// # Safety
+        /// 1. The cell is not used any more, nor dropped.
+        pub(super) unsafe fn end(&self) {
+            // SAFETY: #1.
+            unsafe { self.slot.end() }
+        }
     }
 }
 

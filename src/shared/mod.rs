@@ -8,6 +8,10 @@
 //! - `snapshot`: a value that is held.
 //! - `lent`: a value for the length of one read.
 //! - `cell`: `Shared`, which is all of it.
+//! - `table`: a picture of the process-wide values.
+//! - `local`: what a thread keeps of those.
+//! - `base`: the cell that has them, and how they are read.
+//! - `number`: what cells and process-wide variables are known by.
 //!
 //! A read that finds the value which its thread kept takes the two words of the cell that name it,
 //! a number that never changes and the version; no other thread writes that line until the next
@@ -16,13 +20,24 @@
 //! got ahead, so readers and writers are lock-free. How it is proved is in `docs/engine.md`.
 #![expect(unsafe_code, reason = "nodes are shared by pointer, and a thread keeps values by number")]
 
+mod base;
 mod cache;
 mod cell;
 mod lent;
+mod local;
 mod node;
+mod number;
 mod slot;
 mod snapshot;
+mod table;
 mod wait;
+
+pub(crate) use base::{Change, Place, Used, exchange, load, load_once, with_newest};
+pub(crate) use table::Table;
+
+crate::sys::in_models! {
+    pub use base::end_of_execution;
+}
 
 pub use cell::Shared;
 pub use snapshot::Snapshot;

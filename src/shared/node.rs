@@ -235,10 +235,19 @@ impl<T> Nodes<T> {
 /// The values end when the nodes are gone.
 impl<T> Drop for Nodes<T> {
     fn drop(&mut self) {
+        // SAFETY: nobody else has the cell.
+        unsafe { self.end() }
+    }
+}
+
+impl<T> Nodes<T> {
+    /// # Safety
+    /// 1. Nobody uses a node any more.
+    pub(super) unsafe fn end(&self) {
         let mut next = self.0.load(ordering(Site::NodesLoad, Acquire));
         let mut last = None;
         while !next.is_null() {
-            // SAFETY: C1: made of a box, and only we free it: nobody else has the cell.
+            // SAFETY: C1: made of a box, and only we free it (#1).
             let node = unsafe { Box::from_raw(next) };
             next = node.next.get();
             // The slot's, if any: all others gave their counts.

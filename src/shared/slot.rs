@@ -1,6 +1,7 @@
 //! Which node has the newest value, and its version.
 
 use super::node::{Held, Node, Nodes};
+use super::number::Number;
 use super::wait::Waiters;
 use crate::sys::{
     Arc,
@@ -20,19 +21,16 @@ const WAITED_FOR: usize = 1;
 #[repr(align(128))]
 pub(super) struct Slot<T> {
     version: StaticAtomicUsize,
-    number: StaticAtomicUsize,
+    number: Number,
     newest: StaticPointer<Node<T>>,
     nodes: Nodes<T>,
 }
-
-/// The last number that a cell was given.
-static LAST: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
 impl<T> Slot<T> {
     pub(super) const fn new() -> Self {
         Slot {
             version: StaticAtomicUsize::new(0),
-            number: StaticAtomicUsize::new(0),
+            number: Number::new(),
             newest: StaticPointer::new(ptr::null_mut()),
             nodes: Nodes::new(),
         }
@@ -41,29 +39,13 @@ impl<T> Slot<T> {
     /// The number by which threads know the cell, or 0 if it has none yet.
     #[inline]
     pub(super) fn peek(&self) -> usize {
-        // Relaxed: the number says everything.
-        self.number.load(ordering(Site::CellPeek, Relaxed))
+        self.number.peek()
     }
 
     /// The number, handed out at the first use and never again.
     #[inline]
     pub(super) fn number(&self) -> usize {
-        match self.peek() {
-            0 => self.first_use(),
-            number => number,
-        }
-    }
-
-    #[cold]
-    fn first_use(&self) -> usize {
-        let next = LAST
-            .fetch_update(ordering(Site::CellNext, Relaxed), Relaxed, |last| last.checked_add(1))
-            .unwrap_or_else(|_| panic!("every number that a cell can have was handed out"))
-            + 1;
-        // Relaxed on both sides: of two threads one wins, and both go on with the winner's number.
-        let first =
-            self.number.compare_exchange(0, next, ordering(Site::CellFirst, Relaxed), Relaxed);
-        first.map_or_else(|winner| winner, |_| next)
+        self.number.get()
     }
 
     /// The version of the newest value, as an even word.
@@ -151,6 +133,17 @@ impl<T> Slot<T> {
         // Acquire if there is one: as in `stamp`. The mark is one step with the look, so whoever
         // raises the version after it finds it.
         self.version.fetch_update(ordering(Site::VersionMark, Relaxed), Acquire, mark).is_ok()
+    }
+}
+
+crate::sys::in_models! {
+    impl<T> Slot<T> {
+        /// # Safety
+        /// 1. The cell is not used any more, nor dropped.
+        pub(super) unsafe fn end(&self) {
+            // SAFETY: #1.
+            unsafe { self.nodes.end() }
+        }
     }
 }
 

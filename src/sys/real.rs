@@ -1,7 +1,6 @@
 //! The facade outside models: the standard library.
 
 use super::Site;
-pub(crate) use super::swap::SwapCell;
 use std::alloc::Layout;
 pub(crate) use std::cell::Cell as WatchedCell;
 pub(crate) use std::sync::atomic::AtomicPtr as StaticPointer;

@@ -41,14 +41,6 @@ sites! {
     FirstUse,
     /// The next block of serial numbers is taken.
     NextBlock,
-    /// A look whether a cell was ever used.
-    CellUsed,
-    /// A cell is used.
-    CellIsUsed,
-    /// The stand-in of a cell is read.
-    CellLoad,
-    /// The stand-in of a cell is swapped.
-    CellSwap,
     /// Step: a clone of a context takes a count.
     CloneTakes,
     /// Step: one more context of a shared frame takes a count.
@@ -147,6 +139,8 @@ sites! {
     ConfirmLooks,
     /// Step: a value comes in the place of that alone which it was made of.
     ExchangeLooks,
+    /// Step: so does a picture of all process-wide values.
+    ReplaceLooks,
     /// Step: whoever is given a value has raised the version first.
     ReaderRaises,
     /// Step: the version of a value is that of its node.
@@ -155,6 +149,8 @@ sites! {
     PutBackLooks,
     /// Step: a thread that finds a newer value lets the older ones go.
     MissLetsGo,
+    /// Step: a thread that finds newer process-wide values lets go of the older ones.
+    MissLetsGoGlobals,
     /// Step: a thread that ends lets go of what it keeps of cells.
     CacheEnds,
     /// Step: who raises a version wakes those who wait for that.

@@ -1,9 +1,8 @@
 //! The doors for models: what lives in a `static`, made anew for each execution.
 
-use super::control::{is_plain, ordering, over, torn};
+use super::Ordering;
+use super::control::{is_plain, over, torn};
 use super::primitives::{InnerUsize, STATICS, lazy_static};
-use super::{Arc, Ordering, Site};
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize as Token;
@@ -14,28 +13,15 @@ use std::sync::atomic::AtomicUsize as Token;
 struct Statics {
     atomics: [InnerUsize; STATICS],
     names: RefCell<HashMap<usize, usize>>,
-    cells: RefCell<HashMap<usize, Box<dyn Any>>>,
 }
 
 // SAFETY: all threads of an execution are run by one thread of the system.
 #[cfg(stackholm_shuttle)]
 unsafe impl Sync for Statics {}
 
-/// A static is never dropped, and as this one is there is no thread left to drop what is in the
-/// cells.
-#[cfg(stackholm_shuttle)]
-impl Drop for Statics {
-    fn drop(&mut self) {
-        std::mem::forget(self.cells.take());
-    }
-}
-
 lazy_static! {
-    static ref OF_EXECUTION: Statics = Statics {
-        atomics: std::array::from_fn(|_| InnerUsize::new(0)),
-        names: RefCell::default(),
-        cells: RefCell::default(),
-    };
+    static ref OF_EXECUTION: Statics =
+        Statics { atomics: std::array::from_fn(|_| InnerUsize::new(0)), names: RefCell::default() };
 }
 
 /// The name of something that outlives executions. Moves with it, so that its address does not
@@ -82,20 +68,6 @@ impl StaticAtomicUsize {
             // SAFETY: loom fails the model if it was not sound.
             (_, true) => self.with(|inner| unsafe { inner.unsync_load() }),
             _ => self.with(|inner| inner.load(order)),
-        }
-    }
-    pub(crate) fn store(&self, value: usize, order: Ordering) {
-        if !over() {
-            self.with(|inner| inner.store(value, order));
-        }
-    }
-    pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> usize {
-        match (over(), is_plain()) {
-            (true, _) => 0,
-            (_, true) => {
-                self.with(|inner| torn(inner.load(order), |old| inner.store(old + n, order)))
-            }
-            _ => self.with(|inner| inner.fetch_add(n, order)),
         }
     }
     pub(crate) fn fetch_max(&self, n: usize, order: Ordering) -> usize {
@@ -166,53 +138,5 @@ impl<T> StaticPointer<T> {
         let exchanged = self.address.compare_exchange(old, new, yes, no);
         let to = std::ptr::with_exposed_provenance_mut;
         exchanged.map(to).map_err(to)
-    }
-}
-
-/// Stands in for the locked cell: what our callers may rely on, without the lock.
-pub(crate) struct SwapCell<T> {
-    name: Token,
-    edge: StaticAtomicUsize,
-    of: std::marker::PhantomData<std::sync::Mutex<Option<Arc<T>>>>,
-}
-
-impl<T> SwapCell<T> {
-    pub(crate) const fn empty() -> Self {
-        SwapCell {
-            name: Token::new(0),
-            edge: StaticAtomicUsize::new(0),
-            of: std::marker::PhantomData,
-        }
-    }
-}
-
-impl<T: 'static> SwapCell<T> {
-    /// What is in the cell in this execution. Nothing of loom happens while `f` runs.
-    fn with<R>(&self, f: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {
-        let set: &Statics = &OF_EXECUTION;
-        let mut cells = set.cells.borrow_mut();
-        let cell = cells.entry(name(&self.name)).or_insert_with(|| Box::new(None::<Arc<T>>));
-        f(cell.downcast_mut().expect("a cell keeps its name and type"))
-    }
-
-    pub(crate) fn load(&self) -> Option<Arc<T>> {
-        if over() {
-            return None;
-        }
-        // A read that writes: it always sees the newest, and acquires from the swaps only.
-        self.edge.fetch_add(0, ordering(Site::CellLoad, Ordering::Acquire));
-        self.with(|value| value.clone())
-    }
-
-    pub(crate) fn swap(&self, new: Option<Arc<T>>) -> Option<Arc<T>> {
-        self.change(|value| std::mem::replace(value, new))
-    }
-
-    fn change<R: Default>(&self, f: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {
-        if over() {
-            return R::default();
-        }
-        self.edge.fetch_add(1, ordering(Site::CellSwap, Ordering::AcqRel));
-        self.with(f)
     }
 }

@@ -133,9 +133,6 @@ fn live_at_the_end(stack_size: usize, f: &mut (dyn FnMut() + Send)) -> i64 {
     let at_end = left.clone();
     thread::scope(|scope| {
         let job = || {
-            // What a thread needs to end a variable's process-wide value is `arc-swap`'s, which
-            // hands it from one thread to the next and never frees it.
-            drop(stackholm::Var::<()>::named(""));
             AT_END.with(|local| {
                 local.set(AtEnd(counts().live, at_end)).ok().expect("the thread is new")
             });

@@ -6,7 +6,7 @@ use super::oracle::{self, Reach, Seen, Snapshot, Stack, State};
 use super::roots::Roots;
 use super::value::{Value, current_is, current_was, currents, leaves, while_busy};
 use super::world::*;
-use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Var, embed};
+use stackholm::{Checkpoint, Context, ContextExt, Entered, NotOpen, Scope, Shared, Var, embed};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -872,6 +872,8 @@ impl World {
     /// Goes on on another thread, whose own stack is empty, and waits for it.
     fn on_thread(&mut self, f: impl FnOnce(&mut World)) {
         self.wait();
+        // An idle thread keeps what it read of process-wide values.
+        Shared::flush_thread();
         let ferry = Ferry((&mut *self, f));
         let joined = std::thread::scope(|scope| {
             let job = move || {
@@ -927,6 +929,7 @@ impl World {
 
     fn on_our_thread(&mut self, carrying: bool) {
         self.wait();
+        Shared::flush_thread();
         let ferry = Ferry(&mut *self);
         let joined = stackholm::thread::scope(|scope| {
             let job = move || ferry.land().abroad(vec![0], World::planned);
