@@ -211,11 +211,12 @@ impl<T: Send + Sync + 'static> Var<T> {
         })
     }
 
-    /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it.
+    /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it. For
+    /// variables of the crate's own, which have no default.
     #[inline]
     pub(crate) fn has_nothing(&self) -> bool {
-        let has_others = self.default.is_some() || self.place.is_used() || self.watch.is_on();
-        !has_others && !self.is_bound()
+        debug_assert!(self.default.is_none(), "a default is not looked for");
+        !self.is_bound() && !self.place.is_used() && !self.watch.is_on()
     }
 
     /// All that [`try_with`](Self::try_with) does, by the ways that always have an answer.
