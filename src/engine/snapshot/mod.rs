@@ -1,6 +1,8 @@
 //! Handles that travel: strong and weak snapshots, and what a look-up gives.
 
 pub(in crate::engine) mod binding;
+#[cfg(feature = "inspect")]
+pub(in crate::engine) mod pinned;
 pub(in crate::engine) mod resolved;
 pub(in crate::engine) mod strong;
 pub(in crate::engine) mod value;
