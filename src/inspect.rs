@@ -34,6 +34,12 @@
 //! assert!(inspect::look().outlived().iter().all(|outlived| outlived.name() != "tenant"));
 //! ```
 //!
+//! # Outputs
+//!
+//! A view is plain data that can be sent and kept. It displays itself as text, for logs, panics and
+//! signals; [`View::to_json`] and [`View::to_openmetrics`] are for programs. With the feature
+//! `inspect-axum`, `routes` is a page of it, to be mounted behind your own authentication.
+//!
 //! # Cost
 //!
 //! | | |
@@ -45,13 +51,21 @@
 //!
 //! Records have the room of the most that there ever were. There is no history.
 
+mod groups;
+mod json;
+mod metrics;
 mod options;
+#[cfg(feature = "inspect-axum")]
+mod page;
 mod stacks;
 mod text;
 mod value;
 mod view;
 
+pub use groups::Group;
 pub use options::Look;
+#[cfg(feature = "inspect-axum")]
+pub use page::routes;
 pub use stacks::{BindingView, CheckpointView, Kind, StackView, State};
 pub use view::{Outlived, Pinned, Unclosed, View};
 

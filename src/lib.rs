@@ -262,6 +262,7 @@
 //! | `hyper` | executors that carry or detach, by name |
 //! | `imbl` | a map in a [`Shared`] cell, changed a key at a time; imbl is under the MPL 2.0 |
 //! | `inspect` | a view into the running process: every stack, and what contexts keep although it was left |
+//! | `inspect-axum` | that view as a page, as JSON and as metrics |
 //! | `log` | the [fields] of each record, as its key-values |
 //! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
 //! | `metrics` | fields as labels, from a list |

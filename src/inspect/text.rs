@@ -1,13 +1,20 @@
 //! A view as text, for logs and panics.
 
+use super::groups::Group;
 use super::view::{Outlived, Pinned, Unclosed, View};
 use crate::line::OneLine;
 use std::fmt;
 
-/// What is outlived, alike ones together, then what was not left and what was misused. Names and
-/// places, no value.
+/// The stacks by opener, what is outlived, alike ones together, then what was not left and what was
+/// misused. Names and places, no value.
 impl fmt::Display for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for group in self.groups() {
+            writeln!(f, "{group}")?;
+        }
+        if let Some(more) = self.truncated() {
+            writeln!(f, "and {more} more stacks")?;
+        }
         if self.outlived().is_empty() {
             f.write_str("no binding outlives its stack")?;
         } else {
@@ -44,6 +51,17 @@ fn alike(outlived: &[Outlived]) -> Vec<(&Outlived, usize)> {
         }
     }
     all
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let many = if self.number() == 1 { "" } else { "s" };
+        write!(f, "{} {}{many}", self.number(), self.kind())?;
+        if let Some(place) = self.opened_at() {
+            write!(f, " opened at {place}")?;
+        }
+        write!(f, ", {} running, the oldest for {:?}", self.running(), self.oldest())
+    }
 }
 
 impl fmt::Display for Outlived {

@@ -7,6 +7,8 @@
 #[path = "../common/alone.rs"]
 mod alone;
 mod left;
+#[cfg(not(miri))]
+mod output;
 mod stacks;
 
 use alone::is_alone;
