@@ -25,6 +25,13 @@ pub struct Hop {
     origin: Origin,
 }
 
+const _: () = assert!(
+    cfg!(any(feature = "inspect", feature = "companions"))
+        || size_of::<Hop>() == size_of::<*const ()>() && size_of::<Stack>() == 2 * size_of::<Hop>(),
+    "what is handed over is one pointer, and a stack two words; a view from outside adds nothing to \
+     them unless its feature is on"
+);
+
 impl Hop {
     /// What is current here.
     #[inline]

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | which threads, tasks, streams, jobs and stacks are there, who opened them, and what is bound there? | [`View::stacks`] |
 //! | which bindings does a context keep although their stack has left them, and who captured it? | [`View::outlived`] |
+//! | which bindings of [`Context::with`] have not ended? | [`View::derived`] |
 //! | what does this context keep without showing it? | [`pinned`] |
 //! | which checkpoints were not left by their own guards? | [`View::unclosed`] |
 //! | which guards were misused, and how often? | [`View::misuses`] |
@@ -46,7 +47,7 @@
 //! |---|---|
 //! | without the feature | nothing |
 //! | with it, while nobody watches | a word for each binding, four for each stack and three for each envelope; a load and a branch where a stack is opened or runs, and where a binding that was captured is left |
-//! | while somebody watches | a record of eleven words for each stack, two atomic exchanges for each poll, and a record of ten words for each binding that outlives its stack |
+//! | while somebody watches | a record of eleven words for each stack, two atomic exchanges for each poll, and a record of eleven words for each binding that outlives its stack, or that [`Context::with`] makes |
 //! | a look | O(stacks and records); of the [oldest stacks](Look::limit) also what is bound there |
 //!
 //! Records have the room of the most that there ever were. There is no history.
@@ -67,7 +68,7 @@ pub use options::Look;
 #[cfg(feature = "inspect-axum")]
 pub use page::routes;
 pub use stacks::{BindingView, CheckpointView, Kind, StackView, State};
-pub use view::{Outlived, Pinned, Unclosed, View};
+pub use view::{Derived, Outlived, Pinned, Unclosed, View};
 
 use crate::context::Context;
 use crate::engine::{listed, seen, watches};

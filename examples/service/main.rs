@@ -44,6 +44,7 @@ use runs::verify::{self, Verification, verify};
 use server::listen::{Observers, Server};
 use server::routes::PATH;
 use split::process::{self, Where};
+use stackholm::inspect;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -94,6 +95,8 @@ pub(crate) fn run(options: &Options) -> io::Result<Report> {
 
 /// Sends requests through every hop, shuts the service down, and looks at what is left.
 fn verification(options: &Options) -> io::Result<Verification> {
+    // Of what is left in the end it tells who has it.
+    let _watching = inspect::watch();
     let (observers, begun) = (Observers::default(), Instant::now());
     let server = Server::start(&observers)?;
     let progress = progress::begin("Part 1, every hop", options.requests(verify::REQUESTS));

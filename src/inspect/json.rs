@@ -1,7 +1,7 @@
 //! A view as JSON. The number `format` goes up if a member changes its meaning or goes.
 
 use super::stacks::{BindingView, CheckpointView, StackView, State};
-use super::view::{Outlived, Unclosed, View};
+use super::view::{Derived, Outlived, Unclosed, View};
 use crate::error::Place;
 use crate::line::json_text;
 use std::fmt::{self, Write};
@@ -28,6 +28,8 @@ impl View {
         list(out, self.stacks(), stack)?;
         write!(out, ",\"truncated\":{},\"outlived\":", self.truncated().unwrap_or(0))?;
         list(out, self.outlived(), outlived)?;
+        out.write_str(",\"derived\":")?;
+        list(out, self.derived(), derived)?;
         write!(out, ",\"missed\":{},\"unclosed\":", self.missed())?;
         list(out, self.unclosed(), unclosed)?;
         out.write_str(",\"misuses\":{")?;
@@ -119,6 +121,14 @@ fn outlived(out: &mut String, outlived: &Outlived) -> fmt::Result {
     place(out, "bound_at", Some(outlived.bound_at()))?;
     place(out, "captured_at", outlived.captured_at())?;
     time(out, "left_ms", outlived.left())?;
+    out.write_char('}')
+}
+
+fn derived(out: &mut String, derived: &Derived) -> fmt::Result {
+    out.write_str("{\"name\":")?;
+    json_text(out, derived.name())?;
+    place(out, "bound_at", Some(derived.bound_at()))?;
+    time(out, "age_ms", derived.age())?;
     out.write_char('}')
 }
 

@@ -18,6 +18,7 @@ impl View {
     /// | `stackholm_oldest_stack_seconds` | `kind` | the age of the oldest one |
     /// | `stackholm_stacks_truncated` | | how many more there are, beyond the limit of the look |
     /// | `stackholm_outlived` | `variable` | bindings that contexts keep although they were left |
+    /// | `stackholm_derived` | `variable` | bindings of [`Context::with`](crate::Context::with) that have not ended |
     /// | `stackholm_oldest_outlived_seconds` | | how long ago the first one was |
     /// | `stackholm_unclosed_total` | `place` | checkpoints that were not left by their guards |
     /// | `stackholm_misuses_total` | `misuse` | what was misused |
@@ -37,6 +38,9 @@ impl View {
         gauge(out, "stackholm_outlived", "bindings that contexts keep although they were left")?;
         let names = self.outlived().iter().map(|outlived| (outlived.name().to_owned(), 1));
         counted(out, "stackholm_outlived", "variable", names)?;
+        gauge(out, "stackholm_derived", "bindings of Context::with that have not ended")?;
+        let names = self.derived().iter().map(|derived| (derived.name().to_owned(), 1));
+        counted(out, "stackholm_derived", "variable", names)?;
         gauge(out, "stackholm_oldest_outlived_seconds", "time since the first of them was left")?;
         let oldest = self.outlived().first().map_or(0.0, |oldest| oldest.left().as_secs_f64());
         writeln!(out, "stackholm_oldest_outlived_seconds {oldest}")?;

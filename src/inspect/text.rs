@@ -2,7 +2,9 @@
 
 use super::groups::Group;
 use super::view::{Outlived, Pinned, Unclosed, View};
+use crate::error::Place;
 use crate::line::OneLine;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The stacks by opener, what is outlived, alike ones together, then what was not left and what was
@@ -27,6 +29,13 @@ impl fmt::Display for View {
                 write!(f, "{times} times ")?;
             }
             write!(f, "{outlived}")?;
+        }
+        let mut derived: BTreeMap<(&str, Place), usize> = BTreeMap::new();
+        for one in self.derived() {
+            *derived.entry((one.name(), one.bound_at())).or_default() += 1;
+        }
+        for ((name, place), times) in derived {
+            write!(f, "\n{times} of `{}` made at {place}", OneLine(name))?;
         }
         if self.missed() > 0 {
             write!(f, "\n  and {} for which there was no room", self.missed())?;

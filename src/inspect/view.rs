@@ -14,6 +14,7 @@ pub struct View {
     stacks: Vec<StackView>,
     more: usize,
     outlived: Vec<Outlived>,
+    derived: Vec<Derived>,
     missed: usize,
     unclosed: Vec<Unclosed>,
     misuses: Vec<(Misuse, usize)>,
@@ -27,13 +28,17 @@ impl View {
         let (stacks, more) = stacks::all(look);
         let now = watches::now();
         let (kept, missed) = seen::outlived();
-        let mut outlived: Vec<_> = kept.into_iter().map(|kept| Outlived::new(kept, now)).collect();
+        let (left, made): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| kept.was_left);
+        let mut outlived: Vec<_> = left.into_iter().map(|kept| Outlived::new(kept, now)).collect();
         outlived.sort_by_key(|outlived| std::cmp::Reverse(outlived.left));
+        let mut derived: Vec<_> = made.into_iter().map(|kept| Derived::new(kept, now)).collect();
+        derived.sort_by_key(|derived| std::cmp::Reverse(derived.age));
         let unclosed = unclosed().into_iter();
         View {
             stacks,
             more,
             outlived,
+            derived,
             missed,
             unclosed: unclosed.map(|(place, times)| Unclosed { place, times }).collect(),
             misuses: misuse::counts(),
@@ -56,10 +61,16 @@ impl View {
     /// A binding comes on the list as its stack leaves it, or binds the variable anew, and goes as
     /// its value ends. Contexts that keep it may be in envelopes, queues, timers, futures and other
     /// stacks. Work that is still going on keeps what it was handed; what stands here for long was
-    /// forgotten. Bindings that were made by [`Context::with`](crate::Context::with) are on no
-    /// stack, and not here.
+    /// forgotten. What no stack had is not here but [derived](Self::derived).
     pub fn outlived(&self) -> &[Outlived] {
         &self.outlived
+    }
+
+    /// The bindings that were made by [`Context::with`](crate::Context::with) and have not ended,
+    /// those first that were made first. No stack has them, so none can leave them: what stands here
+    /// for longer than its request was forgotten.
+    pub fn derived(&self) -> &[Derived] {
+        &self.derived
     }
 
     /// How many bindings could not be noted, because a thread left more at once than there was
@@ -91,7 +102,7 @@ pub struct Outlived {
 
 impl Outlived {
     fn new(kept: seen::Kept, now: usize) -> Self {
-        let seen::Kept { name, bound_at, captured_at, left } = kept;
+        let seen::Kept { name, bound_at, captured_at, left, .. } = kept;
         let left = Duration::from_millis(now.saturating_sub(left) as u64);
         Outlived { name, bound_at, captured_at, left }
     }
@@ -116,6 +127,36 @@ impl Outlived {
     /// How long ago its stack left it.
     pub fn left(&self) -> Duration {
         self.left
+    }
+}
+
+/// A binding that was made by [`Context::with`](crate::Context::with).
+#[derive(Clone, Debug)]
+pub struct Derived {
+    name: Cow<'static, str>,
+    bound_at: Place,
+    age: Duration,
+}
+
+impl Derived {
+    fn new(kept: seen::Kept, now: usize) -> Self {
+        let age = Duration::from_millis(now.saturating_sub(kept.left) as u64);
+        Derived { name: kept.name, bound_at: kept.bound_at, age }
+    }
+
+    /// The name of the variable. One that was made at run time is cut after 40 bytes.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the context was made.
+    pub fn bound_at(&self) -> Place {
+        self.bound_at
+    }
+
+    /// How long ago.
+    pub fn age(&self) -> Duration {
+        self.age
     }
 }
 

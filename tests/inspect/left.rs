@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 #[test]
+#[cfg_attr(miri, ignore = "what is forgotten is a leak")]
 fn a_forgotten_envelope_shows_its_bindings_with_where_they_were_bound_and_captured() {
     static USER: Var<String> = Var::new("user of a forgotten envelope");
     let _watching = inspect::watch();
@@ -277,7 +278,8 @@ fn nothing_is_noted_while_nobody_watches_and_what_was_noted_disappears() {
 
 #[test]
 fn a_name_that_was_made_at_run_time_is_cut_and_one_that_was_not_is_whole() {
-    let long: &'static str = "n".repeat(10_000).leak();
+    static LONG: [u8; 10_000] = [b'n'; 10_000];
+    let long = std::str::from_utf8(&LONG).unwrap();
     let _watching = inspect::watch();
     let made = Var::named(format!("made {}é", "x".repeat(34)));
     let whole = Var::new(long);
@@ -364,4 +366,29 @@ fn the_list_has_exactly_the_values_that_are_alive_once_everything_is_left() {
         assert!(VARS.iter().all(|var| number(var) == 0), "round {round}");
         assert!(ALIVE.iter().all(|alive| alive.load(Relaxed) == 0));
     }
+}
+
+#[test]
+fn a_context_that_was_made_by_hand_is_listed_until_its_bindings_end() {
+    static N: Var<String> = Var::new("made by hand");
+    let _watching = inspect::watch();
+    let listed = || {
+        let view = inspect::look();
+        let made = view.derived().iter().filter(|derived| derived.name() == N.name());
+        made.map(|derived| derived.bound_at().line()).collect::<Vec<_>>()
+    };
+    let (line, context) = (here(), Context::empty().with(&N, "a".into()));
+    let hidden = (here(), context.with(&N, "b".into()));
+    let mut lines = listed();
+    lines.sort_unstable();
+    assert_eq!((lines, number(&N)), (vec![line, hidden.0], 0));
+    context.run(|| assert_eq!(N.get(), "a"));
+    assert_eq!(number(&N), 0, "no stack had it");
+    drop(context);
+    assert_eq!(listed(), [hidden.0]);
+    let value = hidden.1.keep(&N);
+    drop(hidden);
+    assert_eq!(listed().len(), 1, "its value is kept");
+    drop(value);
+    assert_eq!(listed(), [0; 0]);
 }

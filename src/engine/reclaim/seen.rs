@@ -12,7 +12,9 @@ use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::name_words::{NAME, name_in_words, name_of, number};
 use crate::engine::memory::note::At;
 use crate::engine::memory::watches::{generation, is_watching, now};
-use crate::sys::{AtomicU32, Board, OnceLock, Ordering::*, Site, StaticAtomicUsize, ordering};
+use crate::sys::{
+    AtomicU32, Board, OnceLock, Ordering::*, Site, StaticAtomicUsize, Word, ordering,
+};
 use std::borrow::Cow;
 use std::panic::Location;
 use std::ptr;
@@ -20,9 +22,9 @@ use std::ptr;
 /// Records for which there was no room.
 static MISSED: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
-/// Words of a record: a name, where it was bound, where it was captured, when it was left, and for
-/// which time of watching.
-const WORDS: usize = NAME + 4;
+/// Words of a record: a name, where it was bound, where it was captured, when it was left, or made if
+/// no stack had it, whether one had, and for which time of watching.
+const WORDS: usize = NAME + 5;
 
 /// For so many more bindings there is room as somebody begins to watch, or captures.
 const ROOM: usize = 64;
@@ -130,14 +132,35 @@ unsafe fn note_if(frame: *const Frame, is_kept: impl FnOnce(&Frame) -> bool) {
     {
         return;
     }
+    let is_shared = this.in_state(Lifecycle::SHARED);
+    // A frame that was never shared may have been entered again, and the place is that of before.
+    let captured = if is_shared { this.seen.place() } else { ptr::null_mut() };
+    note(this, captured, true);
+}
+
+/// Notes that a context was made with a binding that no stack has. Allocates.
+///
+/// # Safety
+/// 1. `frame` has its value, and nobody else knows it.
+#[inline]
+pub(in crate::engine) unsafe fn derived(frame: *const Frame) {
+    if is_watching() {
+        board().grow(ROOM);
+        // SAFETY: #1.
+        let this = unsafe { &*frame };
+        if !this.is(Traits::SHORT_REACH) {
+            note(this, ptr::null_mut(), false);
+        }
+    }
+}
+
+#[cold]
+fn note(this: &Frame, captured: Word, was_left: bool) {
     let Some(record) = board().claim() else {
         // Relaxed: a count.
         MISSED.fetch_add(1, ordering(Site::SeenMissed, Relaxed));
         return;
     };
-    // A frame that was never shared may have been entered again, and the place is that of before.
-    let is_shared = this.in_state(Lifecycle::SHARED);
-    let captured = if is_shared { this.seen.place() } else { ptr::null_mut() };
     let mut words = [ptr::null_mut(); WORDS];
     let name = name_in_words(this.name(), this.is(Traits::OWNED_NAME));
     words[..NAME].copy_from_slice(&name);
@@ -145,6 +168,7 @@ unsafe fn note_if(frame: *const Frame, is_kept: impl FnOnce(&Frame) -> bool) {
         At::of(this.place).0,
         captured,
         number(now()),
+        number(was_left.into()),
         number(generation()),
     ]);
     board().publish(record, words);
@@ -172,13 +196,15 @@ pub(crate) struct Kept {
     pub(crate) captured_at: Option<&'static Location<'static>>,
     /// See [`now`].
     pub(crate) left: usize,
+    /// If not, no stack had it.
+    pub(crate) was_left: bool,
 }
 
 /// All of them, and how many there was no room for.
 pub(crate) fn outlived() -> (Vec<Kept>, usize) {
     let (mut all, generation) = (Vec::new(), generation());
     board().each(|_, words| {
-        let [bound, captured, left, of] = *words.last_chunk().expect("there are more");
+        let [bound, captured, left, was_left, of] = *words.last_chunk().expect("there are more");
         if of.addr() != generation {
             return;
         }
@@ -189,6 +215,7 @@ pub(crate) fn outlived() -> (Vec<Kept>, usize) {
                 bound_at: &*bound.cast_const().cast::<Location<'static>>(),
                 captured_at: captured.cast_const().cast::<Location<'static>>().as_ref(),
                 left: left.addr(),
+                was_left: was_left.addr() != 0,
             });
         }
     });

@@ -25,6 +25,11 @@ pub(in crate::engine) unsafe fn left_with(_: *const Frame, _: *const Frame) {}
 /// # Safety
 /// None.
 #[inline(always)]
+pub(in crate::engine) unsafe fn derived(_: *const Frame) {}
+
+/// # Safety
+/// None.
+#[inline(always)]
 pub(in crate::engine) unsafe fn ended(_: *const Frame) {}
 
 #[inline(always)]
