@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example service               checks every hop, compares costs
-//! cargo run --release --example service -- --serve    stays up, for curl
+//! cargo run --release --example service -- --serve    stays up, for curl; with --inspect, for a browser
 //! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
 //! cargo run --release --example service -- --compare  compares costs only
 //! cargo run --release --example service -- --split    two processes, and what crosses between them
@@ -30,6 +30,7 @@ pub(crate) mod runs;
 mod server;
 pub(crate) mod split;
 
+use axum::Router;
 use clap::Parser;
 use client::http::Client;
 use oracle::{scenario, variables};
@@ -62,7 +63,7 @@ fn main() -> io::Result<ExitCode> {
         return Ok(judge(&report.faults()));
     }
     if options.serve {
-        return serve().map(|()| ExitCode::SUCCESS);
+        return serve(options.inspect).map(|()| ExitCode::SUCCESS);
     }
     if options.chaos {
         let report = Chaos::new(&options)?.run()?;
@@ -119,9 +120,18 @@ fn comparison(options: &Options) -> io::Result<Comparison> {
     Ok(Comparison::new(lanes, &observers))
 }
 
-fn serve() -> io::Result<()> {
+/// Where the view into the process is mounted.
+const VIEW: &str = "/debug/stackholm";
+
+fn serve(inspected: bool) -> io::Result<()> {
     let observers = Observers::default();
-    let server = Server::start(&observers)?;
+    let server = if inspected {
+        // On loopback, as all of it; a service would mount it behind its own authentication.
+        let view = Router::new().nest(VIEW, inspect::routes());
+        Server::start_with(&observers, view)?
+    } else {
+        Server::start(&observers)?
+    };
     println!("Each hop answers with the headers that you send, and with nobody else's:\n");
     println!(
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
@@ -131,6 +141,9 @@ fn serve() -> io::Result<()> {
     let (some, others) = headers.split_at(headers.len() / 2);
     println!("Headers: {},\n{}.", some.join(", "), others.join(", "));
     println!("Six hops only: /contexts. Carried in other ways: /arguments, /record, /nothing.");
+    if inspected {
+        println!("What is in flight, and what was left: http://{}{VIEW}", server.address);
+    }
     println!("Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) serve: bool,
 
+    /// With --serve: show what is in flight and what was left, at /debug/stackholm
+    #[arg(long, requires = "serve")]
+    pub(crate) inspect: bool,
+
     /// Instead cancel, panic, read slowly, drop connections and shut down, all at once, for some
     /// seconds or some number of requests
     #[arg(long, conflicts_with_all = ["serve", "rounds"])]

@@ -98,8 +98,8 @@ impl Current {
     fn arm(&self) {
         if !self.armed.get() {
             self.armed.set(true);
-            listed::armed();
             arm();
+            listed::armed();
         }
     }
 
