@@ -50,7 +50,9 @@
 //! | while somebody watches | a record of eleven words for each stack, two atomic exchanges for each poll, and a record of eleven words for each binding that outlives its stack, or that [`Context::with`] makes |
 //! | a look | O(stacks and records); of the [oldest stacks](Look::limit) also what is bound there |
 //!
-//! Records have the room of the most that there ever were. There is no history.
+//! Where somebody watches, a poll of a future that was handed over costs some 60 ns more, to hand one
+//! over 150 ns more; a look at 100 000 tasks takes half a second (`benches/inspect.rs`, on one machine
+//! of two cores). Records have the room of the most that there ever were. There is no history.
 
 mod groups;
 mod json;

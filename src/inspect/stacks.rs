@@ -50,7 +50,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It has waited for so long.
+    /// It waits; its last turn began so long ago.
     Idle(Duration),
     /// It has run for so long, on the thread with [that number](crate::inspect::this_thread).
     Running {

@@ -37,6 +37,10 @@ pub(crate) struct Options {
     #[arg(long, requires = "compare", value_delimiter = ',')]
     pub(crate) only: Vec<Way>,
 
+    /// Look once a second at all that is in flight meanwhile, to see what that costs
+    #[arg(long, requires = "compare")]
+    pub(crate) looked_at: bool,
+
     /// Leave the service running, for curl
     #[arg(long)]
     pub(crate) serve: bool,

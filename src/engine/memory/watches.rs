@@ -46,5 +46,7 @@ fn turn(f: impl Fn(usize) -> usize) {
 /// Milliseconds since somebody watched for the first time.
 pub(crate) fn now() -> usize {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    FIRST.get_or_init(Instant::now).elapsed().as_millis() as usize
+    let elapsed = FIRST.get_or_init(Instant::now).elapsed();
+    // Not by way of 128 bits.
+    (elapsed.as_secs() as usize).wrapping_mul(1000) + elapsed.subsec_millis() as usize
 }

@@ -227,11 +227,10 @@ fn take(record: usize) {
     board().set(record, TURNS, number(turns.wrapping_add(1)));
 }
 
-/// The owner's turn is over.
+/// The owner's turn is over. The clock is read once for each turn, as it begins.
 fn give_back(record: usize, raw: &RawStack) {
     let (top, floor) = raw.ends();
     board().set(record, TOP, top.cast_mut().cast());
     board().set(record, FLOOR, floor.cast_mut().cast());
-    board().set(record, SINCE, number(now()));
     board().set(record, STATE, number(IDLE));
 }
