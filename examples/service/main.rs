@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --release --example service               checks every hop, compares costs
-//! cargo run --release --example service -- --serve    stays up, for curl; with --inspect, for a browser
+//! cargo run --release --example service -- --serve    stays up, for curl; and with
+//!                                                     --inspect, for a browser
 //! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
 //! cargo run --release --example service -- --compare  compares costs only
 //! cargo run --release --example service -- --split    two processes, and what crosses between them

@@ -205,6 +205,7 @@ mod page {
     fn the_page_has_no_foreign_asset_and_writes_no_html_from_data() {
         let page = text(asked(""));
         assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="));
+        assert!(page.contains("default-src 'none'"));
         for unsafe_ in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
             assert!(!page.contains(unsafe_), "{unsafe_}");
         }
