@@ -8,6 +8,7 @@
 #![cfg(stackholm_loom)]
 
 mod batches;
+mod board;
 mod cancel;
 mod cells;
 mod combine;

@@ -2,7 +2,7 @@
 
 use crate::support::Model;
 use crate::{
-    batches, cancel, cells, combine, counts, drops, ends, globals, handover, hidden, reach,
+    batches, board, cancel, cells, combine, counts, drops, ends, globals, handover, hidden, reach,
     reentry, runtime, shared, shorten, tasks,
 };
 
@@ -14,6 +14,12 @@ macro_rules! table {
 }
 
 table! {
+    board {
+        record_read_while_another_takes_its_place 507,
+        idle_stack_read_while_its_owner_goes_on 9,
+        slot_goes_from_one_owner_to_the_next 8,
+        slots_claimed_while_others_come_back 70,
+    }
     counts {
         capture_against_leave 2,
         last_counts_at_once 2,

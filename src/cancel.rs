@@ -158,9 +158,9 @@ impl Cancellable {
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |cancellable, place| {
             let cancel = cancellable.entered();
-            let mut stack = Stack::going_on();
+            let mut stack = Stack::going_on(place);
             let serial = current::serial();
-            stack.own().work(|raw, _| raw.scope(CANCEL.key(), cancel, || serial, place));
+            stack.work(|raw, _| raw.scope(CANCEL.key(), cancel, || serial, place));
             stack
         })
     }

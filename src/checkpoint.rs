@@ -64,8 +64,8 @@ impl Checkpoint {
     #[track_caller]
     pub fn wrap<F>(future: F) -> InContext<F, Checkpoint> {
         // A stack begins in an open checkpoint.
-        InContext::waiting(future, Checkpoint, Location::caller(), |Checkpoint, _| {
-            Stack::going_on()
+        InContext::waiting(future, Checkpoint, Location::caller(), |Checkpoint, place| {
+            Stack::going_on(place)
         })
     }
 
@@ -143,9 +143,9 @@ impl<'v> Prepared<'v> {
     /// visible where it is first polled.
     #[track_caller]
     pub fn wrap<F>(&self, future: F) -> InContext<F, Self> {
-        InContext::waiting(future, self.clone(), Location::caller(), |prepared, _| {
-            let mut stack = Stack::going_on();
-            stack.own().work(|raw, _| prepared.bind(raw));
+        InContext::waiting(future, self.clone(), Location::caller(), |prepared, place| {
+            let mut stack = Stack::going_on(place);
+            stack.work(|raw, _| prepared.bind(raw));
             stack
         })
     }
@@ -238,9 +238,9 @@ impl<B: Bindings> Scope<B> {
     #[track_caller]
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |scope, place| {
-            let mut stack = Stack::going_on();
+            let mut stack = Stack::going_on(place);
             let begins = Boundary::Sealed(current::serial());
-            stack.own().work(|raw, _| raw.begin_scope(scope.bindings, begins, place));
+            stack.work(|raw, _| raw.begin_scope(scope.bindings, begins, place));
             stack
         })
     }
@@ -288,9 +288,9 @@ impl<T: Send + Sync + 'static> Var<T> {
         let place = Location::caller();
         InContext::waiting(future, Bind::new(self.key(), value, place), place, |bind, _| {
             let (key, value, place) = bind.into_parts();
-            let mut stack = Stack::going_on();
+            let mut stack = Stack::going_on(place);
             let serial = current::serial();
-            stack.own().work(|raw, _| raw.scope(key, value, || serial, place));
+            stack.work(|raw, _| raw.scope(key, value, || serial, place));
             stack
         })
     }

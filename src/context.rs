@@ -1,7 +1,7 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
 use crate::captures;
-use crate::engine::{BindingRef, Resolution, Snapshot, WeakSnapshot, current};
+use crate::engine::{At, BindingRef, Resolution, Snapshot, WeakSnapshot, current, seen};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::kept::Kept;
@@ -37,13 +37,14 @@ impl Context {
     #[inline]
     #[track_caller]
     pub fn current() -> Context {
-        Self::captured(current::capture())
+        Self::captured(current::capture(At::of(Location::caller())))
     }
 
     /// What was captured for the caller; a test that looks out for what is left is told where.
     #[inline]
     #[track_caller]
     pub(crate) fn captured(link: Option<Snapshot>) -> Context {
+        seen::make_room();
         captures::note(link.as_ref(), Location::caller());
         Context(link)
     }

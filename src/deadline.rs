@@ -181,10 +181,10 @@ impl Limit {
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |limit, place| {
             let smaller = limit.smaller();
-            let mut stack = Stack::going_on();
+            let mut stack = Stack::going_on(place);
             if let Some(deadline) = smaller {
                 let serial = engine::serial();
-                stack.own().work(|raw, _| raw.scope(DEADLINE.key(), deadline, || serial, place));
+                stack.work(|raw, _| raw.scope(DEADLINE.key(), deadline, || serial, place));
             }
             stack
         })

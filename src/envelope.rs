@@ -44,11 +44,13 @@ impl<T> Envelope<T> {
     }
 
     /// Seals `content` with nothing: it is opened in the empty context, whatever is visible there.
+    #[track_caller]
     pub fn detached(content: T) -> Self {
         Envelope { hop: Hop::empty(), content: Some(content) }
     }
 
     /// Seals `content` with `context`.
+    #[track_caller]
     pub fn with_context(content: T, context: Context) -> Self {
         Envelope { hop: Hop::with(context), content: Some(content) }
     }

@@ -32,7 +32,7 @@
 //! - A projection that panics gives `<panicked>`. What a projection logs has no fields.
 
 use crate::context::Context;
-use crate::engine::{WeakSnapshot, current, fields as engine};
+use crate::engine::{At, WeakSnapshot, current, fields as engine};
 use crate::field::Filled;
 use crate::line::{OneLine, Pair, json_member};
 use crate::misuse::{Misuse, report};
@@ -220,7 +220,7 @@ fn with_some<R>(f: impl FnOnce(&Fields) -> R) -> R {
     if BUSY.try_with(Cell::get).unwrap_or(true) {
         return f(&Fields(None));
     }
-    let link = current::capture();
+    let link = current::capture(At::NOWHERE);
     let last = LAST.try_with(Cell::take).ok().flatten();
     let is_last = |last: &Arc<Rendered>| match (&last.of, &link) {
         (Some(weak), Some(link)) => weak.is(link),

@@ -6,6 +6,7 @@
 //! first poll, of what is visible there.
 
 use crate::context::Context;
+use crate::engine::listed::Kind;
 use crate::error::Place;
 use crate::hop::Hop;
 use crate::stack::Stack;
@@ -36,6 +37,7 @@ use std::task::{self, Poll};
 pub trait ContextExt: Sized {
     /// Runs in `context`, on a stack of its own that begins in an open checkpoint.
     #[doc(alias("with_context"))]
+    #[track_caller]
     fn in_context(self, context: Context) -> InContext<Self> {
         InContext::new(Hop::with(context).into_stack(), self)
     }
@@ -49,6 +51,7 @@ pub trait ContextExt: Sized {
     }
 
     /// Runs in the empty context, whatever is visible here or where it is polled.
+    #[track_caller]
     fn detached(self) -> InContext<Self> {
         self.in_context(Context::empty())
     }
@@ -115,13 +118,15 @@ fn over() -> ! {
 }
 
 impl<F> InContext<F> {
-    pub(crate) fn new(stack: Stack, wrapped: F) -> Self {
+    pub(crate) fn new(mut stack: Stack, wrapped: F) -> Self {
+        stack.is(Kind::Task);
         InContext { stack, begins: None, wrapped: Some(wrapped) }
     }
 }
 
 impl<F, B> InContext<F, B> {
     /// What `begin` makes of `scope` where it is first polled.
+    #[track_caller]
     pub(crate) fn waiting(
         wrapped: F,
         scope: B,
@@ -140,7 +145,7 @@ impl<F, B> InContext<F, B> {
     pub fn context(self: Pin<&mut Self>) -> Context {
         let this = self.project();
         if this.begins.is_some() {
-            *this.stack = begin(this.begins);
+            this.stack.begun(begin(this.begins));
         }
         this.stack.capture()
     }
@@ -261,7 +266,7 @@ impl<F: Future, B> InContext<F, B> {
         let mut this = self.project();
         this.stack.run(|| this.wrapped.set(None));
         let last = last(this.stack);
-        *this.stack = Stack::new();
+        *this.stack = Stack::over();
         last
     }
 }
@@ -282,7 +287,8 @@ impl<F: Future, B> Future for InContext<F, B> {
 impl<S: Stream, B> Stream for InContext<S, B> {
     type Item = S::Item;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
+        self.as_mut().project().stack.is(Kind::Stream);
         self.on_stack(|stream| stream.poll_next(cx))
     }
 
@@ -367,67 +373,5 @@ impl<F: Default> Default for InContext<F> {
 impl<F, B> fmt::Debug for InContext<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InContext").finish_non_exhaustive()
-    }
-}
-
-/// Futures on a stack that is given back.
-impl Stack {
-    /// A future that runs on this stack, and is dropped on it. When it is gone the stack is there
-    /// again, with what it has set and entered; what is bound here before, of short reach included,
-    /// it sees.
-    ///
-    /// # Examples
-    /// ```
-    /// use stackholm::{Var, embed::Stack};
-    ///
-    /// static TX: Var<u32> = Var::new("tx").stays_on_stack();
-    /// static ROWS: Var<u32> = Var::new("rows");
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let mut stack = Stack::inherit();
-    /// stack.set(&TX, 1).unwrap();
-    /// stack.run_async(async { ROWS.set(TX.get() + 1).unwrap() }).await;
-    /// assert_eq!(stack.get(&ROWS), Some(&2));
-    /// # }
-    /// ```
-    pub fn run_async<F: Future>(&mut self, future: F) -> OnStack<'_, F> {
-        OnStack { stack: self, future: Some(future) }
-    }
-}
-
-pin_project! {
-    /// A future on a stack that is lent to it; made by
-    /// [`Stack::run_async`](crate::embed::Stack::run_async).
-    #[must_use = "futures do nothing unless polled"]
-    pub struct OnStack<'s, F> {
-        stack: &'s mut Stack,
-        // `None` only while it is being dropped.
-        #[pin]
-        future: Option<F>,
-    }
-
-    impl<F> PinnedDrop for OnStack<'_, F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            this.stack.run(|| this.future.set(None));
-        }
-    }
-}
-
-impl<F: Future> Future for OnStack<'_, F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let future = this.future.as_pin_mut().expect("is there until the drop");
-        this.stack.run(|| future.poll(cx))
-    }
-}
-
-impl<F> fmt::Debug for OnStack<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnStack").finish_non_exhaustive()
     }
 }

@@ -3,6 +3,8 @@
 
 use crate::companion::Load;
 use crate::context::Context;
+use crate::engine::Origin;
+use crate::engine::listed::Kind;
 use crate::stack::Stack;
 use std::fmt;
 
@@ -19,31 +21,44 @@ use std::fmt;
 pub struct Hop {
     context: Context,
     load: Load,
+    /// For a view from outside; without the feature `inspect`, nothing.
+    origin: Origin,
 }
+
+const _: () = assert!(
+    cfg!(any(feature = "inspect", feature = "companions"))
+        || size_of::<Hop>() == size_of::<*const ()>() && size_of::<Stack>() == 2 * size_of::<Hop>(),
+    "what is handed over is one pointer, and a stack two words; a view from outside adds nothing to \
+     them unless its feature is on"
+);
 
 impl Hop {
     /// What is current here.
     #[inline]
     #[track_caller]
     pub fn current() -> Hop {
-        Hop { context: Context::current(), load: Load::here() }
+        Hop { context: Context::current(), load: Load::here(), origin: Origin::here() }
     }
 
     /// Nothing, wherever it goes.
+    #[track_caller]
     pub fn empty() -> Hop {
-        Hop { context: Context::empty(), load: Load::nothing() }
+        Hop { context: Context::empty(), load: Load::nothing(), origin: Origin::detached() }
     }
 
     /// An empty context, with the companions left as they are.
     pub(crate) const fn untouched() -> Hop {
-        Hop { context: Context::empty(), load: Load::UNTOUCHED }
+        Hop { context: Context::empty(), load: Load::UNTOUCHED, origin: Origin::NONE }
     }
 
     /// `context` and the companions of here; nothing if it is empty.
+    #[track_caller]
     pub(crate) fn with(context: Context) -> Hop {
         // Whether nothing is in it, not whether nothing is seen: one with a mask was captured.
-        let load = if context.is_nothing() { Load::nothing() } else { Load::here() };
-        Hop { context, load }
+        if context.is_nothing() {
+            return Hop { context, load: Load::nothing(), origin: Origin::detached() };
+        }
+        Hop { context, load: Load::here(), origin: Origin::here() }
     }
 
     /// The context.
@@ -58,7 +73,7 @@ impl Hop {
     /// A stack that begins with it.
     #[inline]
     pub(crate) fn into_stack(self) -> Stack {
-        Stack::on(self.context).laden(self.load)
+        Stack::begin(self.context, Kind::Job, self.origin).laden(self.load)
     }
 
     /// Calls `f` with it, on a stack of its own.

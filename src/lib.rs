@@ -214,7 +214,8 @@
 //!
 //! Because it carries its context, which is the point. Work that outlives the request should be
 //! [`detached`](ContextExt::detached), and bind what it needs anew; [`WeakContext`] keeps nothing
-//! alive.
+//! alive. Who keeps what, and where it was captured, is what `inspect::look` tells with the feature
+//! `inspect`.
 //!
 //! # What a context keeps
 //!
@@ -259,6 +260,8 @@
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |
 //! | `imbl` | a map in a [`Shared`] cell, changed a key at a time; imbl is under the MPL 2.0 |
+//! | `inspect` | a view into the running process: every stack, and what contexts keep although it was left |
+//! | `inspect-axum` | that view as a page, as JSON and as metrics |
 //! | `log` | the [fields] of each record, as its key-values |
 //! | `log-mdc` | the fields of each record in `%X{…}` of log4rs |
 //! | `metrics` | fields as labels, from a list |
@@ -315,10 +318,13 @@ mod future;
 mod global;
 mod group;
 mod hop;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod kept;
 mod line;
 mod merge;
 mod misuse;
+mod on_stack;
 mod patch;
 mod picture;
 mod pin;
@@ -375,7 +381,7 @@ struct Structures;
 
 /// What the author of a runtime embeds.
 pub mod embed {
-    pub use crate::future::OnStack;
+    pub use crate::on_stack::OnStack;
     pub use crate::stack::Stack;
 }
 

@@ -63,7 +63,41 @@ pub fn on_misuse(hook: fn(Misuse)) -> Result<(), fn(Misuse)> {
 
 #[cold]
 pub(crate) fn report(misuse: Misuse) {
+    #[cfg(feature = "inspect")]
+    counted::add(misuse);
     if let Some(hook) = HOOK.get() {
         hook(misuse);
+    }
+}
+
+/// How often what was misused.
+#[cfg(feature = "inspect")]
+pub(crate) use counted::counts;
+
+#[cfg(feature = "inspect")]
+mod counted {
+    use super::Misuse;
+    use crate::sys::{Ordering::Relaxed, Site, StaticAtomicUsize, ordering};
+
+    static COUNTS: [(Misuse, StaticAtomicUsize); 4] = [
+        (Misuse::LeftWithInner, StaticAtomicUsize::new(0)),
+        (Misuse::NotHere, StaticAtomicUsize::new(0)),
+        (Misuse::SameKey, StaticAtomicUsize::new(0)),
+        (Misuse::CompanionPanicked, StaticAtomicUsize::new(0)),
+    ];
+
+    pub(super) fn add(misuse: Misuse) {
+        for (_, count) in COUNTS.iter().filter(|(counted, _)| *counted == misuse) {
+            // Relaxed: a count.
+            count.fetch_add(1, ordering(Site::MisuseIs, Relaxed));
+        }
+    }
+
+    pub(crate) fn counts() -> Vec<(Misuse, usize)> {
+        let counts = COUNTS.iter().map(|(misuse, count)| {
+            // Relaxed: a count.
+            (*misuse, count.load(ordering(Site::MisuseLook, Relaxed)))
+        });
+        counts.filter(|(_, count)| *count != 0).collect()
     }
 }

@@ -52,9 +52,9 @@ impl Globals {
         let place = Location::caller();
         InContext::waiting(future, Bind::new(&PIN, self.clone(), place), place, |bind, _| {
             let (key, value, place) = bind.into_parts();
-            let mut stack = Stack::going_on();
+            let mut stack = Stack::going_on(place);
             let serial = current::serial();
-            stack.own().work(|raw, _| raw.scope(key, value, || serial, place));
+            stack.work(|raw, _| raw.scope(key, value, || serial, place));
             stack
         })
     }

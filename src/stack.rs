@@ -2,8 +2,10 @@
 
 use crate::companion::Load;
 use crate::context::Context;
-use crate::engine::{Boundary, OwnedStack, RawStack, Resolution, Serial, current};
-use crate::error::{Missing, NotOpen, SetError};
+use crate::engine::listed::Kind;
+use crate::engine::{At, Boundary, Departures, Listing, Origin, OwnedStack};
+use crate::engine::{RawStack, Resolution, Serial, current};
+use crate::error::{Missing, NotOpen, Place, SetError};
 use crate::sys::{Way, reached};
 use crate::var::Var;
 use std::fmt;
@@ -36,6 +38,8 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct Stack {
     own: OwnedStack,
+    /// For a view from outside; without the feature `inspect`, nothing.
+    listing: Listing,
     /// Where the stack is if companions go with it; `own` then only says so.
     #[cfg(feature = "companions")]
     laden: Option<Box<Laden>>,
@@ -52,22 +56,36 @@ struct Laden {
 #[cfg(feature = "companions")]
 impl Drop for Laden {
     fn drop(&mut self) {
-        let stack = std::mem::take(&mut self.stack);
+        let stack = std::mem::replace(&mut self.stack, Stack::over());
         self.load.run(|| drop(stack));
     }
 }
 
 impl Stack {
     /// A stack with nothing on it.
+    #[track_caller]
     pub fn new() -> Self {
-        Self::of(RawStack::held())
+        Self::of(RawStack::held(), Listing::new(Kind::Owned, Origin::detached()))
+    }
+
+    /// What stands in the place of a stack that has ended.
+    pub(crate) fn over() -> Self {
+        Self::of(RawStack::held(), Listing::NOTHING)
     }
 
     /// A stack that begins with what `context` shows, in an open checkpoint of its own. No
     /// allocation.
     #[inline]
+    #[track_caller]
     pub fn on(context: Context) -> Self {
-        Self::of(RawStack::on(context.into_snapshot()))
+        let origin = if context.is_nothing() { Origin::detached() } else { Origin::here() };
+        Self::begin(context, Kind::Owned, origin)
+    }
+
+    /// As [`Stack::on`], of what was handed over there.
+    #[inline]
+    pub(crate) fn begin(context: Context, kind: Kind, origin: Origin) -> Self {
+        Self::of(RawStack::on(context.into_snapshot()), Listing::new(kind, origin))
     }
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own. No
@@ -80,19 +98,34 @@ impl Stack {
 
     /// A stack that begins with what is visible here, in an open checkpoint of its own, for work
     /// that goes on here.
-    pub(crate) fn going_on() -> Self {
-        Self::of(current::going_on())
+    pub(crate) fn going_on(place: Place) -> Self {
+        // It takes the place of one that is listed.
+        Self::of(current::going_on(At::of(place)), Listing::NOTHING)
     }
 
     /// A stack that is to be made by [`run_begun`](Self::run_begun).
+    #[track_caller]
     pub(crate) fn waiting() -> Self {
-        Self::of(RawStack::waiting())
+        Self::of(RawStack::waiting(), Listing::new(Kind::Task, Origin::here()))
+    }
+
+    /// It is of another kind than was thought.
+    #[inline]
+    pub(crate) fn is(&mut self, kind: Kind) {
+        #[cfg(feature = "companions")]
+        if let Some(laden) = &mut self.laden {
+            return laden.stack.is(kind);
+        }
+        self.listing.is(kind);
     }
 
     #[inline]
-    fn of(raw: RawStack) -> Self {
+    fn of(raw: RawStack, mut listing: Listing) -> Self {
+        let mut own = OwnedStack::new(raw);
+        listing.opened(&mut own);
         Stack {
-            own: OwnedStack::new(raw),
+            own,
+            listing,
             #[cfg(feature = "companions")]
             laden: None,
         }
@@ -103,7 +136,7 @@ impl Stack {
     pub(crate) fn laden(self, load: Load) -> Self {
         #[cfg(feature = "companions")]
         if load.is_some() {
-            let mut stack = Self::of(RawStack::elsewhere());
+            let mut stack = Self::of(RawStack::elsewhere(), Listing::NOTHING);
             stack.laden = Some(Box::new(Laden { stack: self, load }));
             return stack;
         }
@@ -115,12 +148,13 @@ impl Stack {
     #[cfg(feature = "companions")]
     pub(crate) fn unladen(&mut self) {
         if let Some(mut laden) = self.laden.take() {
-            *self = std::mem::take(&mut laden.stack);
+            *self = std::mem::replace(&mut laden.stack, Stack::over());
         }
     }
 
-    pub(crate) fn own(&mut self) -> &mut OwnedStack {
-        &mut self.own
+    /// Works on the stack from outside; as [`OwnedStack::work`].
+    pub(crate) fn work<R>(&mut self, f: impl FnOnce(&RawStack, &Departures<'_>) -> R) -> R {
+        self.listing.work(&mut self.own, |own| own.work(f))
     }
 
     /// Makes this the current stack of the thread while `f` runs, and puts it back after, even if
@@ -135,7 +169,7 @@ impl Stack {
     /// the stack is alive on which it began, with the bindings that it found there.
     #[inline]
     pub fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        self.run_begun(Stack::new, f)
+        self.run_begun(Stack::over, f)
     }
 
     /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
@@ -147,19 +181,31 @@ impl Stack {
     ) -> R {
         #[cfg(feature = "companions")]
         {
-            let Stack { own, laden } = self;
-            current::run_begun(
-                own,
-                || begin().into_own(),
-                f,
-                |f| match laden {
-                    Some(laden) => laden.load.run(|| laden.stack.run(f)),
-                    None => unreachable!("it says so only if it is"),
-                },
-            )
+            let Stack { own, listing, laden } = self;
+            if let Some(laden) = laden.as_mut().filter(|_| cfg!(feature = "inspect")) {
+                // Its stack is listed, and not this one.
+                return laden.load.run(|| laden.stack.run(f));
+            }
+            listing.turn(own, |own| {
+                current::run_begun(
+                    own,
+                    || begin().into_own(),
+                    f,
+                    |f| match laden {
+                        Some(laden) => laden.load.run(|| laden.stack.run(f)),
+                        None => unreachable!("it says so only if it is"),
+                    },
+                )
+            })
         }
         #[cfg(not(feature = "companions"))]
-        current::run_begun(&mut self.own, || begin().into_own(), f, |f| f())
+        self.listing
+            .turn(&mut self.own, |own| current::run_begun(own, || begin().into_own(), f, |f| f()))
+    }
+
+    /// It is made of what `made` is, and stays on the list as what it was.
+    pub(crate) fn begun(&mut self, made: Stack) {
+        self.listing.work(&mut self.own, |own| *own = made.into_own());
     }
 
     fn into_own(mut self) -> OwnedStack {
@@ -192,7 +238,8 @@ impl Stack {
         if let Some(laden) = &mut self.laden {
             return laden.stack.capture();
         }
-        Context::captured(self.own.work(|raw, _| raw.capture()))
+        let at = At::of(Location::caller());
+        Context::captured(self.work(|raw, _| raw.capture(at)))
     }
 
     /// As [`Var::set`], on this stack.
@@ -209,7 +256,7 @@ impl Stack {
         if let Err(closed) = self.own.is_open() {
             return Err(SetError::new(value, var.not_open(closed)));
         }
-        self.own.work(|raw, departures| raw.set(var.key(), value, place, departures));
+        self.work(|raw, departures| raw.set(var.key(), value, place, departures));
         Ok(())
     }
 
@@ -221,7 +268,7 @@ impl Stack {
     pub fn unset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|raw, departures| raw.unset(var.key(), place, departures));
+        self.work(|raw, departures| raw.unset(var.key(), place, departures));
         Ok(())
     }
 
@@ -233,7 +280,7 @@ impl Stack {
     pub fn pop<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<bool, NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        Ok(self.own.work(|raw, departures| raw.reveal_next(var.key(), place, departures)))
+        Ok(self.work(|raw, departures| raw.reveal_next(var.key(), place, departures)))
     }
 
     /// As [`Var::reset`], on this stack.
@@ -244,7 +291,7 @@ impl Stack {
     pub fn reset<T: Send + Sync + 'static>(&mut self, var: &Var<T>) -> Result<(), NotOpen> {
         let place = Location::caller();
         self.open_for(var)?;
-        self.own.work(|raw, departures| raw.reveal_outside(var.key(), place, departures));
+        self.work(|raw, departures| raw.reveal_outside(var.key(), place, departures));
         Ok(())
     }
 
@@ -256,7 +303,7 @@ impl Stack {
     #[track_caller]
     pub fn checkpoint<R>(&mut self, f: impl FnOnce(&mut Stack) -> R) -> R {
         let (serial, place) = (current::serial(), Location::caller());
-        self.own.work(|raw, _| raw.mark(Boundary::Open(serial), place));
+        self.work(|raw, _| raw.mark(Boundary::Open(serial), place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -270,7 +317,7 @@ impl Stack {
         f: impl FnOnce(&mut Stack) -> R,
     ) -> R {
         let (next, place) = (current::serial(), Location::caller());
-        let serial = self.own.work(|raw, _| raw.scope(var.key(), value, || next, place));
+        let serial = self.work(|raw, _| raw.scope(var.key(), value, || next, place));
         let within = Within { stack: self, serial };
         f(within.stack)
     }
@@ -287,13 +334,14 @@ impl Drop for Within<'_> {
         let serial = self.serial;
         // Should `f` have put another stack in the place of this one, nothing is found and nothing
         // is done.
-        let _ = self.stack.own.work(|raw, departures| raw.leave(serial, departures));
+        let _ = self.stack.work(|raw, departures| raw.leave(serial, departures));
     }
 }
 
 /// Values that end with the stack see it as the current one, not the stack of whoever drops it.
 impl Drop for Stack {
     fn drop(&mut self) {
+        self.listing.end();
         // What they bind in turn is followed a few times; the rest ends with `own`.
         for round in 0..8 {
             let Some(departures) = self.own.leave_all() else { return };
@@ -312,12 +360,14 @@ impl UnwindSafe for Stack {}
 impl RefUnwindSafe for Stack {}
 
 impl Default for Stack {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
 }
 
 impl From<Context> for Stack {
+    #[track_caller]
     fn from(context: Context) -> Self {
         Stack::on(context)
     }

@@ -11,6 +11,7 @@
 //! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names,
 //!   hooks and the notes of tests, which no model changes while others look. What threads set while
 //!   others look is a [`SetOnce`] under a [`Lock`]: the same two, and loom's own in its models.
+//! - The chunks of a [`Board`](board::Board) are in a `OnceLock` too; models make them first.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very
 //!   end.
 //!
@@ -20,6 +21,8 @@
 //! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
+#[cfg(any(all(feature = "inspect", not(stackholm_shuttle)), stackholm_loom))]
+mod board;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod control;
 mod debug_notes;
@@ -38,9 +41,14 @@ mod statics;
 
 #[cfg(stackholm_loom)]
 use model as primitives;
+#[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
+#[cfg(feature = "inspect")]
+use real as primitives;
 #[cfg(stackholm_shuttle)]
 use shuttle as primitives;
 
+#[cfg(all(feature = "inspect", not(stackholm_shuttle)))]
+pub(crate) use board::{Board, Word};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
 pub(crate) use debug_notes::{LastPlace, Notes, Tally};
@@ -104,6 +112,8 @@ pub use sites::Site;
 /// What the models of this crate need to show that they would notice. Empty outside models; no
 /// promise.
 pub(crate) mod proof {
+    #[cfg(stackholm_loom)]
+    pub use super::board::NumberBoard;
     #[cfg(debug_assertions)]
     pub use super::reached::take_ways;
     #[cfg(any(stackholm_loom, stackholm_shuttle))]

@@ -28,7 +28,7 @@
 use crate::captures::{WITNESS, Witness};
 use crate::checkpoint::{Checkpoint, Scope};
 use crate::context::Context;
-use crate::engine::current;
+use crate::engine::{At, current};
 use crate::error::{Missing, Place};
 use crate::sys::Arc;
 use crate::var::Var;
@@ -142,7 +142,8 @@ fn check_seen<T: Send + Sync + 'static>(watching: &Watching<'_, T>, asserted: &s
 /// # Panics
 /// If something is left. With debug assertions the message says how many contexts are alive, where
 /// each was captured, and what each shows that was bound in the piece, and where. Of two that lie
-/// one within the other the inner one is named.
+/// one within the other the inner one is named. With the feature `inspect` it also says what each
+/// keeps and does not show.
 ///
 /// # Examples
 /// A piece that awaits is refused here:
@@ -210,7 +211,7 @@ pub fn assert_nothing_left_async<F: Future, P: FnOnce() -> F>(
 
 /// What is visible here, without a note.
 fn here() -> Context {
-    Context::from_snapshot(current::capture())
+    Context::from_snapshot(current::capture(At::NOWHERE))
 }
 
 #[track_caller]
@@ -227,6 +228,25 @@ fn in_words(place: Place) -> String {
     } else {
         place.to_string()
     }
+}
+
+/// What a context keeps without showing it, unless `before` shows it.
+#[cfg(feature = "inspect")]
+fn pinned(context: &Context, before: &Context) -> String {
+    let is_before = |pinned: &crate::inspect::Pinned| {
+        before.iter().any(|shown| shown.place() == pinned.bound_at())
+    };
+    let pinned = crate::inspect::pinned(context).into_iter().filter(|pinned| !is_before(pinned));
+    let pinned: Vec<_> = pinned.map(|pinned| pinned.to_string()).collect();
+    if pinned.is_empty() {
+        return String::new();
+    }
+    format!("; keeps and does not show {}", pinned.join(", "))
+}
+
+#[cfg(not(feature = "inspect"))]
+fn pinned(_: &Context, _: &Context) -> String {
+    String::new()
 }
 
 /// What is said of contexts that are alive.
@@ -252,6 +272,7 @@ fn told(alive: &[(crate::engine::Snapshot, Vec<Place>)], before: &Context) -> St
         } else {
             shows.join(", ")
         };
+        told += &pinned(&context, before);
     }
     told
 }

@@ -46,6 +46,7 @@ fn carrying<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
     Envelope::new(f).into_job()
 }
 
+#[track_caller]
 fn detached<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
     Envelope::detached(f).into_job()
 }

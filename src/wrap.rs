@@ -23,30 +23,35 @@ impl Context {
     ///
     /// With more arguments, or borrowed ones of any lifetime, the closure is written by hand around
     /// [`run`](Self::run): `move |event: &Event| context.run(|| on(event))`.
+    #[track_caller]
     pub fn wrap<R>(self, f: impl FnOnce() -> R) -> impl FnOnce() -> R {
         Hop::with(self).wrap(f)
     }
 
     /// As [`wrap`](Self::wrap), for a closure that is called again and again, each time on a new
     /// stack.
+    #[track_caller]
     pub fn wrap_mut<R>(self, mut f: impl FnMut() -> R) -> impl FnMut() -> R {
         let hop = Hop::with(self);
         move || hop.run(&mut f)
     }
 
     /// As [`wrap_mut`](Self::wrap_mut), from several threads at once if need be.
+    #[track_caller]
     pub fn wrap_fn<R>(self, f: impl Fn() -> R) -> impl Fn() -> R {
         let hop = Hop::with(self);
         move || hop.run(&f)
     }
 
     /// As [`wrap`](Self::wrap), for a closure with an argument; a tuple stands for several.
+    #[track_caller]
     pub fn wrap_with<A, R>(self, f: impl FnOnce(A) -> R) -> impl FnOnce(A) -> R {
         let hop = Hop::with(self);
         move |argument| hop.into_stack().run(|| f(argument))
     }
 
     /// As [`wrap_mut`](Self::wrap_mut), for a closure with an argument.
+    #[track_caller]
     pub fn wrap_mut_with<A, R>(self, mut f: impl FnMut(A) -> R) -> impl FnMut(A) -> R {
         let hop = Hop::with(self);
         move |argument| hop.run(|| f(argument))
@@ -69,6 +74,7 @@ impl Context {
     /// });
     /// assert_eq!((on_line("hello"), on_number(7)), ("ada: hello".into(), "ada: 7".into()));
     /// ```
+    #[track_caller]
     pub fn wrap_fn_with<A, R>(self, f: impl Fn(A) -> R) -> impl Fn(A) -> R {
         let hop = Hop::with(self);
         move |argument| hop.run(|| f(argument))
@@ -91,6 +97,7 @@ impl Context {
     /// assert_eq!(on_request("/".into()).await, "ada asks for /");
     /// # }
     /// ```
+    #[track_caller]
     pub fn wrap_async<A, F: Future>(self, f: impl Fn(A) -> F) -> impl Fn(A) -> InContext<F> {
         let hop = Hop::with(self);
         move |argument| {

@@ -1,10 +1,13 @@
 //! The service example, small and in one process: what it promises, and that its checks notice what
 //! is wrong.
 
+#[path = "common/alone.rs"]
+mod alone;
 #[path = "../examples/service/main.rs"]
 #[expect(dead_code, reason = "the program's own entry is not called")]
 mod service;
 
+use alone::is_alone;
 use clap::{Parser as _, ValueEnum as _};
 use service::oracle::hop::{Hop, Sight};
 use service::oracle::scenario::{self, Fault};
@@ -154,14 +157,35 @@ fn what_is_carried_though_it_should_not_be_is_reported() {
 }
 
 #[test]
-fn a_context_that_is_never_let_go_is_reported_wherever_it_was_taken() {
+fn a_context_that_is_never_let_go_is_reported_with_its_variables_wherever_it_was_taken() {
+    // The view of what is left is that of the process.
+    if !is_alone(
+        "a_context_that_is_never_let_go_is_reported_with_its_variables_wherever_it_was_taken",
+    ) {
+        return;
+    }
     for hop in Hop::ALL {
         let faults = faults("leak", hop);
-        assert_eq!(faults.len(), 1, "{hop}: {faults:#?}");
         let (count, variables) =
             faults[0].split_once(" values are alive after the shutdown:\n  ").expect("it says so");
         assert!(count.parse::<u32>().is_ok_and(|count| count > 0), "{hop}: {faults:#?}");
         assert!(variables.split(", ").any(|one| one == "tenant"), "{hop}: {faults:#?}");
+        let number = |start: &str, then: &str| {
+            let is_it = |line: &&String| line.starts_with(start) && line.contains(then);
+            faults[1..].iter().filter(is_it).count()
+        };
+        // What is forgotten is a context that was captured at the hop, with one more binding.
+        let made = number("never let go: a context made with `tenant` at ", "oracle/faults.rs:");
+        // The layer binds what comes with the request.
+        let given =
+            number("never let go: a context made with `session` at ", "oracle/variables.rs:");
+        // And each hop behind it its own name.
+        let bound = number("kept though left: `stage` bound at ", ".rs:");
+        let captured = number("kept though left: `stage` bound at ", ", captured at ");
+        assert_eq!(bound, captured, "{hop}: {faults:#?}");
+        let has_stage = ![Hop::Arrival, Hop::Layer, Hop::Extractor].contains(&hop);
+        let expected = [1, usize::from(hop != Hop::Arrival), usize::from(has_stage)];
+        assert_eq!([made, given, bound], expected, "{hop}: {faults:#?}");
     }
 }
 

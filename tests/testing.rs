@@ -356,3 +356,19 @@ fn a_stack_that_is_not_as_it_was_is_noticed() {
         assert!(said.starts_with("the stack is not as it was"), "{said}");
     });
 }
+
+#[test]
+#[cfg(all(debug_assertions, feature = "inspect"))]
+fn what_is_left_says_what_it_keeps_without_showing_it() {
+    static PAGE: Var<u32> = Var::new("page");
+    let mut kept = None;
+    let complaint = complaint(|| {
+        assert_nothing_left(|| {
+            let _outer = PAGE.enter(1);
+            let _inner = PAGE.enter(2);
+            kept = Some(Context::current());
+        })
+    });
+    let (_, pinned) = complaint.split_once("; keeps and does not show `page` bound at ").unwrap();
+    assert!(pinned.starts_with(file!()), "{complaint}");
+}

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo run --release --example service               checks every hop, compares costs
-//! cargo run --release --example service -- --serve    stays up, for curl
+//! cargo run --release --example service -- --serve    stays up, for curl; and with
+//!                                                     --inspect, for a browser
 //! cargo run --release --example service -- --chaos    cancels, panics, drops, shuts down
 //! cargo run --release --example service -- --compare  compares costs only
 //! cargo run --release --example service -- --split    two processes, and what crosses between them
@@ -30,11 +31,13 @@ pub(crate) mod runs;
 mod server;
 pub(crate) mod split;
 
+use axum::Router;
 use clap::Parser;
 use client::http::Client;
 use oracle::{scenario, variables};
 use runs::chaos::Chaos;
 use runs::comparison::Comparison;
+use runs::looker;
 use runs::options::Options;
 use runs::progress;
 use runs::race::{self, Race};
@@ -44,6 +47,7 @@ use runs::verify::{self, Verification, verify};
 use server::listen::{Observers, Server};
 use server::routes::PATH;
 use split::process::{self, Where};
+use stackholm::inspect;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -61,7 +65,7 @@ fn main() -> io::Result<ExitCode> {
         return Ok(judge(&report.faults()));
     }
     if options.serve {
-        return serve().map(|()| ExitCode::SUCCESS);
+        return serve(options.inspect).map(|()| ExitCode::SUCCESS);
     }
     if options.chaos {
         let report = Chaos::new(&options)?.run()?;
@@ -94,6 +98,8 @@ pub(crate) fn run(options: &Options) -> io::Result<Report> {
 
 /// Sends requests through every hop, shuts the service down, and looks at what is left.
 fn verification(options: &Options) -> io::Result<Verification> {
+    // Of what is left in the end it tells who has it.
+    let _watching = inspect::watch();
     let (observers, begun) = (Observers::default(), Instant::now());
     let server = Server::start(&observers)?;
     let progress = progress::begin("Part 1, every hop", options.requests(verify::REQUESTS));
@@ -107,6 +113,7 @@ fn verification(options: &Options) -> io::Result<Verification> {
 
 /// Drives the measured services in turns, shuts them down, and looks at what is left.
 fn comparison(options: &Options) -> io::Result<Comparison> {
+    let _looking = options.looked_at.then(looker::begin);
     let observers = Observers::default();
     let server = Server::start(&observers)?;
     let progress = progress::begin("Part 2, comparison", options.requests(race::REQUESTS));
@@ -116,9 +123,18 @@ fn comparison(options: &Options) -> io::Result<Comparison> {
     Ok(Comparison::new(lanes, &observers))
 }
 
-fn serve() -> io::Result<()> {
+/// Where the view into the process is mounted.
+const VIEW: &str = "/debug/stackholm";
+
+fn serve(inspected: bool) -> io::Result<()> {
     let observers = Observers::default();
-    let server = Server::start(&observers)?;
+    let server = if inspected {
+        // On loopback, as all of it; a service would mount it behind its own authentication.
+        let view = Router::new().nest(VIEW, inspect::routes());
+        Server::start_with(&observers, view)?
+    } else {
+        Server::start(&observers)?
+    };
     println!("Each hop answers with the headers that you send, and with nobody else's:\n");
     println!(
         "  curl -H 'x-request-id: r-1' -H 'x-tenant: acme' http://{}{}\n",
@@ -128,6 +144,9 @@ fn serve() -> io::Result<()> {
     let (some, others) = headers.split_at(headers.len() / 2);
     println!("Headers: {},\n{}.", some.join(", "), others.join(", "));
     println!("Six hops only: /contexts. Carried in other ways: /arguments, /record, /nothing.");
+    if inspected {
+        println!("What is in flight, and what was left: http://{}{VIEW}", server.address);
+    }
     println!("Ctrl-C ends it.");
     server.until_interrupted()?;
     drop(server);

@@ -28,7 +28,12 @@ mod walk;
 
 pub(crate) use memory::key::{Key, Reach};
 pub(crate) use memory::name::Name;
+pub(crate) use memory::note::At;
 pub(crate) use memory::serial::Serial;
+#[cfg(feature = "inspect")]
+pub(crate) use memory::watches;
+pub(crate) use reclaim::departures::Departures;
+pub(crate) use reclaim::seen;
 pub(crate) use snapshot::binding::BindingRef;
 pub(crate) use snapshot::combine::{Difference, Placed};
 pub(crate) use snapshot::resolved::Resolution;
@@ -39,11 +44,16 @@ pub use stack::bindings::Bind;
 pub(crate) use stack::bindings::{BindingList, Mask};
 pub(crate) use stack::enter::Boundary;
 pub(crate) use stack::fields;
+#[cfg(feature = "inspect")]
+pub(crate) use stack::idle;
 pub(crate) use stack::keep::Kept;
 pub(crate) use stack::leave::Leaving;
+pub(crate) use stack::listed::{self, Listing, Origin};
 pub(crate) use stack::lookup::Miss;
 pub(crate) use stack::owned::OwnedStack;
 pub(crate) use stack::raw::{Closed, RawStack};
+#[cfg(feature = "inspect")]
+pub(crate) use stack::unclosed::unclosed;
 #[cfg(debug_assertions)]
 pub use walk::Roots;
 

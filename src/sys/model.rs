@@ -7,6 +7,11 @@ pub(super) use loom::lazy_static;
 pub(crate) use loom::sync::atomic::Ordering;
 pub(super) use loom::sync::atomic::{AtomicU32 as Inner, AtomicUsize as InnerUsize};
 
+/// A number of a board.
+pub(super) type BoardNumber = InnerUsize;
+/// A word of a record on a board.
+pub(super) type BoardWord = loom::sync::atomic::AtomicPtr<()>;
+
 /// How many static atomics one execution may use.
 pub(super) const STATICS: usize = 24;
 

@@ -10,6 +10,13 @@ pub(crate) use std::sync::atomic::AtomicU64 as StaticCounter;
 pub(crate) use std::sync::atomic::AtomicUsize as StaticCounter;
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
 
+/// A number of a board.
+#[cfg(feature = "inspect")]
+pub(super) type BoardNumber = StaticAtomicUsize;
+/// A word of a record on a board.
+#[cfg(feature = "inspect")]
+pub(super) type BoardWord = StaticPointer<()>;
+
 /// The ordering of a site.
 #[inline(always)]
 pub(crate) const fn ordering(_: Site, ordering: Ordering) -> Ordering {

@@ -161,4 +161,68 @@ sites! {
     CauseIsSeen,
     /// Step: who waits for a cancel looks for one after it has registered.
     WhoWaitsLooks,
+    /// How many slots of a board are used, for whoever makes more room.
+    BoardUsed,
+    /// The first free slot of a board is looked up.
+    BoardFree,
+    /// The one after it is.
+    BoardNext,
+    /// A free slot is claimed.
+    BoardClaim,
+    /// A slot that was never used is claimed.
+    BoardFresh,
+    /// A word of a record is written.
+    BoardWrite,
+    /// A record is published.
+    BoardPublish,
+    /// A record is taken off.
+    BoardTakeOff,
+    /// The first free slot is looked up by who gives one back.
+    BoardFreeLook,
+    /// A slot leads to the next free one.
+    BoardNextIs,
+    /// A slot is given back.
+    BoardGiveBack,
+    /// A reader looks whether a record is published.
+    BoardVersion,
+    /// A reader reads a word.
+    BoardRead,
+    /// A reader looks whether the record is still the same.
+    BoardConfirm,
+    /// How many slots are used, for a reader.
+    BoardUsedLook,
+    /// The owner of a slot looks up its version.
+    BoardOwn,
+    /// A word of one's own record is read.
+    BoardWord,
+    /// A word of a record is changed.
+    BoardSet,
+    /// A word of a record is changed if it is another.
+    BoardExchange,
+    /// Step: two heads of the free list with one index are told apart.
+    BoardTellsApart,
+    /// Whether somebody watches.
+    WatchLook,
+    /// How many watch is changed.
+    WatchTurn,
+    /// A look at the counts of a frame that is left while somebody watches.
+    SeenCounts,
+    /// A record for which there was no room is counted.
+    SeenMissed,
+    /// How many there were.
+    SeenMissedLook,
+    /// The next number of a stack or a thread is taken.
+    ListedNext,
+    /// A place gets a row of the checkpoints that were not left.
+    UnclosedPlace,
+    /// One more of them.
+    UnclosedTimes,
+    /// A place is read.
+    UnclosedLook,
+    /// How often is read.
+    UnclosedCount,
+    /// A misuse is counted.
+    MisuseIs,
+    /// How often is read.
+    MisuseLook,
 }

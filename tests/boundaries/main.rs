@@ -198,6 +198,41 @@ fn table() -> String {
     boundaries().map(row).collect()
 }
 
+/// The stacks that handed over to the job at the other side, its own parent first, and the caller's.
+#[cfg(feature = "inspect")]
+fn handed_by(cross: fn(Job)) -> (Vec<u64>, u64) {
+    use stackholm::inspect::{Look, this_stack};
+    let (send, receive) = mpsc::channel();
+    let job = Box::new(move || {
+        let view = Look::new().limit(usize::MAX).look();
+        let parent = |id| view.stacks().iter().find(|stack| stack.id() == id)?.parent();
+        let this = this_stack().expect("it is listed");
+        send.send(std::iter::successors(parent(this), |id| parent(*id)).collect()).unwrap();
+    });
+    let caller = EVERYWHERE.sync_scope(1, || {
+        cross(job);
+        this_stack().expect("it has handed over, or entered")
+    });
+    (receive.recv().unwrap(), caller)
+}
+
+#[test]
+#[cfg(feature = "inspect")]
+fn whatever_is_handed_over_is_listed_with_who_did_and_whatever_is_detached_without() {
+    let _watching = stackholm::inspect::watch();
+    let over = boundaries().filter(|boundary| boundary.hands == Hands::Over);
+    // What enters where it runs is on the stack of there.
+    for boundary in over.filter(|boundary| !enters_alone(boundary)) {
+        let (parents, caller) = handed_by(boundary.carrying.1);
+        // Of a scope of jobs, the closure is one stack and may have ended.
+        let is_of_scope = boundary.of == "`rayon`" && boundary.carrying.0.contains("spawn");
+        let is_right = parents.contains(&caller) || is_of_scope && !parents.is_empty();
+        assert!(is_right, "{}: {parents:?}, {caller}", boundary.carrying.0);
+        let (parents, _) = handed_by(boundary.detached.1);
+        assert!(parents.is_empty(), "{}: {parents:?}", boundary.detached.0);
+    }
+}
+
 #[test]
 fn the_table_in_the_docs_is_the_one_that_was_just_measured() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/boundaries.md");

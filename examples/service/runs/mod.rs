@@ -9,6 +9,7 @@ use super::split;
 pub(crate) mod chaos;
 pub(crate) mod comparison;
 mod figures;
+pub(crate) mod looker;
 mod memory;
 pub(crate) mod options;
 mod processor;

@@ -37,9 +37,17 @@ pub(crate) struct Options {
     #[arg(long, requires = "compare", value_delimiter = ',')]
     pub(crate) only: Vec<Way>,
 
+    /// Look once a second at all that is in flight meanwhile, to see what that costs
+    #[arg(long, requires = "compare")]
+    pub(crate) looked_at: bool,
+
     /// Leave the service running, for curl
     #[arg(long)]
     pub(crate) serve: bool,
+
+    /// With --serve: show what is in flight and what was left, at /debug/stackholm
+    #[arg(long, requires = "serve")]
+    pub(crate) inspect: bool,
 
     /// Instead cancel, panic, read slowly, drop connections and shut down, all at once, for some
     /// seconds or some number of requests

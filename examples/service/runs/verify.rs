@@ -15,6 +15,7 @@ use super::server::routes::PATH;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use indicatif::ProgressBar;
+use stackholm::inspect::{Look, View};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -38,6 +39,8 @@ pub(crate) struct Verification {
     alive: usize,
     /// Which of them.
     left: Option<String>,
+    /// What contexts keep of them, one line each.
+    kept: Vec<String>,
     took: Duration,
 }
 
@@ -79,6 +82,18 @@ pub(crate) fn verify(
     Ok(outcomes)
 }
 
+/// What contexts keep: where it was bound, and captured.
+fn kept(view: &View) -> Vec<String> {
+    let left = view.outlived().iter().map(|one| {
+        let captured = one.captured_at().map_or(String::new(), |at| format!(", captured at {at}"));
+        format!("kept though left: `{}` bound at {}{captured}", one.name(), one.bound_at())
+    });
+    let made = view.derived().iter().map(|one| {
+        format!("never let go: a context made with `{}` at {}", one.name(), one.bound_at())
+    });
+    left.chain(made).collect()
+}
+
 impl Verification {
     /// To be taken when the service has been shut down: what is alive then is alive for ever.
     pub(crate) fn new(outcomes: Outcomes, observer: &Observer, took: Duration) -> Self {
@@ -95,6 +110,7 @@ impl Verification {
             wrong: observer.findings.faults(),
             alive: observer.live_count.alive(),
             left: variables::alive(&observer.live_count),
+            kept: kept(&Look::new().limit(0).look()),
             took,
         }
     }
@@ -103,6 +119,10 @@ impl Verification {
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = self.wrong.clone();
         faults.extend(self.left.clone());
+        // The view is that of the process: without this it says nothing of this service.
+        if self.alive > 0 {
+            faults.extend(self.kept.iter().cloned());
+        }
         if self.outcomes.failed > 0 {
             faults.push(format!("{} requests failed; the first of them:", self.outcomes.failed));
             faults.extend(self.outcomes.failures.iter().map(|line| format!("  {line}")));

@@ -72,13 +72,18 @@ impl Drop for Settles {
 
 impl Server {
     pub(crate) fn start(observers: &Observers) -> io::Result<Self> {
+        Self::start_with(observers, Router::new())
+    }
+
+    /// With more routes on the same port.
+    pub(crate) fn start_with(observers: &Observers, more: Router) -> io::Result<Self> {
         lines::begin();
         let runtime = Builder::new_multi_thread().thread_name("service").enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
         let address = listener.local_addr()?;
         let (actor, work) = Actor::new();
         runtime.spawn_detached(work);
-        runtime.spawn_detached(serve(listener, observers.router(actor)));
+        runtime.spawn_detached(serve(listener, observers.router(actor).merge(more)));
         Ok(Server { runtime, address, _settles: Settles })
     }
 

@@ -12,6 +12,7 @@
 
 use super::flags::{Lifecycle, Position, Traits};
 pub(in crate::engine) use super::name::Name;
+use super::note::Seen;
 use super::serial::Serial;
 use super::slot::Node;
 use crate::field::{Field, Project};
@@ -176,6 +177,8 @@ pub(in crate::engine) struct Frame {
     pub(in crate::engine) name: *const str,
     pub(in crate::engine) place: &'static Location<'static>,
     pub(in crate::engine) origin: WatchedCell<Origin>,
+    /// For a view from outside; without the feature `inspect`, nothing.
+    pub(in crate::engine) seen: Seen,
     /// Next to the value: a read on another core fetches one cache line for both.
     pub(in crate::engine) id: usize,
     /// Written when the value is written or dropped, read when it is read.
@@ -189,7 +192,7 @@ pub(in crate::engine) struct Frame {
 impl std::panic::RefUnwindSafe for Frame {}
 
 const _: () = assert!(
-    WATCHED || size_of::<usize>() != 8 || size_of::<Frame>() == 88,
+    WATCHED || size_of::<usize>() != 8 || size_of::<Frame>() == 88 + size_of::<Seen>(),
     "a binding of a u64 among eight takes 160 bytes"
 );
 
@@ -222,6 +225,7 @@ impl Frame {
             name,
             place,
             origin: WatchedCell::new(origin),
+            seen: Seen::new(),
             id,
             watch: Watch::new(),
             body: Watch::new(),

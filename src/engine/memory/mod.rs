@@ -6,8 +6,13 @@ pub(in crate::engine) mod frame;
 pub(in crate::engine) mod free_list;
 pub(in crate::engine) mod key;
 pub(in crate::engine) mod name;
+#[cfg(feature = "inspect")]
+pub(in crate::engine) mod name_words;
+pub(crate) mod note;
 pub(in crate::engine) mod pool;
 pub(in crate::engine) mod reentry;
 pub(in crate::engine) mod serial;
 pub(in crate::engine) mod size_class;
 pub(in crate::engine) mod slot;
+#[cfg(feature = "inspect")]
+pub(crate) mod watches;

@@ -19,12 +19,14 @@ use super::base::{Base, base, counts_parent, retain_base, settle};
 use super::refcount::{release_if_unique, retain, retain_all};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
+use crate::engine::memory::note::At;
 use crate::engine::memory::slot::{INHERITED, Slot};
 use crate::sys::{Site, Way, reached, step};
 
 /// Marks a frame of a stack as shared, for its first context: it counts its base and each value that
 /// it shows and its base does not. The count of a parent that is its base, and shared already, passes
-/// from the stack to the frame. A base is looked for over at most `most` frames.
+/// from the stack to the frame. A base is looked for over at most `most` frames. It is
+/// captured at `at`.
 ///
 /// # Safety
 /// 1. `frame` is on a stack of this thread, above what `floor` gives, and is not shared. The floor
@@ -34,11 +36,13 @@ pub(in crate::engine) unsafe fn share(
     frame: *const Frame,
     floor: impl FnOnce() -> *const Frame,
     most: usize,
+    at: At,
 ) {
     // SAFETY: #1: what it shows is on this stack or was inherited.
     unsafe {
         let is_full = (*frame).is(Traits::FULL_INDEX);
         (*frame).set_state(Lifecycle::SHARED);
+        (*frame).seen.captured(at);
         if is_full && !(*frame).in_state(Lifecycle::HOLDS_VALUES) && step(Site::WholeHolds) {
             reached(Way::WholeShared);
             retain_all(frame, 0);

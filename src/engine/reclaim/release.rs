@@ -11,6 +11,7 @@
 use super::base::{base, counted_besides};
 use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique};
 use super::release_list::{self, ReleaseList};
+use super::seen;
 use crate::engine::build::general;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::{Lifecycle, Traits};
@@ -207,6 +208,7 @@ pub(in crate::engine) unsafe fn end_value(frame: *const Frame, counted: bool) {
     let memory = Memory(frame, counted);
     // SAFETY: #1.
     unsafe {
+        seen::ended(frame);
         if !(*frame).gone.get() {
             Frame::drop_value(frame);
         }
@@ -273,6 +275,7 @@ pub(in crate::engine) unsafe fn end_block(head: *const Frame) {
                         (*frame).parent
                     });
                     self.ended.set(self.ended.get() + 1);
+                    seen::ended(frame);
                     Frame::drop_value(frame);
                     if frame != self.head {
                         ptr::drop_in_place(frame.cast_mut());

@@ -7,6 +7,7 @@
 
 use super::refcount::retain;
 use super::release_list::ReleaseList;
+use super::seen;
 use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
@@ -24,9 +25,12 @@ pub(in crate::engine) unsafe fn retire(frame: *const Frame, ending: &ReleaseList
     unsafe {
         let shared = (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED);
         if shared && (*frame).role == Role::Compacted {
-            each_own(frame, &mut |slot| end_apart(slot.as_frame(), ending));
-        } else if shared {
-            ends_here(frame);
+            each_own(frame, &mut |slot| {
+                seen::left_with(frame, slot.as_frame());
+                end_apart(slot.as_frame(), ending);
+            });
+        } else if shared && !ends_here(frame) {
+            seen::left(frame);
         }
         ending.push(frame);
     }
@@ -66,10 +70,12 @@ pub(in crate::engine) unsafe fn end_unless_seen(
         if (*frame).role == Role::Compacted {
             each_own(frame, &mut |slot| {
                 if unseen(slot.as_frame()) {
+                    seen::left_with_others(slot.as_frame());
                     end_apart(slot.as_frame(), ending);
                 }
             });
         } else if (*frame).in_state(Lifecycle::SHARED | Lifecycle::VALUE_SHARED) && unseen(frame) {
+            seen::left_with_others(frame);
             end_apart(frame, ending);
         }
     }

@@ -18,6 +18,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot};
+use crate::engine::reclaim::seen;
 use crate::sys::{MODELLED, Way, reached};
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -49,8 +50,13 @@ impl Placed {
             kind: head.kind,
             ..spec(&None, &head.name, place)
         };
-        // SAFETY: the kind is that of `T`.
-        unsafe { Placed::own(spec, |frame| Frame::init(frame, value)) }
+        // SAFETY: the kind is that of `T`; nobody else knows the frame yet.
+        unsafe {
+            Placed::own(spec, |frame| {
+                Frame::init(frame, value);
+                seen::derived(frame);
+            })
+        }
     }
 
     /// A mask that no stack made.

@@ -2,6 +2,8 @@
 
 pub(in crate::engine) mod binding;
 pub(in crate::engine) mod combine;
+#[cfg(feature = "inspect")]
+pub(in crate::engine) mod pinned;
 pub(in crate::engine) mod resolved;
 pub(in crate::engine) mod strong;
 pub(in crate::engine) mod value;

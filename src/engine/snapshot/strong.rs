@@ -19,6 +19,7 @@ use crate::engine::reclaim::base::{FAR_OUT, base};
 use crate::engine::reclaim::ownership::share_derived;
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::release_strong;
+use crate::engine::reclaim::seen;
 use crate::sys::{Site, step};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
@@ -134,6 +135,7 @@ impl Snapshot {
         unsafe {
             let frame = spec.build();
             Frame::init(frame, value);
+            seen::derived(frame);
             Snapshot::publish(frame, from)
         }
     }

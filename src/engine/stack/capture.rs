@@ -9,6 +9,7 @@ use super::raw::RawStack;
 use crate::engine::index::staying::{note_staying, staying_is_used};
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
+use crate::engine::memory::note::At;
 use crate::engine::reclaim::base::{Base, FAR_OUT, base, retain_base};
 use crate::engine::reclaim::ownership::{self, is_shared_or_null};
 use crate::engine::reclaim::refcount::{retain, share_with_stack};
@@ -18,7 +19,7 @@ use crate::sys::{Site, step};
 impl RawStack {
     /// One counted pointer to all that is visible here. From now on these frames are shared.
     #[inline]
-    pub(crate) fn capture(&self) -> Option<Snapshot> {
+    pub(crate) fn capture(&self, at: At) -> Option<Snapshot> {
         // SAFETY: frames down to the first shared one are on this stack; it is ours alone to mark
         // them.
         unsafe {
@@ -33,7 +34,7 @@ impl RawStack {
                 }
                 Snapshot::from_raw(top)
             } else {
-                self.share_first()
+                self.share_first(at)
             }
         }
     }
@@ -41,7 +42,7 @@ impl RawStack {
     /// Marks what is visible here, of which the innermost frame was this stack's alone, for its
     /// first context.
     #[inline(never)]
-    fn share_first(&self) -> Option<Snapshot> {
+    fn share_first(&self, at: At) -> Option<Snapshot> {
         let top = self.top.get();
         // SAFETY: S1; the value of a frame that adopts a context is that.
         unsafe {
@@ -49,7 +50,7 @@ impl RawStack {
                 (*top).watch.reads();
                 return (*Frame::value::<Option<Snapshot>>(top)).clone();
             }
-            self.share();
+            self.share(at);
             share_with_stack(&(*top).strong);
             Snapshot::from_raw(top)
         }
@@ -57,7 +58,7 @@ impl RawStack {
 
     /// Marks the frames from the top outwards, each base after the frame that counts it, down to
     /// the first one that is shared already.
-    fn share(&self) {
+    fn share(&self, at: At) {
         let mut frame = self.top.get();
         while frame != self.floor() {
             // SAFETY: frames above the floor are on this stack (S1); this one is only now shared,
@@ -69,7 +70,7 @@ impl RawStack {
                 if (*frame).is(Traits::STACK) {
                     staying_is_used();
                 }
-                ownership::share(frame, || self.floor(), FAR_OUT);
+                ownership::share(frame, || self.floor(), FAR_OUT, at);
                 match base(frame) {
                     Base::Parent(parent) => frame = parent,
                     Base::Apart(next) => {

@@ -7,8 +7,10 @@
 use super::enter::Boundary;
 use super::late::LateGuards;
 use super::leave::Leaving;
+use super::listed;
 use super::raw::{Closed, RawStack};
 use crate::engine::memory::key::Key;
+use crate::engine::memory::note::At;
 use crate::engine::memory::serial::{Serial, Serials};
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
@@ -44,6 +46,7 @@ fn end_of_thread(current: &Current) {
             return;
         }
         if step(Site::ThreadEnds) {
+            current.raw.note_unclosed(std::ptr::null());
             let floor = current.raw.clear(&Departures::under(&current.reads));
             drop(floor);
         }
@@ -96,6 +99,7 @@ impl Current {
         if !self.armed.get() {
             self.armed.set(true);
             arm();
+            listed::armed();
         }
     }
 
@@ -114,9 +118,9 @@ pub(crate) fn is_received() -> bool {
 
 /// A raw stack for work that continues from here: it begins with what is visible. O(1), unless
 /// there is a binding of reach "stack".
-pub(crate) fn going_on() -> RawStack {
+pub(crate) fn going_on(at: At) -> RawStack {
     // Only debug builds ever ask.
-    RawStack::going_on(capture(), !cfg!(debug_assertions) || is_received())
+    RawStack::going_on(capture(at), !cfg!(debug_assertions) || is_received())
 }
 
 /// Begins a sealed checkpoint with one binding; the number is for [`leave`].
@@ -186,8 +190,8 @@ fn leave_among_others(serial: Serial) -> Leaving {
 }
 
 #[inline]
-pub(crate) fn capture() -> Option<Snapshot> {
-    with(|current| current.raw.capture()).flatten()
+pub(crate) fn capture(at: At) -> Option<Snapshot> {
+    with(|current| current.raw.capture(at)).flatten()
 }
 
 /// The stack that is current here and its reads, for a walk.

@@ -18,6 +18,7 @@ use crate::engine::reclaim::ownership::{
 };
 use crate::engine::reclaim::refcount::{is_unique, release_if_unique, release_to_others};
 use crate::engine::reclaim::retire::retire;
+use crate::engine::reclaim::seen;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::{Ordering::Relaxed, Site, Way, ordering, reached};
 
@@ -185,6 +186,9 @@ impl RawStack {
                 leaving = Leaving::WithInner;
             }
             let target = (*marker).parent;
+            if leaving == Leaving::WithInner {
+                self.note_unclosed(marker);
+            }
             while self.top.get() != target {
                 self.pop_some(departures);
             }
@@ -212,6 +216,7 @@ impl RawStack {
                 let Base::Parent(parent) = base(outer) else { return false };
                 frame = parent;
             }
+            seen::all_left(self.top.get(), self.floor());
             if !release_to_others(&(*self.top.get()).strong) {
                 return false;
             }

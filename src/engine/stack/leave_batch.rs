@@ -11,6 +11,7 @@ use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::ownership::stack_counts_below;
 use crate::engine::reclaim::release::{end_block, release_strong};
+use crate::engine::reclaim::seen;
 use crate::sys::{Site, Way, reached, step};
 
 impl RawStack {
@@ -87,6 +88,9 @@ impl RawStack {
         // SAFETY: #1; what is below a shared frame is shared (I7).
         unsafe {
             let is_shared = (*marker).in_state(Lifecycle::SHARED);
+            if is_shared {
+                seen::all_left(self.top.get(), (*marker).parent);
+            }
             stack_counts_below(marker, || step(Site::LeaveTakesBelow));
             self.top.set((*marker).parent);
             if is_shared {

@@ -1,0 +1,278 @@
+//! A board: records of a few words that one owner writes and anybody reads, without a lock on
+//! either side.
+//!
+//! ```text
+//! chunk 0: [ slot slot … ]    chunk 1: [ slot slot slot slot … ]    chunk 2: …      allocated once
+//! slot: version (odd while the record is published) | next free slot | words …
+//! ```
+//! A slot is somebody's from [`claim`](Board::claim) to [`take_off`](Board::take_off), and is used
+//! again after that. Slots are never freed and never move, so that a reader can be late and finds
+//! memory all the same: nothing waits for it, and nothing has to be reclaimed behind it. The price
+//! is that a board keeps the room of the most records that it ever had.
+//!
+//! The rule of reading: the version before and after the words is one and the same odd number.
+//! Words are stored with release and loaded with acquire; so whoever reads a word of a later record
+//! has seen that the version went on before it was written.
+//!
+//! Free slots are a list; its head has a number beside the index that tells two heads of one index
+//! apart. Neither `claim` nor `take_off` allocates: they may be called in the middle of a change.
+//! [`grow`](Board::grow) does.
+
+use super::primitives::{BoardNumber, BoardWord};
+use super::{Ordering, Site, ordering, step};
+use std::ptr;
+use std::sync::OnceLock;
+
+/// Slots of the first chunk; each further one has twice as many.
+const FIRST: usize = if super::MODELLED { 1 } else { 64 };
+
+/// So many chunks have room for more records than a program can hold.
+const CHUNKS: usize = 20;
+
+/// The bits of a head that are the index of a slot, and one; those above tell heads apart.
+const INDEX: u32 = if usize::BITS == 64 { 32 } else { 20 };
+
+const INDEX_MASK: usize = (1 << INDEX) - 1;
+
+/// A word of a record: a number, or an address of what is never freed.
+pub(crate) type Word = *mut ();
+
+struct Slot<const W: usize> {
+    version: BoardNumber,
+    /// The index of the next free slot, and one; 0 if there is none.
+    next: BoardNumber,
+    words: [BoardWord; W],
+}
+
+pub(crate) struct Board<const W: usize> {
+    chunks: [OnceLock<Box<[Slot<W>]>>; CHUNKS],
+    /// How many slots were ever used.
+    used: BoardNumber,
+    /// The first free slot among them.
+    free: BoardNumber,
+}
+
+/// The chunk of a slot, and its place there.
+fn place(index: usize) -> (usize, usize) {
+    let chunk = (index / FIRST + 1).ilog2();
+    (chunk as usize, index - FIRST * ((1 << chunk) - 1))
+}
+
+impl<const W: usize> Board<W> {
+    pub(crate) fn new() -> Self {
+        Board {
+            chunks: [const { OnceLock::new() }; CHUNKS],
+            used: BoardNumber::new(0),
+            free: BoardNumber::new(0),
+        }
+    }
+
+    fn slot(&self, index: usize) -> &Slot<W> {
+        let (chunk, at) = place(index);
+        &self.chunks[chunk].get().expect("a slot that is used was allocated")[at]
+    }
+
+    /// For how many records there is room.
+    fn room(&self) -> usize {
+        let chunks = self.chunks.iter().take_while(|chunk| chunk.get().is_some()).count();
+        FIRST * ((1 << chunks) - 1)
+    }
+
+    /// Sees to it that there is room for `more` records. Allocates.
+    pub(crate) fn grow(&self, more: usize) {
+        // Relaxed: the number says everything.
+        let used = self.used.load(ordering(Site::BoardUsed, Ordering::Relaxed));
+        while self.room() < used + more {
+            let chunk = place(self.room()).0;
+            let Some(cell) = self.chunks.get(chunk) else { return };
+            let slot = |_| Slot {
+                version: BoardNumber::new(0),
+                next: BoardNumber::new(0),
+                words: std::array::from_fn(|_| BoardWord::new(ptr::null_mut())),
+            };
+            // Made before the cell is set, since an allocator is foreign code. Of two the first
+            // one's is taken.
+            let _ = cell.set((0..FIRST << chunk).map(slot).collect());
+        }
+    }
+
+    /// Takes a slot, if there is room. It is the caller's until it is taken off.
+    pub(crate) fn claim(&self) -> Option<usize> {
+        // Acquire: pairs with the Release in `take_off`; the chunk is there, and the version that the
+        // last owner left is seen.
+        let mut head = self.free.load(ordering(Site::BoardFree, Ordering::Acquire));
+        while head & INDEX_MASK != 0 {
+            let index = (head & INDEX_MASK) - 1;
+            // Relaxed: if it is out of date, so is the head, and the exchange fails.
+            let next = self.slot(index).next.load(ordering(Site::BoardNext, Ordering::Relaxed));
+            match self.free.compare_exchange(
+                head,
+                another(head, next),
+                // Relaxed: no two heads are alike, so this is the one that was acquired.
+                ordering(Site::BoardClaim, Ordering::Relaxed),
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return Some(index),
+                Err(now) => head = now,
+            }
+        }
+        let room = self.room();
+        // Relaxed: no index twice; the slots were there before.
+        let fresh = self.used.fetch_update(
+            ordering(Site::BoardFresh, Ordering::Relaxed),
+            Ordering::Relaxed,
+            |used| (used < room).then_some(used + 1),
+        );
+        fresh.ok()
+    }
+
+    /// Publishes what the record of a claimed slot says.
+    pub(crate) fn publish(&self, index: usize, words: [Word; W]) {
+        let slot = self.slot(index);
+        for (at, word) in slot.words.iter().zip(words) {
+            // Release: who reads this has seen that the version of the record before went on.
+            at.store(word, ordering(Site::BoardWrite, Ordering::Release));
+        }
+        let version = slot.own_version();
+        // Release: pairs with the Acquire in `read`; the words are there.
+        slot.version.store(version + 1, ordering(Site::BoardPublish, Ordering::Release));
+    }
+
+    /// One word of a record that is the caller's.
+    pub(crate) fn word(&self, index: usize, at: usize) -> Word {
+        // Relaxed: its owner wrote it, or whoever has a right to it has acquired it by another word.
+        self.slot(index).words[at].load(ordering(Site::BoardWord, Ordering::Relaxed))
+    }
+
+    /// Changes one word of a record that is published.
+    pub(crate) fn set(&self, index: usize, at: usize, word: Word) {
+        // Release: pairs with the Acquire in `exchange`; what came before is seen by whoever takes
+        // the word next.
+        self.slot(index).words[at].store(word, ordering(Site::BoardSet, Ordering::Release));
+    }
+
+    /// Changes one word if it is `old`; says whether it was. Anybody may, at any time.
+    pub(crate) fn exchange(&self, index: usize, at: usize, old: Word, new: Word) -> bool {
+        let word = &self.slot(index).words[at];
+        // Acquire: pairs with the Release in `set`.
+        word.compare_exchange(
+            old,
+            new,
+            ordering(Site::BoardExchange, Ordering::Acquire),
+            Ordering::Relaxed,
+        )
+        .is_ok()
+    }
+
+    /// Takes the record off the board. The slot is anybody's then.
+    pub(crate) fn take_off(&self, index: usize) {
+        let slot = self.slot(index);
+        let version = slot.own_version();
+        // Relaxed: the words that the next owner writes with release come after it.
+        slot.version.store(version + 1, ordering(Site::BoardTakeOff, Ordering::Relaxed));
+        // Relaxed: the exchange looks.
+        let mut head = self.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed));
+        loop {
+            // Relaxed: the exchange publishes it.
+            slot.next.store(head & INDEX_MASK, ordering(Site::BoardNextIs, Ordering::Relaxed));
+            match self.free.compare_exchange(
+                head,
+                another(head, index + 1),
+                // Release: pairs with the Acquire in `claim`.
+                ordering(Site::BoardGiveBack, Ordering::Release),
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// What the record at `index` says, if one is published there.
+    fn read(&self, index: usize) -> Option<[Word; W]> {
+        let (chunk, at) = place(index);
+        let slot = self.chunks[chunk].get()?.get(at)?;
+        // Acquire: pairs with the Release in `publish`.
+        let before = slot.version.load(ordering(Site::BoardVersion, Ordering::Acquire));
+        if before % 2 == 0 {
+            return None;
+        }
+        // Acquire: pairs with the Release of a later owner; the look at the version comes after.
+        let words = std::array::from_fn(|at| {
+            slot.words[at].load(ordering(Site::BoardRead, Ordering::Acquire))
+        });
+        // Relaxed: by the loads above it is not older than the words.
+        let after = slot.version.load(ordering(Site::BoardConfirm, Ordering::Relaxed));
+        (before == after).then_some(words)
+    }
+
+    /// Calls `f` with each record that is published, and where it is. One that comes or goes
+    /// meanwhile is seen or not; none is seen half.
+    pub(crate) fn each(&self, mut f: impl FnMut(usize, [Word; W])) {
+        // Relaxed: the slots are looked at one by one, and those that come now may be missed.
+        let used = self.used.load(ordering(Site::BoardUsedLook, Ordering::Relaxed));
+        for index in 0..used {
+            if let Some(words) = self.read(index) {
+                f(index, words);
+            }
+        }
+    }
+}
+
+/// The head of the free list after `head`: other than all that went before for long.
+fn another(head: usize, index: usize) -> usize {
+    let told_apart = if step(Site::BoardTellsApart) { 1 << INDEX } else { 0 };
+    (head & !INDEX_MASK).wrapping_add(told_apart) | index
+}
+
+impl<const W: usize> Slot<W> {
+    /// The version, as its owner knows it: nobody else writes it.
+    fn own_version(&self) -> usize {
+        // Relaxed: whoever wrote it before came before, by the free list.
+        self.version.load(ordering(Site::BoardOwn, Ordering::Relaxed))
+    }
+}
+
+/// A board of two numbers each, for models.
+#[cfg(stackholm_loom)]
+pub struct NumberBoard(Board<2>);
+
+#[cfg(stackholm_loom)]
+#[allow(missing_docs, clippy::missing_panics_doc, reason = "for models")]
+impl NumberBoard {
+    /// With room for so many.
+    pub fn new(room: usize) -> Self {
+        let board = Board::new();
+        board.grow(room);
+        NumberBoard(board)
+    }
+
+    pub fn claim(&self) -> Option<usize> {
+        self.0.claim()
+    }
+
+    pub fn publish(&self, index: usize, numbers: [usize; 2]) {
+        self.0.publish(index, numbers.map(ptr::without_provenance_mut));
+    }
+
+    pub fn take_off(&self, index: usize) {
+        self.0.take_off(index);
+    }
+
+    pub fn set(&self, index: usize, at: usize, number: usize) {
+        self.0.set(index, at, ptr::without_provenance_mut(number));
+    }
+
+    pub fn word(&self, index: usize, at: usize) -> usize {
+        self.0.word(index, at).addr()
+    }
+
+    pub fn exchange(&self, index: usize, at: usize, old: usize, new: usize) -> bool {
+        let [old, new] = [old, new].map(ptr::without_provenance_mut);
+        self.0.exchange(index, at, old, new)
+    }
+
+    pub fn each(&self, mut f: impl FnMut([usize; 2])) {
+        self.0.each(|_, words| f(words.map(|word| word.addr())));
+    }
+}

@@ -1,0 +1,17 @@
+//! A test in a process of its own, for what is the process's.
+
+/// Whether this is a process of its own for the test of that name; if not, runs one.
+pub(crate) fn is_alone(test: &str) -> bool {
+    const CHILD: &str = "STACKHOLM_ALONE";
+    if cfg!(miri) {
+        // It starts no process.
+        return false;
+    }
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    let status = child.args(["--exact", test]).env(CHILD, "1").status().unwrap();
+    assert!(status.success());
+    false
+}
