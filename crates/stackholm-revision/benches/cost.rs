@@ -214,7 +214,8 @@ fn attribution() {
         }
     });
     let (read, block) = (median(read), median(block));
-    println!("the frame of here and now is looked at: {read:.0} ns");
+    let verdict = if read <= 50.0 { "within" } else { "ABOVE" };
+    println!("an actor that is bound is compared for a write: {read:.0} ns, {verdict} 50");
     println!("a block with an actor of its own is entered, looked at and left: {block:.0} ns");
 }
 
