@@ -36,7 +36,7 @@ use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 /// ```
 pub struct Stack {
     own: OwnedStack,
-    /// Where the stack is if companions go with it; `own` then only says so.
+    /// The real stack, if companions go with it. `own` is then only a marker.
     #[cfg(feature = "companions")]
     laden: Option<Box<Laden>>,
 }
@@ -48,7 +48,7 @@ struct Laden {
     load: Load,
 }
 
-/// What ends with the stack sees its companions.
+/// Values that end with the stack are dropped inside its companions.
 #[cfg(feature = "companions")]
 impl Drop for Laden {
     fn drop(&mut self) {
@@ -111,7 +111,7 @@ impl Stack {
         self
     }
 
-    /// The same stack, and the companions are left as they are where it runs.
+    /// Takes the companions off: where the stack runs they stay as they are.
     #[cfg(feature = "companions")]
     pub(crate) fn unladen(&mut self) {
         if let Some(mut laden) = self.laden.take() {
@@ -138,7 +138,7 @@ impl Stack {
         self.run_begun(Stack::new, f)
     }
 
-    /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
+    /// As [`run`](Self::run), but a stack that has not begun is first replaced by that of `begin`.
     #[inline]
     pub(crate) fn run_begun<R>(
         &mut self,
@@ -285,16 +285,17 @@ struct Within<'a> {
 impl Drop for Within<'_> {
     fn drop(&mut self) {
         let serial = self.serial;
-        // Should `f` have put another stack in the place of this one, nothing is found and nothing
-        // is done.
+        // If `f` has put another stack in the place of this one, the number is not found and
+        // nothing is done.
         let _ = self.stack.own.work(|raw, departures| raw.leave(serial, departures));
     }
 }
 
-/// Values that end with the stack see it as the current one, not the stack of whoever drops it.
+/// Values that end with the stack see it as the current one, not the stack that it is dropped on.
 impl Drop for Stack {
     fn drop(&mut self) {
-        // What they bind in turn is followed a few times; the rest ends with `own`.
+        // A value may bind others as it is dropped. They are dropped in the next round; what is
+        // left after eight ends with `own`.
         for round in 0..8 {
             let Some(departures) = self.own.leave_all() else { return };
             if round > 0 {
@@ -305,10 +306,10 @@ impl Drop for Stack {
     }
 }
 
-/// A panic leaves no stack half changed.
+/// A panic never leaves a stack half changed.
 impl UnwindSafe for Stack {}
 
-/// As above; what is shared only reads.
+/// As above; through a shared reference one only reads.
 impl RefUnwindSafe for Stack {}
 
 impl Default for Stack {

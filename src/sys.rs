@@ -1,25 +1,26 @@
 //! The facade of atomics, cells that are watched, allocation, thread-locals and the processor
 //! (`popcount`). Nothing else in the crate uses them directly.
 //!
-//! Everything below `engine/` takes its primitives from here, so that under `--cfg stackholm_loom`
-//! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go
-//! through larger programs by chance. Where those have no counterpart there is a stand-in that says
-//! what it does not model:
+//! Everything in `engine/` and `shared/` takes its primitives from here. So under
+//! `--cfg stackholm_loom` the same algorithms run on loom's primitives, and under
+//! `--cfg stackholm_shuttle` on those of shuttle, which runs larger programs in random schedules.
+//! Where those have no counterpart there is a stand-in, and this is what it does not model:
 //!
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each
 //!   execution makes anew.
-//! - The process-wide values stand behind a lock of the standard library, which is taken on trust.
-//!   One atomic edge stands in, with what the lock promises: whoever loads a value sees all that
-//!   came before its swap.
-//! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's: they carry defaults, names,
-//!   hooks and the notes of tests, which no model changes while others look. What threads set while
-//!   others look is a [`SetOnce`] under a [`Lock`]: the same two, and loom's own in its models.
+//! - The process-wide values are behind a lock of the standard library or, with the feature
+//!   `arc-swap`, in a cell of that crate; both are taken on trust. In a model one atomic stands in
+//!   that gives what they promise: whoever loads a value sees all that came before its swap.
+//! - [`OnceLock`], [`Arc`] and [`Mutex`] stay the standard library's, also in models: they hold
+//!   defaults, names, hooks and the notes of tests, which no model changes while another thread
+//!   reads them. What is changed while others read is in a [`SetOnce`] or a [`Lock`]: in loom's
+//!   models these are loom's own, elsewhere the standard library's.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very
 //!   end.
 //!
 //! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside
-//! models the names are nothing: [`ordering`] gives back what it got and [`step`] says yes, at compile
-//! time. In a model one site can be weakened, to show that it would notice (see
+//! models the names cost nothing: [`ordering`] returns its argument and [`step`] is `true`, at
+//! compile time. In a model one site can be weakened, to show that the model notices it (see
 //! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
@@ -63,11 +64,11 @@ pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(not(stackholm_loom))]
 pub(crate) use std::sync::{Mutex as Lock, OnceLock as SetOnce};
 
-/// Whether this is a build for exhaustive models, where small structures show as much as large ones
-/// and cost less.
+/// Whether this is a build for exhaustive models. Structures are smaller there: they show as much
+/// as large ones and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
 
-/// Whether the primitives know more than the standard library's do, and are larger.
+/// Whether the primitives are those of a model, which are larger than the standard library's.
 pub(crate) const WATCHED: bool = cfg!(any(stackholm_loom, stackholm_shuttle));
 
 macro_rules! sites {
@@ -98,7 +99,7 @@ pub use sites::Site;
 /// A shared pointer that can be swapped while others read it.
 pub(crate) struct ArcCell<T: 'static> {
     value: SwapCell<T>,
-    /// Not 0 if there ever was a value; spares the readers of a cell that was never used the rest.
+    /// Not 0 if there ever was a value. Readers of a cell that was never used look at nothing else.
     used: StaticAtomicUsize,
 }
 
@@ -110,8 +111,8 @@ impl<T: 'static> ArcCell<T> {
     /// Whether there ever was a value.
     #[inline]
     pub(crate) fn is_used(&self) -> bool {
-        // Relaxed: it says only "worth a look"; the load of the value acquires. Whoever happens
-        // after a swap sees 1, by coherence, and whoever does not may see the cell as it was
+        // Relaxed: it only says whether the value is worth a load, which acquires. A reader that
+        // happens after a swap sees 1, by coherence. Any other reader may see the cell as it was
         // before.
         self.used.load(ordering(Site::CellUsed, Ordering::Relaxed)) != 0
     }
@@ -132,8 +133,8 @@ impl<T: 'static> ArcCell<T> {
     }
 }
 
-/// What the models of this crate need to show that they would notice. Empty outside models; no
-/// promise.
+/// For the models of this crate: how they weaken a site and see that it is noticed. Outside models
+/// it has only the ways that debug builds count. It may change with any release.
 pub(crate) mod proof {
     #[cfg(debug_assertions)]
     pub use super::reached::take_ways;
