@@ -1,4 +1,4 @@
-//! What all threads share: the id of a variable, serial numbers, process-wide values.
+//! State that all threads share: the id of a variable, serial numbers, process-wide values.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

@@ -1,4 +1,4 @@
-//! How a model is run, and the values that its bindings have.
+//! Running a model, and the values that its bindings have.
 
 use stackholm::proof::{
     Site, blocks, has_failed, model_begins, model_failed, model_reuses, weakened,

@@ -1,6 +1,5 @@
-//! A global allocator that leaves what is entered on the thread, whenever it is asked for memory or
-//! gets some back.
-//! It may: it is safe code of the program, and so is foreign to the library like any other.
+//! A global allocator that leaves checkpoints of the thread, whenever it is asked for memory or
+//! gets some back. It may do so: to the library an allocator is foreign code like any other.
 #![expect(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use stackholm::{Checkpoint, Entered, Var, embed::Stack};

@@ -1,5 +1,5 @@
-//! The service example, small and in one process: what it promises, and that its checks notice what
-//! is wrong.
+//! The service example, small and in one process: what it promises, and that its checks notice
+//! faults.
 
 #[path = "../examples/service/main.rs"]
 #[expect(dead_code, reason = "the program's own entry is not called")]
