@@ -57,7 +57,7 @@ const WAITING: usize = 0;
 const READY: usize = 1;
 /// With the worker that polls it.
 const POLLING: usize = 2;
-/// As before, and woken meanwhile: it is polled again.
+/// Being polled, and woken in that time: it is polled again.
 const WOKEN: usize = 3;
 /// To be dropped by the worker that has it, or finds it in its queue.
 const CANCELLED: usize = 4;

@@ -1,7 +1,7 @@
 //! `Entered`: the guard that leaves a checkpoint.
 //!
 //! It holds a serial number, not a pointer: a drop that is late, or on another stack, finds no
-//! checkpoint of that number and does nothing (R5).
+//! checkpoint of that number on the current stack and touches nothing there (R5).
 
 use crate::engine::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};

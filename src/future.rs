@@ -372,7 +372,7 @@ impl<F, B> fmt::Debug for InContext<F, B> {
     }
 }
 
-/// Futures on a stack that is given back.
+/// Futures on a borrowed stack.
 impl Stack {
     /// A future that runs on this stack, and is dropped on it. It sees what is bound on the stack,
     /// of short reach included. When the future is gone the stack can be used again, with what the

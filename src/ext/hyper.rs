@@ -17,7 +17,7 @@
 use crate::future::{ContextExt, InContext};
 use ::hyper::rt::Executor;
 
-/// An executor whose tasks begin in the context of whoever hands them over, captured then.
+/// An executor whose tasks begin in the context of the code that hands them over, captured then.
 ///
 /// # Examples
 /// ```
@@ -56,7 +56,7 @@ impl<F, E: Executor<InContext<F>>> Executor<F> for CarryingExecutor<E> {
     }
 }
 
-/// An executor whose tasks begin empty, whoever hands them over and whichever thread polls them.
+/// An executor whose tasks begin empty, whatever is bound where they are handed over or polled.
 ///
 /// # Examples
 /// A client that shares its connections between requests:

@@ -85,7 +85,7 @@ impl Client {
         judged(plan, &text)
     }
 
-    /// Sends the first so many bytes of a request, and drops the connection.
+    /// Sends only the first bytes of a request, and drops the connection.
     pub(crate) async fn drop_connection(
         &self,
         path: &str,

@@ -160,7 +160,7 @@ impl Lane {
         !self.rates.is_empty()
     }
 
-    /// The latency that so many of a hundred measured requests keep below.
+    /// A percentile of the latency of measured requests.
     pub(crate) fn percentile(&self, of_hundred: f64) -> Duration {
         Duration::from_nanos(self.latency.value_at_percentile(of_hundred))
     }

@@ -23,7 +23,7 @@ impl Place {
     pub(crate) const ALL: [Place; 5] =
         [Place::Trusted, Place::Stranger, Place::Http, Place::Grpc, Place::Answer];
 
-    /// For people.
+    /// The name of the place in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Place::Trusted => "the front, from those it trusts",

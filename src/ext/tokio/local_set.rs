@@ -31,8 +31,8 @@ where
     task::spawn_local(future.in_current_context())
 }
 
-/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, whoever
-/// drives the set.
+/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, on whatever
+/// stack the set is driven.
 ///
 /// # Panics
 /// If called from outside of a [`LocalSet`].

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// How the deadline crosses. The header says how much time is left, so clocks need not agree.
 ///
 /// **Received**, the work gets the smaller of that time and the ceiling. A header that is malformed
-/// is dropped and counted, and the ceiling applies. The header is taken from anyone, because it can
-/// only shorten the time.
+/// or sent twice is dropped and counted, and the ceiling applies. The header is taken from anyone,
+/// because it can only shorten the time.
 ///
 /// **Sent** is the time that is left until [`DEADLINE`], less the slack. If none is left, nothing
 /// is sent and the error says who set the limit. A header that is there already stays if it is

@@ -113,7 +113,7 @@ impl fmt::Display for Trace {
     }
 }
 
-/// Exactly so many bytes, in lower case.
+/// `N` bytes from hexadecimal digits, which must be in lower case.
 fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
