@@ -1,5 +1,4 @@
-//! A service of axum whose requests each have a context of their own, up to the last chunk of the
-//! answer.
+//! A service of axum: each request has a context of its own, up to the last chunk of the response.
 //!
 //! `cargo run --features axum,tower --example axum_app`, then
 //! `curl -H 'x-user: ada' localhost:3000`, and without the header, and `localhost:3000/count`.
@@ -18,7 +17,7 @@ struct User {
     name: String,
 }
 
-/// `FromContext<User>` is the value of `USER`, and who has none is not let in.
+/// `FromContext<User>` is the value of `USER`. A request without one is refused.
 impl Ambient for User {
     type Value = User;
     const STATUS: StatusCode = StatusCode::UNAUTHORIZED;
@@ -38,7 +37,7 @@ fn of_request(request: &Request, base: Context) -> Context {
     }
 }
 
-/// Deep inside: nobody hands it the request.
+/// Called deep inside, without the request as an argument.
 fn line(text: &str) -> String {
     format!("[{}] {text}\n", REQUEST_ID.get())
 }

@@ -13,7 +13,7 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     writeln!(out, "{}", A.get())?;
 
     let inner = Checkpoint::enter();
-    // What the outer checkpoint bound is here too.
+    // The bindings of the outer checkpoint are visible here too.
     writeln!(out, "{}", A.get())?;
     A.set(2)?;
     writeln!(out, "{}", A.get())?;

@@ -1,7 +1,7 @@
 //! The executor of `loom-tests/`, on real threads under load: a million tasks, no wrong value, no
 //! leak.
 //!
-//! `cargo run --release --example executor`, with the number of tasks if it is to be another one.
+//! `cargo run --release --example executor`; another number of tasks may follow.
 
 #[path = "../loom-tests/executor.rs"]
 mod executor;
@@ -18,7 +18,7 @@ static STEP: Var<Counted> = Var::new("step");
 static RIGHT: AtomicUsize = AtomicUsize::new(0);
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Tasks in one round, so that those that wait do not fill the memory.
+/// How many tasks one round has. With all of them at once, waiting tasks would fill the memory.
 const ROUND: usize = 50_000;
 
 /// A value that is counted while it is alive.
@@ -37,7 +37,7 @@ impl Drop for Counted {
     }
 }
 
-/// Sees its own values before and after it has given way, on whatever thread that is.
+/// Checks that it sees its own values, before and after it yields to others, on any thread.
 async fn job(pool: Arc<Pool>, number: usize) {
     assert_eq!(NUMBER.get(), number, "what it was spawned in");
     STEP.set(Counted::new(number)).expect("a task begins in an open checkpoint of its own");

@@ -1,5 +1,5 @@
-//! A CPU-bound job on rayon from async handlers: each request binds its own tenant, each item of it
-//! its own name, and whatever thread computes a price, deep below, reads both.
+//! A CPU-bound job on rayon from async handlers: each request binds its tenant, each item of it a
+//! name, and the thread that computes a price, whichever it is, reads both.
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use stackholm::rayon::{ParallelIteratorExt, join, spawn};
@@ -17,15 +17,14 @@ fn grind(rounds: u64) -> u64 {
     (0..rounds * 50).fold(7, |sum: u64, round| (sum ^ round).wrapping_mul(0x9E37_79B9) % 1009)
 }
 
-/// Two halves of the work, perhaps on two threads; both read what was bound for this item of this
-/// request.
+/// Two halves of the work, perhaps on two threads. Both read what was bound for this item.
 fn price() -> u64 {
     let half = || ITEM.with(|item| grind(*item)) * (100 - DISCOUNT.get());
     let (left, right) = join(half, half);
     left + right + TENANT.with(|tenant| tenant.len() as u64)
 }
 
-/// What [`price`] must give, with everything passed by hand.
+/// What [`price`] must return, computed with everything passed as arguments.
 fn price_by_hand(tenant: &str, discount: u64, item: u64) -> u64 {
     2 * grind(item) * (100 - discount) + tenant.len() as u64
 }
@@ -39,13 +38,13 @@ fn prices(items: &[u64]) -> Vec<u64> {
 async fn handle(items: Vec<u64>) -> Result<Vec<u64>, oneshot::error::RecvError> {
     let (send, receive) = oneshot::channel();
     spawn(move || {
-        // Nobody waits any more if the request was given up.
+        // If the request was cancelled, nobody receives this.
         let _ = send.send(prices(&items));
     });
     receive.await
 }
 
-/// One request after the other is taken in, all are answered at once, and each answer is checked.
+/// Takes in one request after the other, answers all of them at once, and checks each answer.
 async fn serve(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let tenants = ["acme", "globex", "initech", "umbrella"];
     let request = |at: usize| {
@@ -73,8 +72,8 @@ async fn serve(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     }
     writeln!(out, "{computed} prices for 32 requests, {wrong} wrong")?;
 
-    // A job that nobody waits for ends in its own context, and keeps nothing. A worker that is
-    // still waiting inside one would show its stack to the broadcast, which is as bare as can be.
+    // A job that nobody waits for ends in its own context, and keeps nothing. The broadcast below
+    // is bare: it would see the stack of a worker that still waits inside a job.
     let (tell, told) = oneshot::channel();
     TENANT.sync_scope("gone".into(), || {
         spawn(move || {

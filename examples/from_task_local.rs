@@ -93,7 +93,8 @@ program! { variables,
     }
 }
 
-/// One call hands over all keys, also those of libraries; and a value can be set over awaits.
+/// One call hands over all keys, those of libraries too; and a value that is set stays set over
+/// awaits.
 async fn beyond() -> [String; 2] {
     use variables::{TENANT, USER, tenant, user};
     let request = TENANT.scope(

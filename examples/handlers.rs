@@ -13,7 +13,7 @@ struct Request {
 
 static REQUEST: Var<Arc<Request>> = Var::new("request");
 
-/// Lives as long as the program; what it shows belongs to whoever calls it.
+/// Lives as long as the program; what it renders belongs to the request of its caller.
 struct Renderer;
 
 impl Renderer {
@@ -33,7 +33,7 @@ fn page() -> String {
     RENDERER.title()
 }
 
-/// A thread starts empty: what the handler is to see is given in so many words.
+/// A plain thread starts empty, so its job is wrapped in a context that has the request.
 fn handle(request: Request) -> JoinHandle<String> {
     let context = Context::empty().with(&REQUEST, Arc::new(request));
     thread::spawn(context.wrap(page))

@@ -20,7 +20,7 @@ mod library {
 
 pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     library::main(out)?;
-    // Another module uses the same function, with a binding of its own.
+    // Another caller of the same function, with a binding of its own.
     library::X.sync_scope(3, || library::output(out))?;
     Ok(writeln!(out, "{}", library::X.try_get().unwrap_err())?)
 }

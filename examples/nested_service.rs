@@ -49,7 +49,7 @@ struct Greet;
 impl Service for Greet {
     async fn call(&self, _: Request) -> Body {
         yield_now().await;
-        // The body is read when all layers have returned: it takes along what is visible here.
+        // The body is read after all layers have returned, so it carries what is visible here.
         let body: InContext<_> = stream::iter(["hello", "good bye"]).map(line).in_current_context();
         Box::pin(body)
     }

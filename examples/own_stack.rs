@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 static A: Var<u32> = Var::new("a");
 
-/// Knows nothing of the stack: it reads the one that is current on its thread.
+/// Has no reference to the stack: it reads the one that is current on its thread.
 fn callee() -> String {
     match A.try_get() {
         Ok(a) => format!("a callee sees {a}"),

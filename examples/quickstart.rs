@@ -1,5 +1,5 @@
-//! The first program: one request id, read in a callee, a task, a blocking job and a thread that
-//! nobody passed it to.
+//! The first program: one request id, read in a callee, a task, a blocking job and a thread,
+//! without being passed to any of them.
 
 use stackholm::{Var, thread, tokio::spawn, tokio::spawn_blocking};
 

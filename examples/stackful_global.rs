@@ -7,7 +7,7 @@ use std::thread;
 
 static SOME_GLOBAL: Var<i32> = Var::new("some_global");
 static DB: Var<String> = Var::new("db");
-/// `None` stands for "you forgot to give it".
+/// `None` says that the caller forgot to bind it.
 static ROGUE_PARAM: Var<Option<i32>> = Var::with_default("rogue_param", || None);
 
 fn foo() -> i32 {
@@ -18,7 +18,7 @@ fn bar() -> i32 {
     SOME_GLOBAL.get()
 }
 
-/// Deep in somebody else's code, which knows only the variable.
+/// Stands for code of another library, which knows only the variable.
 fn query() -> String {
     DB.with(|db| format!("asks {db}"))
 }

@@ -10,7 +10,7 @@ use tokio::task::yield_now;
 
 static STEP: Var<u32> = Var::new("step");
 
-/// Changes the variable, and reads it again after the other one had its turn.
+/// Changes the variable, and reads it again after the other task has run.
 async fn count(name: &str, from: u32, seen: &Mutex<Vec<String>>) -> Result<(), SetError<u32>> {
     for step in from..from + 3 {
         STEP.set(step)?;

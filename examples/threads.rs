@@ -31,7 +31,7 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         .expect("it ends well");
     writeln!(out, "a thread changed its own: {}, here still: {}", theirs?, USER.get())?;
 
-    // For a pool that is not ours: take a context, wrap the job.
+    // For a pool of another crate: capture a context and wrap the job.
     let job = Context::current().wrap(|| USER.get());
     let pooled = std::thread::spawn(job).join().expect("it ends well");
     writeln!(out, "a wrapped job: {pooled}")?;

@@ -1,5 +1,5 @@
-//! A transaction for each request, in async code: blocks in blocks are savepoints, other variables
-//! are bound below it, and there is no way into a spawned task.
+//! A transaction for each request, in async code: nested blocks are savepoints, other variables can
+//! be bound inside, and the transaction never gets into a spawned task.
 
 use futures_util::future::join;
 use stackholm::{Missing, Var};
@@ -21,7 +21,7 @@ struct Transaction {
     log: Log,
 }
 
-/// What a database was told.
+/// The statements that a database was sent.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -66,7 +66,7 @@ async fn savepoint<R>(work: impl Future<Output = Result<R, Refused>>) -> Result<
     done
 }
 
-/// Sends a statement, by way of whatever transaction is here.
+/// Sends a statement in the transaction that is bound here.
 async fn execute(statement: &str) -> Result<(), Refused> {
     yield_now().await;
     TX.try_with(|tx| tx.log.write(tx.id, format_args!("{statement} ({})", OPERATION.get())))?;
@@ -90,7 +90,7 @@ async fn order(item: &'static str, in_stock: bool) -> Result<Option<String>, Ref
     let refused = reserved.await.err().map(|refused| refused.0);
     named("note", execute(if refused.is_none() { "INSERT reservation" } else { "INSERT waiting" }))
         .await?;
-    // The mail goes out by itself; it sees the operation, and no transaction.
+    // The mail is sent by a task of its own, which sees the operation but no transaction.
     let mail = named("mail", async { stackholm::tokio::spawn(execute("UPDATE mails")).await });
     let mail = mail.await.expect("it ends").expect_err("it is outside of the transaction").0;
     assert!(mail.contains("its reach does not carry it here"), "{mail}");
@@ -109,7 +109,7 @@ pub(crate) fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         .block_on(transaction(&log, 3, async { Err::<(), _>(Refused("changed my mind".into())) }));
 
     let mut lines = log.0.lock().expect("nobody panics").clone();
-    // The two took turns; each by itself is what its page promises.
+    // The two tasks took turns. Sorted, the lines of each are in order.
     lines.sort_by_key(|line| line.chars().next());
     for line in lines {
         writeln!(out, "{line}")?;

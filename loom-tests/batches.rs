@@ -1,5 +1,5 @@
-//! Scopes of several bindings, whose frames lie in one block: whoever gives the last of them back
-//! frees it, once.
+//! Scopes of several bindings, whose frames share one block: the thread that releases the last of
+//! them frees it, once.
 //!
 //! Under loom an index node has two ways, so such a scope is one of two variables with ids that
 //! follow each other. Each model counts the blocks, to be sure that it is about one.

@@ -1,4 +1,4 @@
-//! Cancels beside who asks, and who begins to wait.
+//! Cancels, while other threads ask and begin to wait.
 
 use crate::support::models;
 use loom::thread::{spawn, yield_now};

@@ -1,4 +1,4 @@
-//! Contexts made of others, at once or by frames on top, while what they are made of goes.
+//! Contexts made of others, at once or by frames on top, while their sources are dropped.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

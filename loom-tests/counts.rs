@@ -1,4 +1,5 @@
-//! Counts: who gives the last one ends the frame, after all that others did with it.
+//! Counts: the thread that releases the last one ends the frame, after everything that the others
+//! did with it.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

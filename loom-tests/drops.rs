@@ -1,4 +1,4 @@
-//! Values that act as they end: on whichever thread that is, with the stack that is current there.
+//! Values that act as they are dropped: on any thread, with the stack that is current there.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

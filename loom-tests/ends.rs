@@ -1,4 +1,4 @@
-//! Ends: of threads that forgot to leave, and of values that let go of others.
+//! Ends: of threads that forgot to leave, and of values that drop others.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

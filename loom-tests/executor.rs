@@ -1,14 +1,14 @@
 //! A small work-stealing executor that embeds `embed::Stack`: one file, the same in models, in
-//! schedules by chance and on real threads.
+//! random schedules and on real threads.
 //!
-//! A task is a future with a stack of its own. Who may touch the two is decided by one word, the
-//! *stage* of the task; whoever brings it from *ready* to *polling* has them until it brings it on.
-//! So the stack is swapped in and out by the one worker that polls, and whoever polls next has seen
-//! the swap.
+//! A task is a future with a stack of its own. One word, the *stage* of the task, decides who may
+//! touch the two: the worker that moves it from *ready* to *polling* owns both until it moves it
+//! on. So only the worker that polls swaps the stack in and out, and the next one to poll has seen
+//! that.
 //!
-//! What an author of a runtime may copy is marked `stackholm:`. All else is an executor as any
-//! other, made small: each worker has a queue behind a lock and takes from the others when its own
-//! is empty.
+//! The lines that an author of a runtime may copy are marked `stackholm:`. The rest is a plain
+//! small executor: each worker has a queue behind a lock and takes from the others when its own is
+//! empty.
 #![expect(unsafe_code, reason = "the future of a task is handed from thread to thread")]
 
 #[cfg(not(stackholm_loom))]
@@ -57,7 +57,7 @@ const WAITING: usize = 0;
 const READY: usize = 1;
 /// With the worker that polls it.
 const POLLING: usize = 2;
-/// As before, and woken meanwhile: it is polled again.
+/// Being polled, and woken in that time: it is polled again.
 const WOKEN: usize = 3;
 /// To be dropped by the worker that has it, or finds it in its queue.
 const CANCELLED: usize = 4;

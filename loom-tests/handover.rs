@@ -1,4 +1,4 @@
-//! Hand-over: what was captured stays as it was, whatever the source does next.
+//! Hand-over: a captured context never changes, whatever its source does next.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;

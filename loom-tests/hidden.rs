@@ -1,6 +1,6 @@
-//! Frames that hide a value which needs a drop: each counts a frame further out, its base, and one
-//! by one the values that it shows and its base does not. What is hidden ends with the scope that
-//! bound it, whoever keeps the frame above.
+//! Frames that hide a value which needs a drop. Each counts a frame further out, its base, and each
+//! value that it shows and its base does not. A hidden value ends with the scope that bound it,
+//! even if a context keeps the frame above.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -229,8 +229,8 @@ pub(crate) fn set_anew_while_private() {
     alive.all_ended();
 }
 
-/// A value that is set anew is known to a context on another thread: a compaction frame takes its place, and
-/// it ends with that.
+/// A value that is set anew is known to a context on another thread: a compaction frame takes its
+/// place, and it ends with that.
 pub(crate) fn set_anew_while_known() {
     let (alive, old) = (Alive::default(), Alive::default());
     let checkpoint = Checkpoint::enter();

@@ -1,8 +1,8 @@
-//! Bindings of short reach: their values end with their stack, on its thread, while contexts that
-//! do not carry them keep their frames on others.
+//! Bindings of short reach: their values end with their stack, on its thread, while contexts on
+//! other threads, which do not carry them, keep their frames.
 //!
-//! So the cells of such a frame are written as it is left, whoever keeps it: nobody else may look
-//! at them.
+//! So the cells of such a frame are written when it is left, though others keep it: no other thread
+//! may look at them.
 
 use crate::support::{Alive, Value, models};
 use loom::thread::spawn;
@@ -49,8 +49,9 @@ pub(crate) fn short_reach_left_while_captured() {
     alive.all_ended();
 }
 
-/// A compaction frame, which counts the value of a binding of short reach and not its frame, takes the place
-/// of that; the stack leaves while another thread gives the last context of the frame back.
+/// A compaction frame, which counts the value of a binding of short reach and not its frame, takes
+/// the place of that; the stack leaves while another thread gives the last context of the frame
+/// back.
 pub(crate) fn short_reach_below_a_compaction() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();

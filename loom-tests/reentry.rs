@@ -1,6 +1,6 @@
-//! Scopes that are entered again: the frame of one that ended is kept as it was, and is used once
-//! more by whoever enters the same variable in the same place, while others still have to do with
-//! what it was before.
+//! Scopes that are entered again: the frame of a scope that ended is cached, and the next scope of
+//! the same variable in the same place uses it, while other threads may still refer to what it was
+//! before.
 
 use crate::support::models;
 use loom::thread::spawn;

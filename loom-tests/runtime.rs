@@ -1,4 +1,4 @@
-//! Models of the executor: no task ever sees another's value, however it moves and ends.
+//! Models of the executor: no task ever sees another's value, on whatever worker it runs and ends.
 
 use crate::executor::{Pool, give_way};
 use crate::support::{Alive, Value, models};

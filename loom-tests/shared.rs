@@ -1,5 +1,4 @@
-//! `Shared`: a value that is read without a lock, by what the thread kept or by the node that it is
-//! in.
+//! `Shared`: a value that is read without a lock, from the thread's cache or from the cell's node.
 
 use crate::support::{Alive, Value, models};
 use loom::sync::atomic::{AtomicBool, Ordering::*};

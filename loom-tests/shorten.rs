@@ -1,4 +1,4 @@
-//! Short chains: an old value is kept without the frames that were below it.
+//! Shortened chains: an old value is kept without the frames that were below it.
 //!
 //! Under loom a chain is shortened after two or three frames, and an index has two ways, so that
 //! three variables already make several levels.
@@ -55,8 +55,8 @@ pub(crate) fn values_against_structure() {
     alive.all_ended();
 }
 
-/// One checkpoint is changed so often that a compaction frame takes the place of its frames; others hold
-/// them.
+/// One checkpoint is changed so often that a compaction frame takes the place of its frames; others
+/// hold them.
 pub(crate) fn shortened_while_others_hold_the_old_chain() {
     let alive = Alive::default();
     let checkpoint = Checkpoint::enter();

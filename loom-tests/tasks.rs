@@ -1,9 +1,9 @@
-//! Tasks: a stack that is polled on one thread and then on another, and one that is dropped
-//! meanwhile.
+//! Tasks: a stack that is polled on one thread and then on another, and one that is dropped while
+//! others run.
 //!
-//! The part of a runtime that decides who may poll is here, because it is not the library's: a word
-//! that says whether somebody is polling. The library owes the rest: once `run` has returned,
-//! nothing of the task is left on the thread, and all that it entered is on the stack.
+//! The word that says whether a worker is polling is part of the model: it belongs to a runtime,
+//! not to the library. The library owes the rest: once `run` has returned, nothing of the task is
+//! left on the thread, and everything that it entered is on the stack.
 #![expect(unsafe_code, reason = "a task hands its stack from thread to thread, as a runtime does")]
 
 use crate::support::{Alive, Value, models};

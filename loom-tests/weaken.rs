@@ -1,4 +1,4 @@
-//! Every site weakened in every model: what notices is what the table in `README.md` says.
+//! Weakens every site in every model: the models that notice are those in the table of `README.md`.
 
 use crate::support::{VERDICT, is_noticed};
 use crate::table::{MODELS, model};

@@ -1,4 +1,4 @@
-# What the scripts of this folder share; to be sourced. Goes to the root of the package.
+# Shared by the scripts of this folder, which source it. Changes to the root of the package.
 set -euo pipefail
 self=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,9 +15,10 @@ packages() { .ci/packages "$@" || skipped "cannot install $*"; }
 # install NAME VERSION: a tool of cargo, unless it is here.
 install() { command -v "$1" >/dev/null || cargo install --quiet --locked "$1@$2" || skipped "cannot install $1"; }
 
-# selected [WITHOUT]: which tests. All, without those that are named as A|B; or those of TESTS, as in TESTS="scoping masking".
-# ENGINE=1 asks for those of the engine, in the package that has few dependencies to build; `testing` compares paths of
-# this package.
+# selected [WITHOUT]: the arguments of cargo that select tests. All tests but those of WITHOUT,
+# given as A|B; or those of TESTS, as in TESTS="scoping masking". ENGINE=1 selects the tests of the
+# engine, in a package with few dependencies; without `testing`, which compares paths of this
+# package.
 selected() {
     if [ -n "${ENGINE-}" ]; then
         printf -- '--manifest-path %s ' tests/miri-crate/Cargo.toml
@@ -30,8 +31,8 @@ selected() {
     fi
 }
 
-# A compiler and the source of exactly its standard library, so that the library can be built too: those of a nightly
-# that has them, else those of Debian.
+# Selects a compiler together with the source of its standard library, so that the library can be
+# built too: those of a nightly that has them, else those of Debian.
 with_source() {
     if rustup run nightly rustc -V >/dev/null 2>&1 && [ -d "$(rustup run nightly rustc --print sysroot)/$library" ]; then
         export RUSTUP_TOOLCHAIN=nightly
@@ -47,5 +48,5 @@ with_source() {
 library=lib/rustlib/src/rust/library
 source_is_here() { [ -d "$(/usr/bin/rustc --print sysroot 2>/dev/null)/$library" ]; }
 
-# The programs of cargo's output, which stand between brackets at the ends of its lines.
+# The test programs in cargo's output: it prints each in brackets at the end of a line.
 programs() { sed -n 's/.*(\(target.*\))$/\1/p'; }

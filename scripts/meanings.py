@@ -1,7 +1,8 @@
-"""The work of `scripts/meanings`: one change after the other is made in a copy of the package, built and tested.
+"""The work of `scripts/meanings`: makes one change after the other in a copy of the package, and
+builds and tests it.
 
-A change is a text that stands in `src/` exactly once, and another one in its place; in which file is not said, so that
-files may move. It names the test that is to notice. Where that one passes, all the suites of TESTS are asked.
+A change replaces a text that is in `src/` exactly once. It does not name the file, so files may
+move. It names the test that should notice. If that test passes, all the suites of TESTS are run.
 """
 
 import os, pathlib, re, resource, signal, subprocess, sys, time, tomllib

@@ -1,8 +1,9 @@
-"""The work of `scripts/mutants`: all changes are built into one program, which makes the one that a variable names.
+"""The work of `scripts/mutants`: builds all changes into one program; an environment variable
+selects one of them.
 
-In the copy of the package that this is run in, `cargo mutants --list` says what to change. Each change becomes a branch
-of the source, `if mutant(7) { a || b } else { a && b }`; those that do not compile are taken out again. Then the tests
-run once for each, those that were quickest first, until one fails.
+It runs in a copy of the package, where `cargo mutants --list` says what to change. Each change
+becomes a branch of the source, `if mutant(7) { a || b } else { a && b }`; those that do not compile
+are taken out again. Then the tests run once for each change, the quickest first, until one fails.
 """
 
 import collections, glob, json, os, pathlib, re, resource, signal, subprocess, sys, time

@@ -7,14 +7,14 @@ use crate::error::Reason;
 pub(crate) struct Asked {
     pub(crate) found: usize,
     pub(crate) lost: usize,
-    /// Why the last of those that were lost was.
+    /// Why the last reader that found no binding found none.
     pub(crate) latest: Option<Reason>,
     /// How many tests watch the variable.
     pub(crate) watchers: usize,
 }
 
 impl Asked {
-    /// The same, and one more reader: whether it found a binding, or why not.
+    /// Counts one more reader. `lost` says why it found no binding; `None` if it found one.
     pub(crate) fn and(self, lost: Option<Reason>) -> Asked {
         Asked {
             found: self.found + usize::from(lost.is_none()),

@@ -16,11 +16,11 @@ pub struct ContextBuilder {
 }
 
 impl Context {
-    /// A context of any number of bindings, made at once: for a base of flags and limits that is
-    /// read from a file.
+    /// Builds a context of any number of bindings at once, such as a base of flags and limits that
+    /// is read from a file.
     ///
-    /// One allocation for each binding, and one for the index of all. Beside its value a binding
-    /// takes 88 bytes, and about 10 in the index.
+    /// One allocation for each binding, and one for the index of all. A binding takes 88 bytes
+    /// beside its value, and about 10 in the index.
     ///
     /// # Examples
     /// ```
@@ -38,16 +38,17 @@ impl Context {
         Context::empty().extend()
     }
 
-    /// This context and any number of bindings, made at once.
+    /// Builds a context from this one and any number of changes.
     ///
-    /// Of few changes, up to an eighth of the variables that are visible, each costs what
-    /// [`with`](Self::with) costs and one allocation more. Of more, all cost one index: O(n) in the
-    /// variables visible, and the new context keeps nothing of this one but values that it shows.
+    /// A few changes, at most one for each eight visible variables, cost what [`with`](Self::with)
+    /// costs and one allocation more, each. More changes cost one new index for all of them, which
+    /// is O(n) in the visible variables; the new context then keeps nothing of this one but the
+    /// values that it shows.
     pub fn extend(&self) -> ContextBuilder {
         ContextBuilder { from: self.clone(), changes: Vec::new() }
     }
 
-    /// This context, and each of those changes.
+    /// This context with those changes.
     #[track_caller]
     pub(crate) fn changed(&self, changes: Vec<Placed>) -> Context {
         Context::captured(Snapshot::changed(self.link(), changes))
@@ -55,24 +56,24 @@ impl Context {
 }
 
 impl ContextBuilder {
-    /// One more binding; of several of one variable the last counts.
+    /// Adds a binding. Of several changes of one variable the last one counts.
     ///
-    /// A variable of short reach is not carried: the value is kept out of sight, as with
-    /// [`Context::with`].
+    /// The value of a variable of short reach is stored but cannot be read through the context, as
+    /// with [`Context::with`].
     #[track_caller]
     pub fn set<T: Send + Sync + 'static>(mut self, var: &Var<T>, value: T) -> Self {
         self.changes.push(Placed::bind(var.key(), value, Location::caller()));
         self
     }
 
-    /// One more mask: in the context the variable reads as if never bound.
+    /// Adds a mask: in the context the variable reads as if never bound.
     #[track_caller]
     pub fn unset<T: Send + Sync + 'static>(mut self, var: &Var<T>) -> Self {
         self.changes.push(Placed::mask(var.key(), Location::caller()));
         self
     }
 
-    /// The context.
+    /// Makes the context. [`Context::extend`] says what that costs.
     #[track_caller]
     pub fn done(self) -> Context {
         self.from.changed(self.changes)

@@ -2,11 +2,10 @@
 //!
 //! Being cancelled is the value of an ordinary variable, [`CANCEL`]: whatever carries variables
 //! carries it, to threads and jobs too, and work that is detached is cancelled by nobody. A scope
-//! inside another is cancelled with it. The first cause stays. Asking takes no lock and looks at
-//! each scope from the innermost outwards; once cancelled, at one.
+//! inside another is cancelled with it. The first cause stays. Asking takes no lock. It looks at
+//! each scope from the innermost outwards until one is cancelled; after that it looks at one.
 //!
-//! A future that is dropped has not been cancelled in this sense: there is nobody left to be told a
-//! cause.
+//! A future that is dropped is not cancelled in this sense: nobody is left to be told the cause.
 //!
 //! ```
 //! use stackholm::{cancel, thread};
@@ -47,20 +46,20 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-/// The scope that the work here is cancelled with, of full reach.
+/// The scope that cancels the work here. Its reach is everywhere.
 pub static CANCEL: Var<Cancel> = Var::new("cancel");
 
-/// A scope that work is cancelled with; seen from inside, where nobody can cancel it.
+/// A scope that can be cancelled, as the work inside sees it: it can ask, but not cancel.
 #[derive(Clone)]
 pub struct Cancel(Arc<Source>);
 
 impl Cancel {
-    /// Whether it was cancelled, or a scope around it.
+    /// Whether this scope, or one around it, was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.cause().is_some()
     }
 
-    /// Why, if it was cancelled, or a scope around it.
+    /// The cause, if this scope or one around it was cancelled.
     pub fn cause(&self) -> Option<Cause> {
         self.0.cause().cloned()
     }
@@ -77,22 +76,23 @@ impl fmt::Debug for Cancel {
 pub struct Handle(Cancel);
 
 impl Handle {
-    /// Cancels, and calls whoever waits, on this thread. `false` if it was cancelled before: then
-    /// the first cause stays.
+    /// Cancels the scope: wakes each future that waits and runs each callback of [`on_cancel`], on
+    /// this thread. Returns `false` if the scope, or one around it, was cancelled before; then the
+    /// first cause stays.
     ///
     /// # Panics
-    /// With the first panic of a callback of [`on_cancel`], when all of them were called.
+    /// If a callback panics: with the first such panic, after all callbacks have run.
     #[track_caller]
     pub fn cancel(&self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> bool {
         self.0.0.cancel(Cause::new(cause.into(), Location::caller()))
     }
 
-    /// Whether it was cancelled, or a scope around it.
+    /// Whether the scope, or one around it, was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Why, if it was cancelled, or a scope around it.
+    /// The cause, if the scope or one around it was cancelled.
     pub fn cause(&self) -> Option<Cause> {
         self.0.cause()
     }
@@ -127,8 +127,8 @@ pub fn cancellable() -> (Handle, Cancellable) {
     (Handle(cancel.clone()), Cancellable(cancel))
 }
 
-/// A scope that is cancelled by its [`Handle`], and with the scope that it is entered in; entered
-/// once. A future enters it where it is first polled.
+/// A scope that can be cancelled, not entered yet. Its [`Handle`] cancels it, and so does a cancel
+/// of the scope in which it is entered. A future enters it where it is first polled.
 #[must_use = "nothing can be cancelled before it is entered"]
 #[derive(Debug)]
 pub struct Cancellable(Cancel);
@@ -152,8 +152,9 @@ impl Cancellable {
         f()
     }
 
-    /// A future that works in the scope. This does not end it: it asks [`check`], or it is made of
-    /// futures that end [when they are cancelled](CancelExt::until_cancelled).
+    /// A future that runs in the scope. A cancel does not end it by itself: the future must ask
+    /// [`check`], or await futures that end [when they are
+    /// cancelled](CancelExt::until_cancelled).
     #[track_caller]
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |cancellable, place| {
@@ -166,13 +167,13 @@ impl Cancellable {
     }
 }
 
-/// Whether the work here was cancelled. A deadline that is over is not asked for.
+/// Whether the work here was cancelled. It does not look at the deadline, as [`check`] does.
 #[inline]
 pub fn is_cancelled() -> bool {
     !CANCEL.has_nothing() && CANCEL.try_with(Cancel::is_cancelled).unwrap_or(false)
 }
 
-/// Why the work here was cancelled, if it was. A deadline that is over is not asked for.
+/// Why the work here was cancelled, if it was. It does not look at the deadline, as [`check`] does.
 pub fn cause() -> Option<Cause> {
     if CANCEL.has_nothing() { None } else { CANCEL.try_with(Cancel::cause).ok().flatten() }
 }
@@ -189,16 +190,17 @@ pub fn check() -> Result<(), Cancelled> {
     deadline::check().map_err(|over| Cancelled(Cause::new(over.into(), over.place())))
 }
 
-/// Waits until the work is cancelled that is visible where this is first polled; without a scope,
-/// for ever.
+/// Waits until the scope that is visible where this is first polled is cancelled. Where there is
+/// none it waits for ever.
 pub fn cancelled() -> WaitForCancel {
     WaitForCancel { waits: None }
 }
 
-/// Calls `f` when the work here is cancelled, on the thread of whoever cancels; at once, if it was
-/// cancelled. Never if nobody can cancel it.
+/// Calls `f` when the work here is cancelled, on the thread of whoever cancels. If it was cancelled
+/// before, `f` is called at once; if there is no scope here, never.
 ///
-/// It is called at most once, in nobody's context in particular.
+/// `f` is called at most once. It sees what is bound where it is called; it does not carry what is
+/// bound here.
 #[must_use = "dropping it stops the call"]
 pub fn on_cancel(f: impl FnOnce(&Cause) + Send + 'static) -> Stop {
     let source = CANCEL.try_with(|cancel| Arc::clone(&cancel.0)).ok();
@@ -210,7 +212,7 @@ pub fn on_cancel(f: impl FnOnce(&Cause) + Send + 'static) -> Stop {
 pub struct Stop(Option<Registered>);
 
 impl Stop {
-    /// Says whether the call was still to come; it does not come any more.
+    /// Stops the call. Returns whether it was still to come.
     pub fn stop(self) -> bool {
         self.0.as_ref().is_some_and(Registered::stop)
     }
@@ -256,8 +258,8 @@ impl fmt::Debug for WaitForCancel {
 
 /// Ends futures when they are cancelled, and shields them from that.
 pub trait CancelExt: Sized {
-    /// Ends the future when the work is cancelled that is visible where it is first polled. What is
-    /// ready in that same poll is given back.
+    /// Ends the future when the scope that is visible where it is first polled is cancelled. If the
+    /// future is ready in that same poll, its output is returned.
     fn until_cancelled(self) -> UntilCancelled<Self>
     where
         Self: Future,
@@ -265,8 +267,8 @@ pub trait CancelExt: Sized {
         UntilCancelled { future: self, cancelled: cancelled() }
     }
 
-    /// Goes on with all values, but with no deadline and no cancellation: for a commit, or work
-    /// after the request.
+    /// Runs with all values that are visible where it is first polled, but with no deadline and no
+    /// cancellation: for a commit, or work after the request.
     #[track_caller]
     fn shielded(self) -> InContext<Self, Shield> {
         shield().wrap(self)
@@ -275,7 +277,7 @@ pub trait CancelExt: Sized {
 
 impl<T> CancelExt for T {}
 
-/// What a shield masks.
+/// The scope of work that is [shielded]: it masks the deadline and the cancellation.
 pub type Shield = Scope<(((), Mask<'static, Deadline>), Mask<'static, Cancel>)>;
 
 #[track_caller]

@@ -53,7 +53,8 @@ impl Checkpoint {
         f()
     }
 
-    /// A function that enters a checkpoint of its own for each call, recursive ones included.
+    /// Wraps `f` so that each call, recursive ones included, runs inside an open checkpoint of its
+    /// own.
     #[track_caller]
     pub fn around<A, R>(f: impl Fn(A) -> R) -> impl Fn(A) -> R {
         move |argument| Self::run(|| f(argument))
@@ -76,7 +77,7 @@ impl Checkpoint {
     }
 }
 
-/// As [`Checkpoint::wrap`] of what is made by default.
+/// Wraps the default value, as [`Checkpoint::wrap`] does.
 impl<F: Default> Default for InContext<F, Checkpoint> {
     #[track_caller]
     fn default() -> Self {
@@ -108,7 +109,7 @@ pub struct Prepared<'v> {
 }
 
 impl<'v> Prepared<'v> {
-    /// One more binding; of several for one variable the last wins.
+    /// Adds a binding. Of several for one variable the last one wins.
     #[track_caller]
     pub fn set<T: Send + Sync + 'static>(mut self, var: &'v Var<T>, value: T) -> Self {
         self.bindings.push(PreparedBinding::new(var.key(), value, Location::caller()));
@@ -168,11 +169,14 @@ impl fmt::Debug for Prepared<'_> {
 
 /// A block whose bindings are given beforehand, all at once, and cannot be changed from inside.
 ///
-/// Equals the nested single scopes: of two bindings of one variable the last wins, and the values
-/// were made outside. One allocation for all bindings together, where the index has room for them
-/// in one node (up to 32 variables are visible, and no two meet in a slot), and their names are
-/// static; else one for each. What shares an allocation is freed with the last of it: a value that
-/// is kept alone keeps the room of the others, not their values.
+/// Works like scopes of one binding nested in each other, except that all values are made outside.
+/// Of two bindings of one variable the last one wins.
+///
+/// All bindings share one allocation if the index has room for them in one node (up to 32 variables
+/// are visible, and no two meet in a slot), their names are static, no value is aligned to more
+/// than 8 bytes, and none of them is a mask. Otherwise each has an allocation of its own. A shared
+/// allocation is freed with the last of its bindings: a value that a context keeps alone keeps the
+/// memory of the others, but not their values.
 ///
 /// # Examples
 /// ```
@@ -204,13 +208,13 @@ impl Default for Scope {
 }
 
 impl<B: Bindings> Scope<B> {
-    /// One more binding.
+    /// Adds a binding.
     #[track_caller]
     pub fn set<T: Send + Sync + 'static>(self, var: &Var<T>, value: T) -> Scope<(B, Bind<'_, T>)> {
         Scope { bindings: (self.bindings, Bind::new(var.key(), value, Location::caller())) }
     }
 
-    /// One more mask: inside, the variable reads as if never bound.
+    /// Adds a mask: inside, the variable reads as if never bound.
     #[track_caller]
     pub fn unset<T: Send + Sync + 'static>(self, var: &Var<T>) -> Scope<(B, Mask<'_, T>)> {
         Scope { bindings: (self.bindings, Mask::new(var.key(), Location::caller())) }
@@ -261,11 +265,12 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// A future with the variable bound, in a sealed scope, on top of what is visible where it is
     /// first polled.
     ///
-    /// Nothing is handed over: spawned, it sees this binding and what the spawn carries. Streams,
-    /// sinks, iterators, bodies and readers may be wrapped too. A variable made at run time is
-    /// borrowed until the future is gone; for a task that outlives it, await the scope in an
-    /// `async move` block. The scope is sealed: to bind a variable and leave it open for
-    /// [`Var::set`], [prepare](Checkpoint::prepare) a checkpoint.
+    /// Nothing is handed over: if the future is spawned, it sees this binding and what the spawn
+    /// carries. Streams, sinks, iterators, bodies and readers may be wrapped too. A variable made
+    /// at run time is borrowed until the future is gone; for a task that outlives the variable's
+    /// owner, move the variable into an `async move` block and await the scope there. The scope is
+    /// sealed: to bind a variable and leave it open for [`Var::set`],
+    /// [prepare](Checkpoint::prepare) a checkpoint.
     ///
     /// # Examples
     /// ```

@@ -1,8 +1,7 @@
 //! Foreign ambient values that our hops take along: the current span of a tracer, a hub of errors.
 //!
-//! What was captured rides in what is handed over, beside its context, which stays one pointer. It
-//! is entered around each call of ours, inside one another, so that nothing can be left in another
-//! order, or not at all.
+//! A hop stores what was captured beside its context, which stays one pointer. Each poll, drop or
+//! job runs inside all of it, one companion inside the next: so each is left, and in reverse order.
 
 #[cfg(feature = "companions")]
 mod with {
@@ -55,13 +54,13 @@ mod with {
     /// assert_eq!(stackholm::thread::spawn_detached(|| LOCALE.get()).join().unwrap(), "en");
     /// ```
     pub trait Companion: Sync {
-        /// A name that no other one has.
+        /// The name of the companion. No other companion may have it.
         fn name(&self) -> &'static str;
 
-        /// What is current here, to be entered elsewhere; `None` if there is nothing, and then
-        /// there is nothing on the other side either.
+        /// Captures what is current here, to be entered elsewhere. `None` says that nothing is;
+        /// then [`without`](Self::without) is called on the other side.
         ///
-        /// Called on each hop, on the side that hands over. If it panics nothing is carried, and
+        /// Called at each hop, on the side that hands over. If it panics, nothing is carried and
         /// [`on_misuse`](crate::on_misuse) is told.
         fn capture(&self) -> Option<Box<dyn Carried>>;
 
@@ -76,7 +75,7 @@ mod with {
         fn within(&self, work: &mut dyn FnMut());
     }
 
-    /// So many companions there can be.
+    /// How many companions can be registered.
     const MOST: usize = 8;
 
     static REGISTERED: [OnceLock<&'static dyn Companion>; MOST] = [const { OnceLock::new() }; MOST];
@@ -103,11 +102,11 @@ mod with {
 
     impl std::error::Error for NotRegistered {}
 
-    /// From now on each hop takes `companion` along, in the whole process, for good. Hops that are
-    /// on their way are as they were.
+    /// From now on each hop takes `companion` along, in the whole process, for good. A hop that was
+    /// captured before does not have it.
     ///
     /// # Errors
-    /// If there is one with that name, or there are eight.
+    /// If a companion with that name is registered, or eight others are.
     pub fn register(companion: &'static dyn Companion) -> Result<(), NotRegistered> {
         let name = companion.name();
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +142,7 @@ mod with {
     #[derive(Clone)]
     pub(crate) struct Load(Option<Arc<[Part]>>);
 
-    /// What was captured is only entered, and that says what it does about a panic.
+    /// What was captured is only entered, and `Carried::within` says what it does on a panic.
     impl UnwindSafe for Load {}
 
     /// As above.
@@ -186,7 +185,7 @@ mod with {
             });
             match (result, f) {
                 (Some(result), _) => result,
-                // A companion that did not call its work has not done what it is for; the work
+                // A companion did not call its work. That is a fault of the companion, and the work
                 // has to be done all the same.
                 (None, Some(f)) => f(),
                 (None, None) => panic!("a companion has caught a panic of its work"),

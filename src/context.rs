@@ -12,8 +12,8 @@ use std::panic::Location;
 /// Everything that was visible at one point: immutable, `Send + Sync`, cloned in O(1).
 ///
 /// Bindings are shared with the stack they came from, not copied; later changes there are not seen
-/// here, nor the reverse. Bindings of short reach are not carried: asked for one, a context says
-/// where it was bound.
+/// here, nor the reverse. Bindings of short reach are not carried: the error of
+/// [`try_get`](Self::try_get) says where such a binding was made.
 ///
 /// # Examples
 /// ```
@@ -32,7 +32,8 @@ use std::panic::Location;
 pub struct Context(Option<Snapshot>);
 
 impl Context {
-    /// What is visible here: one pointer, no allocation.
+    /// Captures what is visible here: one pointer, no allocation. O(1), amortised over what was
+    /// entered since the last capture.
     #[doc(alias("fork", "snapshot"))]
     #[inline]
     #[track_caller]
@@ -40,7 +41,8 @@ impl Context {
         Self::captured(current::capture(At::of(Location::caller())))
     }
 
-    /// What was captured for the caller; a test that looks out for what is left is told where.
+    /// Wraps a snapshot that was captured for the caller, and notes the place for tests that look
+    /// for contexts left over.
     #[inline]
     #[track_caller]
     pub(crate) fn captured(link: Option<Snapshot>) -> Context {
@@ -58,7 +60,7 @@ impl Context {
         Context(link)
     }
 
-    /// Whether it is the one of nobody.
+    /// Whether it is the empty context itself. One with a mask shows nothing either, but is not.
     pub(crate) fn is_nothing(&self) -> bool {
         self.0.is_none()
     }
@@ -73,32 +75,33 @@ impl Context {
 
     /// This context and one more binding. One allocation.
     ///
-    /// A variable of short reach is not carried: the value is kept out of sight until the new
-    /// context ends.
+    /// The value of a variable of short reach is stored but cannot be read through the new context.
+    /// It is dropped with that context.
     #[doc(alias("with_value"))]
     #[track_caller]
     pub fn with<T: Send + Sync + 'static>(&self, var: &Var<T>, value: T) -> Context {
         Self::captured(Some(Snapshot::with(self.0.clone(), var.key(), value, Location::caller())))
     }
 
-    /// This context with a mask: in the new one the variable reads as if never bound.
+    /// This context with a mask: in the new one the variable reads as if never bound. One
+    /// allocation.
     #[track_caller]
     pub fn without<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Context {
         Self::captured(Some(Snapshot::without(self.0.clone(), var.key(), Location::caller())))
     }
 
-    /// This context, keeping exactly what it shows: no value that a later binding or a mask hides.
-    /// O(n), one allocation.
+    /// A context that shows the same as this one and keeps nothing else: no value that a later
+    /// binding or a mask hides. O(n), at most one allocation.
     ///
-    /// Contexts keep hardly anything else as it is, see [what a context
-    /// keeps](crate#what-a-context-keeps). This is for one that is kept for long and whose every
-    /// value counts.
+    /// Any context keeps little beside what it shows, see [what a context
+    /// keeps](crate#what-a-context-keeps). Use this for a context that you keep for long, where
+    /// every hidden value matters.
     pub fn trimmed(&self) -> Context {
         Context(self.0.as_ref().map(Snapshot::trimmed))
     }
 
     /// The value bound to a variable in this context. Process-wide values and defaults are not part
-    /// of it.
+    /// of a context.
     pub fn get<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<&T> {
         self.0.as_ref()?.get(var.key())
     }
@@ -135,8 +138,8 @@ impl Context {
     /// visible here.
     ///
     /// It begins in an open checkpoint of its own, so that a `set` inside is never seen outside,
-    /// nor in the context. Until something is bound or entered inside, what is captured there is
-    /// this very context, and a [`WeakContext`] of it is there as long as this one is.
+    /// nor in the context. As long as nothing is bound or entered inside, a capture there gives
+    /// this very context, and a [`WeakContext`] of that can be upgraded as long as this one lives.
     #[doc(alias("attach"))]
     #[track_caller]
     pub fn enter(&self) -> Entered {
@@ -154,7 +157,7 @@ impl Context {
         self.0.as_ref().map_or(0, Snapshot::len)
     }
 
-    /// Whether no binding is visible.
+    /// Whether no binding is visible. O(n), as for [`len`](Self::len).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -169,8 +172,8 @@ impl Context {
         }
     }
 
-    /// The bindings of `self` that `later` does not have, and the reverse, in pairs where the
-    /// variable is one.
+    /// The differences between this context and `later`: one [`Change`] for each variable that the
+    /// two bind differently, or that only one of them binds.
     ///
     /// What both share is skipped, so the cost follows the changes.
     pub fn changes<'a>(&'a self, later: &'a Context) -> Vec<Change<'a>> {
@@ -189,9 +192,9 @@ impl Context {
     }
 }
 
-/// Contexts are equal if they show the same bindings: the same ones, not merely equal values. So
-/// they are equal exactly if [`changes`](Context::changes) between them are none. What neither
-/// shows, a mask or a binding of short reach, makes no difference.
+/// Contexts are equal if they show the same bindings: the same ones, not merely equal values. That
+/// is so exactly if there are no [`changes`](Context::changes) between them, and costs as much to
+/// find out. A mask, or a binding of short reach, makes no difference.
 impl PartialEq for Context {
     fn eq(&self, other: &Context) -> bool {
         self.ptr_eq(other) || Snapshot::same(self.0.as_ref(), other.0.as_ref())
@@ -307,7 +310,8 @@ pub struct Change<'a> {
     pub after: Option<Binding<'a>>,
 }
 
-/// A context that does not keep its values alive. By default that of the empty context.
+/// A handle to a context that does not keep its values alive. The default is one to the empty
+/// context.
 #[derive(Clone, Default)]
 pub struct WeakContext(Option<WeakSnapshot>);
 

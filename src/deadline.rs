@@ -1,9 +1,9 @@
-//! Deadlines: until when the work here may take, and whose limit that is.
+//! Deadlines: by when the work here must be done, and who set that limit.
 //!
 //! A deadline is the value of an ordinary variable, [`DEADLINE`]: whatever carries variables
-//! carries it, and work that is detached has none. Of nested limits the one that is over first
-//! counts. There is no timer in here: blocking code asks [`check`], and a future is ended by a
-//! timer of its runtime, [`ByDeadlineExt::by_deadline_on`] or, with the feature `tokio`,
+//! carries it, and work that is detached has none. Of nested limits the earliest counts. There is
+//! no timer in this module: blocking code asks [`check`], and a timer of the runtime ends a future,
+//! by [`ByDeadlineExt::by_deadline_on`] or, with the feature `tokio`,
 //! `stackholm::tokio::DeadlineExt::by_deadline`.
 //!
 //! ```
@@ -38,8 +38,8 @@ use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-/// The deadline of the work here, of full reach. [`within`] and [`at`] bind it; a binding made by
-/// hand replaces the outer limit, even by a later one.
+/// The deadline of the work here. Its reach is everywhere. [`within`] and [`at`] bind it. A binding
+/// made by hand replaces the outer limit, even if the new one is later.
 pub static DEADLINE: Var<Deadline> = Var::new("deadline");
 
 /// When the work must be done, and who said so.
@@ -61,7 +61,8 @@ impl Deadline {
         self.at
     }
 
-    /// Where the limit was set: the call of [`within`] or [`at`](fn@at).
+    /// Where the limit was set: the call of [`within`] or [`at`](fn@at). If it came from another
+    /// process, the place where the `wire::Timeout` was made.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -92,16 +93,16 @@ impl Deadline {
     }
 }
 
-/// A limit for the work inside, from now on. It begins at the call, not where it is entered.
+/// A limit for the work inside. The time runs from this call, not from where the limit is entered.
 ///
-/// A limit that is too long for the clock is none.
+/// A limit beyond what the clock can express is no limit.
 #[must_use = "nothing is limited before it is entered"]
 #[track_caller]
 pub fn within(limit: Duration) -> Limit {
     Limit::new(Instant::now().checked_add(limit), Location::caller())
 }
 
-/// A limit for the work inside, which is over at `instant`.
+/// A limit for the work inside: it must be done by `instant`.
 #[must_use = "nothing is limited before it is entered"]
 #[track_caller]
 pub fn at(instant: Instant) -> Limit {
@@ -133,8 +134,9 @@ pub fn check() -> Result<(), Expired> {
 
 /// A limit that is not entered yet; made by [`within`] and [`at`].
 ///
-/// Whether it or the limit outside is the smaller one is found out where it is entered; a future
-/// enters it where it is first polled. So limits that are written in each other's arguments nest.
+/// Where it is entered, it is compared with the limit outside, and the earlier one applies. A
+/// future enters it where it is first polled, so limits that are written in each other's arguments
+/// nest.
 #[must_use = "nothing is limited before it is entered"]
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
@@ -148,12 +150,12 @@ impl Limit {
         Limit { at, place, name: None }
     }
 
-    /// The same limit with a name for people, which [`Expired`] tells.
+    /// The same limit with a name for people, which [`Expired`] shows.
     pub fn named(self, name: &'static str) -> Self {
         Limit { name: Some(name), ..self }
     }
 
-    /// What is to be bound: nothing if the limit outside is over first, or at the same time.
+    /// What is to be bound: nothing if the limit outside is as early or earlier.
     fn smaller(self) -> Option<Deadline> {
         let ours = Deadline { at: self.at?, place: self.place, name: self.name };
         current().is_none_or(|outer| ours.at < outer.at).then_some(ours)
@@ -175,8 +177,8 @@ impl Limit {
         f()
     }
 
-    /// A future that works under the limit. This does not end it: it asks [`check`], or it is made
-    /// of futures that end [by their deadline](ByDeadlineExt).
+    /// A future that runs under the limit. The limit does not end it by itself: the future must ask
+    /// [`check`], or await futures that end [by their deadline](ByDeadlineExt).
     #[track_caller]
     pub fn wrap<F>(self, future: F) -> InContext<F, Self> {
         InContext::waiting(future, self, Location::caller(), |limit, place| {
@@ -191,7 +193,7 @@ impl Limit {
     }
 }
 
-/// A deadline is over. Says whose it was.
+/// A deadline is over. It says who set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired {
     deadline: Deadline,
@@ -199,7 +201,7 @@ pub struct Expired {
 }
 
 impl Expired {
-    /// Where the limit was set that is over.
+    /// Where the limit that is over was set.
     pub fn place(&self) -> Place {
         self.deadline.place
     }
@@ -209,7 +211,7 @@ impl Expired {
         self.deadline.name
     }
 
-    /// For how long it was over when that was noticed.
+    /// How long the deadline had been over when that was noticed.
     pub fn over_by(&self) -> Duration {
         self.over_by
     }
@@ -229,7 +231,7 @@ impl std::error::Error for Expired {}
 
 /// Makes futures that are ready after some time: the timer of a runtime. A closure is one.
 pub trait Timer {
-    /// What it makes.
+    /// The future of [`sleep`](Self::sleep).
     type Sleep: Future<Output = ()>;
 
     /// A future that is ready when `duration` is over.
@@ -246,10 +248,10 @@ impl<S: Future<Output = ()>, F: Fn(Duration) -> S> Timer for F {
 
 /// Ends futures by the deadline that they work under, on any runtime.
 pub trait ByDeadlineExt: Future + Sized {
-    /// Ends the future when the deadline is over that is visible where it is first polled.
+    /// Ends the future when the deadline that is visible where it is first polled is over.
     ///
-    /// What is ready in that same poll is given back. The timer is asked once, if the future has
-    /// to wait; without a deadline it is not asked.
+    /// If the future is ready in that same poll, its output is returned. The timer is asked once,
+    /// if the future has to wait; without a deadline it is not asked.
     ///
     /// # Examples
     /// ```
@@ -269,7 +271,7 @@ pub trait ByDeadlineExt: Future + Sized {
 
 impl<F: Future> ByDeadlineExt for F {}
 
-/// How far a future by deadline is.
+/// The state of a future that ends by its deadline.
 #[derive(Clone, Copy)]
 enum State {
     New,
@@ -280,7 +282,7 @@ enum State {
 
 pin_project! {
     /// A future that ends by its deadline; made by [`ByDeadlineExt::by_deadline_on`]. It panics if
-    /// it is polled again when it was ready.
+    /// it is polled again after it was ready.
     #[must_use = "futures do nothing unless polled"]
     pub struct ByDeadline<F, T: Timer> {
         #[pin]

@@ -1,12 +1,13 @@
-//! What of a variable may be shown to people, and what is logged: declared where the variable is.
+//! Which values may be shown to people, and which are logged: declared with the variable.
 
 use crate::field::{AsItIs, Logged, Project};
 use crate::var::Var;
 use std::fmt;
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`: for people, and in no
-    /// log. Without it nothing ever prints one but the sinks of [`logged`](Self::logged).
+    /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. That is for people,
+    /// and puts them in no log. Without it, nothing prints a value but the sinks of
+    /// [`logged`](Self::logged).
     ///
     /// # Panics
     /// If the variable is logged already. Of a `static` this is an error of the compiler.
@@ -20,8 +21,8 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// Makes the value a field of each line of a log, each event of a trace and so on that is
     /// written where the variable is bound, by one of the integrations; see
-    /// [`fields`](crate::fields). The key is the name of the variable. What is not declared so is
-    /// in no log, also if it is [`shown`](Self::shown).
+    /// [`fields`](crate::fields). The key is the name of the variable. A variable that is not
+    /// declared so is in no log, even if it is [`shown`](Self::shown).
     ///
     /// # Examples
     /// ```
@@ -46,8 +47,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         self
     }
 
-    /// As [`logged`](Self::logged), of what `P` makes of the value: one part of it, or a text. The
-    /// projection is the redaction, see [`Project`].
+    /// As [`logged`](Self::logged), with what `P` makes of the value: a part of it, or a text. What
+    /// the projection leaves out is in no log, see [`Project`].
     ///
     /// # Panics
     /// If the variable is shown already, see [`shown_and_logged_by`](Self::shown_and_logged_by). Of

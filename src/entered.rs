@@ -1,7 +1,7 @@
 //! `Entered`: the guard that leaves a checkpoint.
 //!
-//! It knows its checkpoint by number and trusts no pointer, so that dropping it late or on another
-//! stack finds nothing and corrupts nothing (R5).
+//! It holds a serial number, not a pointer: a drop that is late, or on another stack, finds no
+//! checkpoint of that number on the current stack and touches nothing there (R5).
 
 use crate::engine::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
@@ -10,13 +10,18 @@ use std::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///
-/// Stays on its thread. Moved into a wrapped future or closure and dropped there, it leaves its
-/// checkpoint when the poll or the call ends and its own stack is current again; until then the
-/// stack of the future is untouched. Dropped while its stack is not one of those that wait beneath
-/// the current one, or after its checkpoint was left, it does nothing. Forgotten, its checkpoint is
-/// left with the next outer one, or when the thread or the task ends. None of this panics;
-/// [`on_misuse`](crate::on_misuse) counts it. (Of more than 1024 guards dropped in one turn of
-/// another stack, the others do nothing.)
+/// A guard stays on its thread. If it is not dropped in order:
+///
+/// - Moved into a wrapped future or closure and dropped there, it leaves its checkpoint when the
+///   poll or the call ends and its own stack is current again. Until then its checkpoint, and the
+///   stack of the future, stay as they are. (Of the guards dropped in one such poll or call at most
+///   1024 do so; the others do nothing.)
+/// - Dropped while its stack is neither the current one nor waits beneath it, or after its
+///   checkpoint was left, it does nothing.
+/// - If it is forgotten, its checkpoint is left with the next outer one, or when the thread or the
+///   task ends.
+///
+/// None of this panics; [`on_misuse`](crate::on_misuse) is told of the drops.
 ///
 /// Dropping the innermost guard is O(1). Any other one looks at each checkpoint of the stack until
 /// it finds its own: O(depth of nesting).
@@ -27,8 +32,8 @@ pub struct Entered {
     stays: GuardsStayOnTheirThread,
 }
 
-/// Makes a guard neither `Send` nor `Sync`: it belongs to the stack of its thread. Its name stands
-/// in what the compiler says to a future that holds one over an await.
+/// Makes a guard neither `Send` nor `Sync`: it belongs to the stack of its thread. The compiler
+/// names this type when it refuses a future that holds a guard over an await.
 struct GuardsStayOnTheirThread(PhantomData<*mut ()>);
 
 impl Entered {
@@ -44,8 +49,8 @@ impl Entered {
 impl Drop for Entered {
     #[inline]
     fn drop(&mut self) {
-        // Nothing of ours can fail here: what is not on the current stack is not touched. A value's
-        // own drop may panic, after the stack is in order.
+        // This cannot fail: a checkpoint that is not on the current stack is not touched. The drop
+        // of a value may panic; by then the stack is in order.
         match current::leave(self.serial) {
             Leaving::InOrder => {}
             Leaving::WithInner => report(Misuse::LeftWithInner),

@@ -1,7 +1,7 @@
 //! `Envelope`: something to be opened elsewhere, with the context of where it was sealed.
 //!
-//! For channels of jobs and messages, and for closures that other threads call. Whoever opens it
-//! works on a stack of its own; if nobody does, what is inside is dropped on such a stack too.
+//! For channels of jobs and messages, and for closures that other threads call. It is opened on a
+//! stack of its own; if nobody opens it, the content is dropped on such a stack too.
 
 use crate::context::Context;
 use crate::future::InContext;
@@ -12,7 +12,8 @@ use std::mem;
 
 /// A message or a job, with the context of its sender.
 ///
-/// One word more than what is inside, and no allocation.
+/// It is one word larger than an `Option` of the content (three with the feature `companions`), and
+/// allocates only what registered companions capture.
 ///
 /// # Examples
 /// ```
@@ -149,7 +150,7 @@ impl<R, F: FnOnce() -> R> Envelope<F> {
         self.open(|f| f())
     }
 
-    /// The job that opens it and calls what is inside.
+    /// A closure that opens the envelope and calls the closure inside.
     pub(crate) fn into_job(self) -> impl FnOnce() -> R {
         move || self.call()
     }

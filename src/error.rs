@@ -30,11 +30,11 @@ pub enum Reason {
     NotCarried(Place),
     /// Nobody ever bound it in this process. Said by [`Var::require`](crate::Var::require), and in
     /// debug builds by the panic of [`Var::get`](crate::Var::get) and
-    /// [`Var::with`](crate::Var::with); so is what follows.
+    /// [`Var::with`](crate::Var::with). The same goes for the variants below.
     NeverBound,
     /// It was last bound at that place, by this thread, but not around what runs here: that
     /// checkpoint was left, or the work was spawned bare and runs on the same thread. In debug
-    /// builds only, as what follows.
+    /// builds only, as are the variants below.
     Ended(Place),
     /// It was last bound at that place, by another thread, and nothing was handed to what runs
     /// here. If that was spawned there, it was spawned bare.
@@ -49,7 +49,7 @@ impl Missing {
         Missing { name, reason }
     }
 
-    /// The same variable, and what is known beyond that it is unbound.
+    /// The same error with a more precise reason.
     pub(crate) fn because(self, reason: Reason) -> Self {
         Missing { reason, ..self }
     }
@@ -116,7 +116,7 @@ impl NotOpen {
         &self.name
     }
 
-    /// Where the sealed scope was entered that forbids it; `None` if there is no checkpoint at all.
+    /// Where the sealed scope that forbids it was entered; `None` if there is no checkpoint at all.
     pub fn sealed_at(&self) -> Option<Place> {
         self.sealed
     }

@@ -1,7 +1,7 @@
-//! What a variable gives to logs: one typed value, by a projection that is declared with it.
+//! What a variable gives to logs: one typed value, made by a projection that is declared with it.
 //!
-//! The projection is a type, not a function: a binding knows it by the variable's declaration, also
-//! when the variable is gone.
+//! The projection is a type, not a function: a binding gets it from the declaration of its
+//! variable, and still has it when the variable is gone.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
@@ -16,9 +16,9 @@ const CUT: char = '…';
 
 /// How the value of a variable becomes a field; see [`Var::logged_by`](crate::Var::logged_by).
 ///
-/// What `put` does not put is in no log: the projection is the redaction. It runs when something is
-/// logged, once for each context and thread as long as that context stays the same. If it panics
-/// the field reads `<panicked>`; what it logs itself has no fields.
+/// What `put` leaves out is in no log. It runs when something is logged, once for each context and
+/// thread as long as that context stays the same. If it panics, the field reads `<panicked>`. Lines
+/// that `put` itself logs have no fields.
 ///
 /// # Examples
 /// ```
@@ -47,19 +47,20 @@ pub trait Project<T: ?Sized> {
     /// The key of the field; by default the name of the variable.
     const KEY: Option<&'static str> = None;
 
-    /// How many bytes of text the field has at most; the rest is cut, and the cut marked.
+    /// How many bytes of text the field has at most. Longer text is cut, and ends with `…`.
     const MOST: usize = MOST_TEXT;
 
-    /// Whether the field may change while the value is bound, as one that is read from an atomic or
-    /// a lock does. Then `put` runs at each event.
+    /// Whether the field may change while the value is bound, because `put` reads an atomic or
+    /// takes a lock. Then `put` runs at each event.
     const CHANGES: bool = false;
 
     /// Puts one value into the field, or none: then there is no field.
     fn put(value: &T, field: Field<'_>);
 }
 
-/// Types that are a field as they are: numbers, `bool`, `char`, strings and network addresses; what
-/// points to one; and an `Option` of one, of which `None` is no field.
+/// Types that are a field without a projection: numbers, `bool`, `char`, strings and network
+/// addresses; references, boxes and `Arc`s of one; and an `Option` of one, where `None` is no
+/// field.
 pub trait Logged: fmt::Debug {
     /// Puts the value into the field.
     fn put(&self, field: Field<'_>);
@@ -123,7 +124,7 @@ pub struct Field<'a> {
     value: &'a mut Option<Filled>,
 }
 
-/// What was put: a text is the last part of all text.
+/// What was put. A text was appended to the common buffer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Filled {
     U64(u64),
@@ -188,10 +189,11 @@ impl<'a> Field<'a> {
         self.display(&value);
     }
 
-    /// What `value` says of itself. No more of it is asked for than the field takes.
+    /// A text: the `Display` of `value`, which is stopped when the field is full.
     pub fn display(self, value: &(impl Display + ?Sized)) {
         let mut taker = Taker { left: self.most, text: self.text };
-        // An error of the value itself, or of a text that was cut: what came before it stays.
+        // It fails if the value's own `Display` does, or if the text was cut. What came before
+        // stays.
         let _ = write!(taker, "{value}");
         *self.value = Some(Filled::Text);
     }

@@ -1,9 +1,9 @@
-//! Fields of logs, traces, metrics and reports: what the variables that are declared to be logged
-//! are bound to.
+//! Fields of logs, traces, metrics and reports: the values of variables that are declared to be
+//! logged.
 //!
 //! A variable is in no log unless it is declared [`logged`](crate::Var::logged), with its value as
-//! it is, or [`logged_by`](crate::Var::logged_by) a projection, which is the redaction. The sinks
-//! are integrations, each with a feature of its own:
+//! it is, or [`logged_by`](crate::Var::logged_by) a projection, which says what of the value is
+//! logged. The sinks are integrations, each with a feature of its own:
 //!
 //! | feature | where the fields go |
 //! |---|---|
@@ -14,20 +14,22 @@
 //! | `slog` | into the key-values of each record |
 //! | `tracing-subscriber` | into each event, as text or JSON; a filter of spans takes nothing away |
 //!
-//! Two crates beside this one follow the releases of others: `stackholm-sentry` takes the fields that
-//! a list names into the tags of sentry's events, `stackholm-logforth` is a diagnostic of logforth.
+//! Two crates beside this one follow the releases of others: `stackholm-sentry` takes the fields
+//! that a list names into the tags of sentry's events, `stackholm-logforth` is a diagnostic of
+//! logforth.
 //!
 //! The rules are the same for all of them:
 //!
-//! - The fields are those of the moment and the place of the event: whoever writes it later, or
-//!   elsewhere, has a snapshot, which is one pointer.
-//! - They are rendered once for each context and thread as long as that stays the same, by the
-//!   projections, and at each event if one [changes](Project::CHANGES) or is of short reach.
+//! - The fields are what is bound when and where the event happens. A logger that writes the line
+//!   later, or on another thread, takes a snapshot, which is one pointer.
+//! - The projections run once for each context and thread, as long as that context stays the same.
+//!   They run at each event if one of them [changes](Project::CHANGES) or a variable is of short
+//!   reach.
 //! - A number stays a number. A text is cut at the limit of its projection, by default 4096 bytes.
-//! - What is bound is a field, what is masked or not bound is none. Defaults and process-wide
-//!   values are no bindings, and are the same in all lines: they belong to the sink.
-//! - The order is that in which the variables were first used. Where two variables have one key,
-//!   the one that was first used last is logged, and [`on_misuse`](crate::on_misuse) is told.
+//! - Each binding is a field; a variable that is masked or not bound is none. Defaults and
+//!   process-wide values are no fields either: they are the same in all lines, so tell the sink.
+//! - The order is that in which the variables were first used. If two variables have one key, the
+//!   one that came into use later is logged, and [`on_misuse`](crate::on_misuse) is told.
 //! - A field that the event has itself wins, and no key is written twice.
 //! - A projection that panics gives `<panicked>`. What a projection logs has no fields.
 
@@ -66,7 +68,7 @@ pub struct Fields(Option<Arc<Rendered>>);
 struct Rendered {
     text: String,
     fields: Vec<Entry>,
-    /// The point that it is of, if it holds for as long as that is current.
+    /// The snapshot that it was rendered from, if it stays right while that is current.
     of: Option<WeakSnapshot>,
 }
 
@@ -77,7 +79,7 @@ struct Entry {
 
 enum Value {
     Plain(Filled),
-    /// A text, and where it stands with what would end a line escaped.
+    /// A text as it is, and the same text with line breaks escaped: both are ranges of `text`.
     Text(Range<usize>, Range<usize>),
 }
 
@@ -100,12 +102,12 @@ impl Fields {
         with(Fields::clone)
     }
 
-    /// Whether there is none.
+    /// Whether there are no fields.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many there are.
+    /// How many fields there are.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |rendered| rendered.fields.len())
     }
@@ -118,8 +120,8 @@ impl Fields {
         fields.iter().map(|entry| (&text[entry.key.clone()], entry.value.of(text)))
     }
 
-    /// As [`iter`](Self::iter), for sinks that may not escape: each character that would end a line,
-    /// or change how the rest of it is shown, is escaped as Rust escapes it.
+    /// As [`iter`](Self::iter), for sinks that may not escape: each character that would end a
+    /// line, or change how the rest of it is shown, is escaped as Rust escapes it.
     pub fn escaped(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
         let text = self.0.as_deref().map_or("", |rendered| &rendered.text);
         let fields = self.0.as_deref().map_or(&[][..], |rendered| &rendered.fields);
@@ -132,7 +134,7 @@ impl Fields {
         })
     }
 
-    /// The value of one field.
+    /// The value of one field. O(n).
     pub fn get(&self, key: &str) -> Option<FieldValue<'_>> {
         self.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
     }
@@ -196,8 +198,8 @@ impl Context {
     }
 }
 
-/// Calls `f` with the fields of what is visible here, without a count: what a sink calls at each
-/// event.
+/// Calls `f` with the fields of what is visible here, without cloning them: what a sink calls at
+/// each event.
 #[inline]
 pub fn with<R>(f: impl FnOnce(&Fields) -> R) -> R {
     if engine::is_unbound() {
@@ -213,7 +215,7 @@ fn with_some<R>(f: impl FnOnce(&Fields) -> R) -> R {
     impl Drop for Back {
         fn drop(&mut self) {
             let last = self.0.0.take();
-            // A thread whose slot is gone keeps nothing. The one before ends outside of the slot.
+            // A thread that is ending keeps nothing. The old one is dropped outside of the slot.
             let _before = LAST.try_with(|slot| slot.replace(last));
         }
     }
@@ -229,7 +231,7 @@ fn with_some<R>(f: impl FnOnce(&Fields) -> R) -> R {
     let rendered = match last {
         Some(last) if is_last(&last) => last,
         last => {
-            // The room of the last one, unless a snapshot has it.
+            // The buffers of the last one are used again, unless a snapshot holds them.
             let mut last = last.unwrap_or_default();
             if Arc::get_mut(&mut last).is_none() {
                 last = Arc::default();
@@ -323,7 +325,7 @@ impl Rendered {
 }
 
 fn push_line(out: &mut String, text: &str) {
-    // A string takes all there is.
+    // Writing to a `String` cannot fail.
     let _ = write!(out, "{}", OneLine(text));
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The stack is swapped in for each poll and for the drop of what it wraps, and swapped out after,
 //! even if that panics. Two words are swapped in and out again; nothing is counted and nothing
-//! allocated. Only what is handed a context has its stack from the start; a scope makes it at the
-//! first poll, of what is visible there.
+//! allocated. A future that is handed a context has its stack from the start. A scope makes the
+//! stack at the first poll, from what is visible there.
 
 use crate::context::Context;
 use crate::engine::listed::Kind;
@@ -71,14 +71,16 @@ pin_project! {
     /// | `InContext<F, Scope<…>>` | [`Scope::wrap`](crate::Scope::wrap) | the same, and the bindings |
     /// | `InContext<F, Checkpoint>` | [`Checkpoint::wrap`](crate::Checkpoint::wrap) | the same |
     /// | `InContext<F, Prepared>` | [`Prepared::wrap`](crate::Prepared::wrap) | the same, and the bindings |
+    /// | `InContext<F, Limit>` | [`Limit::wrap`](crate::deadline::Limit::wrap) | the same, and the deadline |
+    /// | `InContext<F, Cancellable>` | [`Cancellable::wrap`](crate::cancel::Cancellable::wrap) | the same, and the scope that can be cancelled |
     ///
     /// From then on it runs on its own stack, whoever polls it, and what it enters and sets is
     /// still there at the next poll. "Polled" is any call that runs what is wrapped: `poll_next`,
-    /// `next`, `poll_read`, [`on_stack`](Self::on_stack). If it is never polled, all this happens
-    /// where it is dropped, and it is dropped in there.
+    /// `next`, `poll_read`, [`on_stack`](Self::on_stack). If it is never polled, the stack is made
+    /// where the wrapper is dropped, and what is wrapped is dropped on it.
     ///
-    /// A future lets go of everything when it is ready: what is wrapped is dropped on the stack,
-    /// then the stack ends. It panics if it is polled again.
+    /// When a future is ready it is dropped on its stack, and then the stack ends. It panics if it
+    /// is polled again.
     #[must_use = "futures and streams do nothing unless polled"]
     pub struct InContext<F, B = ()> {
         stack: Stack,
@@ -165,8 +167,8 @@ impl<F, B> InContext<F, B> {
         self.wrapped.as_ref().unwrap_or_else(|| over())
     }
 
-    /// What is wrapped, for a look from outside: nothing that is called there runs on its stack.
-    /// See [`on_stack`](Self::on_stack).
+    /// What is wrapped, to be looked at or changed from outside. Methods that are called on it do
+    /// not run on its stack; for that see [`on_stack`](Self::on_stack).
     ///
     /// # Panics
     /// If it was a future, and is ready.
@@ -182,8 +184,8 @@ impl<F, B> InContext<F, B> {
         self.project().wrapped.as_pin_mut().unwrap_or_else(|| over())
     }
 
-    /// What is wrapped, without its stack, which ends here with all that is bound on it. If it was
-    /// never polled, it is as if it had never been wrapped.
+    /// What is wrapped. Its stack ends here, with all that is bound on it. If it was never polled,
+    /// it is as if it had never been wrapped.
     ///
     /// # Panics
     /// If it was a future, and is ready.
@@ -232,20 +234,20 @@ impl<F, B> InContext<F, B> {
         this.stack.run_begun(|| begin(this.begins), || f(wrapped))
     }
 
-    /// As [`on_stack`](Self::on_stack), for what needs no pin.
+    /// As [`on_stack`](Self::on_stack), for types whose methods take no pin.
     ///
     /// # Panics
     /// If it was a future, and is ready.
     #[inline]
     pub fn on_stack_mut<'a, R>(&'a mut self, f: impl FnOnce(&'a mut F) -> R) -> R {
-        // Whoever has `self` like this has never pinned it, or it may move.
+        // A caller who has `&mut self` has never pinned it, or it is `Unpin`.
         let wrapped = self.wrapped.as_mut().unwrap_or_else(|| over());
         self.stack.run_begun(|| begin(&mut self.begins), || f(wrapped))
     }
 }
 
 impl<F: Future, B> InContext<F, B> {
-    /// Polls, and lets go of everything when it is ready, after `last` has seen the stack.
+    /// Polls. When the future is ready, drops it, calls `last` with the stack and ends the stack.
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn poll_to_end<R>(
@@ -259,7 +261,7 @@ impl<F: Future, B> InContext<F, B> {
         }
     }
 
-    /// Drops what is wrapped, on its stack, then ends the stack.
+    /// Drops what is wrapped on its stack, calls `last` with the stack, and ends the stack.
     #[cold]
     #[inline(never)]
     fn end<R>(self: Pin<&mut Self>, last: impl FnOnce(&mut Stack) -> R) -> R {
@@ -363,7 +365,7 @@ impl<I, S: Sink<I>, B> Sink<I> for InContext<S, B> {
     }
 }
 
-/// Detached: what is made by default has nobody's context.
+/// Detached: the default value has the empty context.
 impl<F: Default> Default for InContext<F> {
     fn default() -> Self {
         F::default().detached()

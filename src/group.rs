@@ -31,10 +31,10 @@ mod sealed {
 }
 
 impl Context {
-    /// A context that shows of this one the variables named, and keeps nothing else alive. One
-    /// allocation for each.
+    /// A context that shows only the named variables of this one, and keeps no other value alive.
+    /// One allocation for each of them that is bound.
     ///
-    /// For work that outlives the request, such as jobs in a queue: they are handed who asked, and
+    /// For work that outlives the request, such as jobs in a queue. A job is handed who asked, but
     /// not the deadline and the cancellation of the request, nor its large values.
     ///
     /// # Examples
@@ -59,8 +59,9 @@ impl Context {
         Self::of(vars.iter().filter_map(|var| var.binding_in(self)))
     }
 
-    /// A context that shows what this one does but for the variables named, and keeps nothing alive
-    /// that it does not show. One allocation for each variable that is left.
+    /// A context that shows all variables of this one but the named ones, and keeps no value alive
+    /// that it does not show. One allocation for each variable that is left; each is compared with
+    /// each name.
     ///
     /// [`without`](Self::without) hides one variable and costs one allocation, but what it hides
     /// may stay alive.

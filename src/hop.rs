@@ -11,12 +11,12 @@ use std::fmt;
 /// What is handed over from one point: its context, and what the
 /// [companions](crate::companion::Companion) have there.
 ///
-/// A [`Context`] alone has the variables. What hands over at the call takes the companions of there
-/// along by itself: `in_current_context`, `in_context`, envelopes, spawns and `Context::wrap`. A
-/// hop is for what is captured at one point and run at another by hand.
+/// A [`Context`] has the variables alone. `in_current_context`, `in_context`, envelopes, spawns and
+/// `Context::wrap` also take along the companions of the place where they are called. Use a hop
+/// where you capture at one point and run at another by hand.
 ///
-/// Of an empty context given by hand, as to `in_context`, nothing is carried: that is to detach.
-/// A hop that was captured where no variable is bound carries its companions.
+/// An empty context that is given by hand, as to `in_context`, detaches: no companion is carried.
+/// A hop that was captured where no variable is bound does carry its companions.
 #[derive(Clone)]
 pub struct Hop {
     context: Context,
@@ -76,7 +76,7 @@ impl Hop {
         Stack::begin(self.context, Kind::Job, self.origin).laden(self.load)
     }
 
-    /// Calls `f` with it, on a stack of its own.
+    /// Calls `f` in the context and inside the companions, on a stack of its own.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         self.clone().into_stack().run(f)
     }

@@ -9,8 +9,8 @@ use std::ops::Deref;
 
 /// The value that a variable had, shared with its binding and not cloned; made by [`Var::keep`].
 ///
-/// For values that are not `Clone`, or dear to clone. Unlike a [`Context`](crate::Context) it keeps
-/// one value alive, not all that was visible beside it.
+/// For values that are not `Clone`, or that are expensive to clone. Unlike a
+/// [`Context`](crate::Context) it keeps one value alive, not everything that was visible.
 ///
 /// # Examples
 /// ```

@@ -1,5 +1,5 @@
 //! Ambient context for Rust: scoped variables, inherited without a copy, snapshotted in O(1),
-//! handed to threads and tasks, leaked to nobody.
+//! handed to threads and tasks, never visible outside the scope that bound them.
 //!
 //! A [`Var`] is a `static` that has a value for the extent of a block or a future. Everything
 //! called inside sees it, however deep; nothing outside does. A [`Context`] is a snapshot of all of
@@ -57,16 +57,18 @@
 //! - **A wrapped future has a stack of its own**, swapped in for each poll and for its drop. Two
 //!   futures that await in turn never see each other's bindings.
 //! - **Misuse of a guard corrupts nothing and never panics**; [`on_misuse`] counts it.
-//! - **Your code runs while nothing is held.** Closures, `Drop`, `Clone` and `Debug` of values may
-//!   read, enter, leave, set.
+//! - **No lock or borrow is held while your code runs.** Closures, `Drop`, `Clone` and `Debug` of
+//!   values may read, enter, leave and set.
 //! - **A value is dropped** when its checkpoint has been left and the last context that shows it is
-//!   gone, on the thread that let go last. [What a context keeps](#what-a-context-keeps) has the
-//!   cases and the bounds.
+//!   gone, on the thread that released it last. [What a context keeps](#what-a-context-keeps) has
+//!   the cases and the bounds.
 //! - **Deadlines and cancellation** are variables like others: [`mod@deadline`], [`mod@cancel`].
-//! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown).
+//! - **No value is ever printed**, unless its variable was declared [`shown`](Var::shown) or
+//!   [`logged`](Var::logged).
 //!
-//! Costs follow the number of variables bound, by its logarithm, and never how deep they are
-//! nested: binding is one allocation, reading and capturing none.
+//! Costs grow with the logarithm of the number of variables bound, and never with the depth of
+//! nesting. A binding takes one block of memory, which a thread uses again for its next binding;
+//! reading and capturing take none.
 //!
 //! # What people ask first
 //!
@@ -88,12 +90,12 @@
 //! # }
 //! ```
 //!
-//! In a wrapped future a guard is on the stack of that future, and disturbs nobody outside of it.
-//! Inside, the branches of a `join!`, a `select!` or a `FuturesUnordered` share that stack: of two
-//! branches that each hold a guard over an await, one sees what the other one bound, and leaves it
-//! with its own. [`on_misuse`] counts that, and the lint below refuses it. Bind each branch, or
-//! wrap it in a [`Checkpoint::wrap`] of its own. What must be changed over awaits is set in such a
-//! checkpoint too.
+//! A guard inside a wrapped future is on the stack of that future, and code outside never sees it.
+//! The branches of a `join!`, a `select!` or a `FuturesUnordered` in there share that stack: if two
+//! branches each hold a guard over an await, one of them sees what the other bound, and its guard
+//! leaves both checkpoints. [`on_misuse`] counts that, and the lint below refuses it. Bind each
+//! branch, or wrap it in a [`Checkpoint::wrap`] of its own. Use such a checkpoint also for a
+//! variable that you set again between awaits.
 //!
 //! ## May I nest scopes? Join them? Return them from a middleware?
 //!
@@ -115,27 +117,27 @@
 //! # }
 //! ```
 //!
-//! What was made where, polled where and spawned how sees what, is one table in the repository:
-//! `docs/binding.md`.
+//! One table in the repository, `docs/binding.md`, lists what a future sees, by where it was made,
+//! where it is polled and how it was spawned.
 //!
 //! ## What if I forget to hand over?
 //!
 //! The task or thread starts empty: [`Var::get`] panics at your line, and in debug builds says
-//! where the variable was last bound; [`Var::try_get`] gives an error. A wrong value is never seen,
-//! with three exceptions:
+//! where the variable was last bound; [`Var::try_get`] gives an error. You never read a wrong
+//! value, with three exceptions:
 //!
-//! - **A variable with a default or a process-wide value.** Each lost hand-over reads as that,
-//!   without a word. What must not be substituted, as the tenant that a query is restricted to, is
-//!   read by [`Var::require`], which takes bindings only.
+//! - **A variable with a default or a process-wide value.** Where a hand-over was lost, a read
+//!   silently gives that value. If nothing may take the place of the binding, as for the tenant
+//!   that a query is restricted to, read it with [`Var::require`], which accepts bindings only.
 //! - **A future that is not wrapped** and is polled inside a scope on the same thread sees the
 //!   stack of that thread: nothing can tell it from a callee. `.detached()` prevents it.
 //! - **A bare job of rayon** (its own `join`, `scope`, `spawn` or parallel iterators) on a pool
-//!   that runs jobs which carry: a worker that waits runs it on top of another request's job, and
-//!   it sees that one's values. The module `rayon` of the feature has each of them carrying and
-//!   detached.
+//!   that also runs carrying jobs: a worker that waits runs the bare job on top of another
+//!   request's job, whose values it then sees. The module `rayon`, behind the feature of that name,
+//!   has each of these functions carrying and detached.
 //!
-//! And one that the compiler cannot tell from a hand-over: a future that a *closure* gives is
-//! polled when the scope around the closure has been left.
+//! One mistake compiles and looks like a hand-over: a future that a *closure* returns is polled
+//! after the scope around the closure has been left.
 //! `VAR.sync_scope(value, async || …).await` binds nothing for the future;
 //! `VAR.scope(value, async { … }).await` does. The same goes for [`Context::run`],
 //! [`Checkpoint::run`] and [`Scope::run`].
@@ -177,17 +179,18 @@
 //! ## And from OpenTelemetry's `Context`?
 //!
 //! The idea is the same: an immutable context that is attached to the thread for a while. There,
-//! keys are types, all values stand in one map that is copied whole by each `with_value`, guards
-//! that are dropped out of order and awaits under a guard show wrong values, and propagation
-//! between services belongs to it. Here keys are variables, adding one copies a few words, and
-//! nothing leaves the process. Both may be used side by side.
+//! keys are types, `with_value` copies the whole map of values, guards that are dropped out of
+//! order and awaits under a guard show wrong values, and propagators send it between services.
+//! Here keys are variables, adding one copies a few words, and nothing leaves the process unless a
+//! `wire::Wire` lists it (feature `wire`). Both may be used side by side; the crate
+//! `stackholm-opentelemetry` lets each hop carry both.
 //!
 //! ## And from the spans of `tracing`?
 //!
 //! A span describes work to people who watch; what is recorded in it cannot be read back, and
 //! whether it exists depends on who subscribed. A variable is for the program: the tenant that a
-//! query is restricted to must not depend on the level of the log. A formatting layer may read
-//! variables, see [`Var::try_with`].
+//! query is restricted to must not depend on the level of the log. The feature
+//! `tracing-subscriber` adds variables that are declared [`logged`](Var::logged) to each event.
 //!
 //! ## And from a thread-local?
 //!
@@ -208,7 +211,8 @@
 //!
 //! ## How do I bind a number of variables that is not known when I compile?
 //!
-//! By [`Checkpoint::prepare`], or by [`Context::with`] in a loop.
+//! With [`Checkpoint::prepare`], or with [`Context::build`] if you want a context: both take
+//! bindings in a loop.
 //!
 //! ## My task keeps a request's values alive. Why?
 //!
@@ -235,27 +239,28 @@
 //! was handed stays alive as long as the task, also while the task binds the variable anew: it may
 //! show the old value again.
 //!
-//! Where the exact answer would cost too much there is a bound instead:
+//! Where the exact answer would cost too much there is a bound instead. With `n` variables visible:
 //!
-//! - With up to 64 variables visible, one value may be kept for each 64 scopes of one variable
-//!   inside each other.
-//! - With more than 64 visible, a hidden value may be kept until the chain is shortened, at the
-//!   latest after twice as many bindings as there are variables, and 32 more, in the mean.
-//! - A value replaced by `set` while a context shows it is kept by the checkpoint for up to an
-//!   eighth of the visible variables' number of further changes, and while a read is running.
-//! - Values that need no drop, such as numbers and `&'static str`, are kept as it is cheapest:
-//!   nobody can tell.
+//! - If `n` is at most 64, and scopes of one variable are nested in each other, one hidden value
+//!   may be kept for every 64 of them.
+//! - If `n` is more than 64, a hidden value may be kept until its chain is shortened: on average
+//!   after at most `2 * n + 32` further bindings.
+//! - A value replaced by `set` while a context shows it is kept by the checkpoint for up to `n / 8`
+//!   further changes, and for as long as a read is running.
+//! - Values that need no drop, such as numbers and `&'static str`, are kept for as long as is
+//!   cheapest. Nobody can tell the difference.
 //!
-//! [`Context::trimmed`] keeps exactly what it shows, at the cost of a look at each binding.
+//! [`Context::trimmed`] keeps exactly what it shows. It costs O(n).
 //!
 //! # Integrations
 //!
-//! Each is a feature named after the crate that it serves or uses, off by default:
+//! Each is a feature, off by default. All but `companions` and `wire` are named after the crate
+//! that they serve or use:
 //!
 //! | feature | what it brings |
 //! |---|---|
 //! | `axum` | variables and contexts as arguments of handlers |
-//! | `companions` | what else is ambient goes along with each hop |
+//! | `companions` | each hop also carries what is ambient in another crate |
 //! | `futures-io` | reading and writing through a wrapper |
 //! | `http-body` | bodies of requests and responses through a wrapper |
 //! | `hyper` | executors that carry or detach, by name |

@@ -22,7 +22,7 @@ pub(crate) fn json_text(out: &mut (impl Write + ?Sized), text: &str) -> fmt::Res
     out.write_char('"')?;
     let mut plain = 0;
     for (at, c) in text.char_indices() {
-        // Those beyond ASCII may stand in JSON, and break lines, or turn them round, elsewhere.
+        // JSON allows those beyond ASCII, but elsewhere they end a line or reverse it.
         let is_plain = c != '"' && c != '\\' && !breaks_line(c);
         if is_plain {
             continue;
@@ -34,7 +34,7 @@ pub(crate) fn json_text(out: &mut (impl Write + ?Sized), text: &str) -> fmt::Res
             '\n' => out.write_str("\\n")?,
             '\r' => out.write_str("\\r")?,
             '\t' => out.write_str("\\t")?,
-            // All of them are of the basic plane.
+            // Four digits are enough: all of these characters lie in the basic plane.
             c => write!(out, "\\u{:04x}", u32::from(c))?,
         }
     }
@@ -52,7 +52,7 @@ fn breaks_line(c: char) -> bool {
 pub(crate) struct OneLine<'a>(pub(crate) &'a str);
 
 impl OneLine<'_> {
-    /// Whether the text is so as it is.
+    /// Whether nothing in the text has to be escaped.
     pub(crate) fn is_plain(&self) -> bool {
         !self.0.chars().any(breaks_line)
     }

@@ -69,11 +69,12 @@ impl fmt::Debug for Clash<'_> {
 }
 
 impl Context {
-    /// What `top` binds and masks, and below it what this context does.
+    /// Lays `top` over this context: what `top` binds or masks wins, and the rest is that of this
+    /// one.
     ///
     /// What both share is skipped, so the cost follows the differences. If there is none, or one of
-    /// them is empty, the result is the very same context, without an allocation. Bindings of short
-    /// reach are in no context, and so are not laid over.
+    /// the two is empty, the result is one of the two, without an allocation. Bindings of short
+    /// reach are not carried, so they are not laid over either.
     ///
     /// # Examples
     /// ```
@@ -92,12 +93,12 @@ impl Context {
         self.merge(top, |_| Keep::Theirs)
     }
 
-    /// What both bind and mask. `policy` decides on each variable of which they do not show the same:
-    /// two bindings that were made apart differ, even if their values are equal; so do a binding
-    /// and a mask.
+    /// The bindings and masks of both contexts. `policy` decides for each variable that both bind
+    /// or mask, but differently. Two bindings that were made separately differ, even if their
+    /// values are equal; so do a binding and a mask.
     ///
-    /// What both share is skipped, so the cost follows the differences. `policy` may do anything; if
-    /// it panics, both contexts are as they were.
+    /// What both share is skipped, so the cost follows the differences. `policy` may do anything;
+    /// if it panics, both contexts are as they were.
     ///
     /// # Examples
     /// ```
@@ -149,11 +150,12 @@ impl Context {
         }
     }
 
-    /// What all of them have in common: bindings and masks that are the very same in each. Of none
-    /// it is the empty context, of one that one.
+    /// What all of the contexts have in common: the bindings and masks that are the very same in
+    /// each. Of no context that is the empty one, of a single one it is that one.
     ///
-    /// For work that several requests share, as a batch: what it runs in says what holds for all.
-    /// O(n) in the variables of the first one; none of the values that are left out is kept.
+    /// For work that several requests share, such as a batch: it runs in what holds for all of
+    /// them. O(n) in the variables of the first one, and the differences of each of the others from
+    /// it. None of the values that are left out is kept.
     ///
     /// # Examples
     /// ```

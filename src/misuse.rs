@@ -1,9 +1,9 @@
-//! Guards that were not dropped in order and the like: harmless, but worth counting.
+//! Misuse that does no harm but is worth counting, such as guards dropped out of order.
 
 use crate::sys::OnceLock;
 use std::fmt;
 
-/// What was used in a way that cannot be meant. None of these corrupts anything or panics.
+/// A use that cannot have been meant. None of these corrupts anything or panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
@@ -11,14 +11,14 @@ pub enum Misuse {
     /// it.
     LeftWithInner,
     /// A guard was dropped whose checkpoint had been left already, or is on another stack. Nothing
-    /// was done then; if that stack waits beneath the current one, the checkpoint is left later, see
-    /// [`Entered`](crate::Entered).
+    /// was done then; if that stack waits beneath the current one, the checkpoint is left later,
+    /// see [`Entered`](crate::Entered).
     NotHere,
     /// Two variables that are logged have one key, and both are bound; see
     /// [`fields`](crate::fields). Told once in each process.
     SameKey,
-    /// What was to be taken along could not be captured: its
-    /// [companion](crate::companion::Companion) panicked, and nothing of it was carried.
+    /// A [companion](crate::companion::Companion) panicked when a hop captured it, so that hop
+    /// carries nothing of it.
     CompanionPanicked,
 }
 
@@ -38,8 +38,9 @@ static HOOK: OnceLock<fn(Misuse)> = OnceLock::new();
 /// Calls `hook` on each misuse from now on, in the whole process; only the first hook is
 /// ever taken.
 ///
-/// The hook runs in the drop of the guard, after the stack has been put in order, or where something
-/// is logged. It may read and enter; if it panics, the panic travels from there.
+/// The hook runs in the drop of the guard, after the stack has been put in order, or where a line
+/// is logged, or where a hop is captured. It may read and enter. If it panics, the panic leaves the
+/// call in which it ran.
 ///
 /// # Errors
 /// Gives the hook back if there is one already.

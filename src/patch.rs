@@ -1,5 +1,5 @@
-//! Taking over what somebody else bound, whatever it was: differences of contexts, bound here once
-//! more or laid over another context.
+//! Taking over what somebody else bound, without naming it: the differences of two contexts, bound
+//! here again or laid over another context.
 
 use crate::context::{Binding, Change, Context};
 use crate::engine::{Closed, Difference, Placed, Snapshot, current};
@@ -9,12 +9,13 @@ use std::fmt;
 use std::panic::Location;
 
 impl Context {
-    /// Binds in the innermost checkpoint, which must be open, what this context shows otherwise
-    /// than `before` did: each variable that it binds anew or differently, to the very same value;
-    /// and masks what it does not show any more.
+    /// Applies the differences between `before` and this context to the innermost checkpoint, which
+    /// must be open. A variable that this context binds, and `before` did not or bound differently,
+    /// is bound to the very same value. A variable that this context no longer shows is masked.
     ///
-    /// For what a blocking job, a callee or another task bound, without naming it. What is of short
-    /// reach is in no context. `after.apply_since(&Context::empty())` binds all that `after` shows.
+    /// Takes over what a blocking job, a callee or another task bound, without naming it. Bindings
+    /// of short reach are not carried. `after.apply_since(&Context::empty())` binds all that
+    /// `after` shows.
     ///
     /// # Examples
     /// ```
@@ -48,8 +49,8 @@ impl Context {
     }
 }
 
-/// What one context shows otherwise than another: owned, `Send + Sync`; made by
-/// [`Context::patch_to`]. It keeps the values of what it changes, before and after, and nothing else.
+/// The differences between two contexts: owned, `Send + Sync`; made by [`Context::patch_to`]. It
+/// keeps the values that it changes, before and after, and nothing else.
 #[derive(Clone, Default)]
 pub struct Patch {
     /// One for each variable, in the order in which they were first used.
@@ -63,11 +64,11 @@ struct Owned {
 }
 
 impl Context {
-    /// How to come from what this context shows to what `later` shows: each variable that `later`
-    /// binds anew or differently, or masks, and a mask for each that it does not show any more.
+    /// The changes that lead from this context to `later`: each variable that `later` binds anew or
+    /// differently, or masks, and a mask for each that it no longer shows.
     ///
-    /// The owned form of [`changes`](Self::changes), which may be sent to another thread and applied
-    /// to any context. What both share is skipped, so the cost follows the changes.
+    /// The owned form of [`changes`](Self::changes), which may be sent to another thread and
+    /// applied to any context. What both share is skipped, so the cost follows the changes.
     ///
     /// # Examples
     /// ```
@@ -91,7 +92,7 @@ impl Context {
             let after = match (&before, after) {
                 (_, Some(after)) => after,
                 (Some(before), None) if before.binding().is_some() => before.masked(place),
-                // A mask of what is not there any more: nothing is shown either way.
+                // A mask that is no longer there: neither of the two shows the variable.
                 _ => return None,
             };
             Some(Owned { before, after })
@@ -102,7 +103,8 @@ impl Context {
 }
 
 impl Patch {
-    /// That context with the changes. One that shows all of them already is given back as it is.
+    /// Applies the changes to a context. One that shows all of them already is returned as it is.
+    /// [`Context::extend`] says what that costs.
     #[track_caller]
     pub fn apply(&self, to: &Context) -> Context {
         let is_new = |owned: &&Owned| !to.link().is_some_and(|to| to.shows(&owned.after));
@@ -137,7 +139,8 @@ impl Patch {
         self.changes.iter().map(|owned| owned.after.name())
     }
 
-    /// The changes, in the same order. What is only masked is bound on neither side.
+    /// The changes, in the same order. A change that only adds a mask has a binding on neither
+    /// side.
     pub fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         self.changes.iter().map(|owned| Change {
             before: owned.before.as_ref().and_then(Placed::binding).map(Binding::new),
@@ -145,7 +148,7 @@ impl Patch {
         })
     }
 
-    /// What a variable shows before and after; nothing if the patch does not change it.
+    /// The values of a variable before and after; `None` if the patch does not change it.
     pub fn of<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<(Option<&T>, Option<&T>)> {
         let owned = self.changes.iter().find(|owned| owned.after.is_of(var.key()))?;
         let before = owned.before.as_ref().and_then(|before| before.get(var.key()));
@@ -165,8 +168,8 @@ impl fmt::Debug for Patch {
 }
 
 impl Change<'_> {
-    /// Binds in the innermost checkpoint, which must be open, what the later context shows; a mask
-    /// if that is nothing. See [`Context::apply_since`].
+    /// Binds what the later context shows in the innermost checkpoint, which must be open; masks
+    /// the variable if the later context does not show it. See [`Context::apply_since`].
     ///
     /// # Errors
     /// If no checkpoint is entered here, or a sealed scope is.

@@ -1,5 +1,5 @@
-//! What the tests and models of this crate need to show that they would notice. No promise, and not
-//! for others.
+//! For the tests and models of this crate: how they show that a fault in the engine is noticed. It
+//! may change with any release.
 
 #[cfg(debug_assertions)]
 pub use crate::engine::Roots;
@@ -20,9 +20,9 @@ mod roots {
     use crate::stack::Stack;
     use std::pin::Pin;
 
-    /// What has a count of something is named, and no more.
+    /// Each method names one thing that has counts, and does nothing else.
     impl Roots {
-        /// The stack that is current here, with the reads that are out from it.
+        /// The stack that is current here, with the reads that are running on it.
         pub fn current(&mut self) {
             self.name_current();
         }

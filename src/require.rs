@@ -8,13 +8,14 @@ use crate::var::Var;
 impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value that is bound here. A process-wide value and a default do not count.
     ///
-    /// The error tells a variable that nobody ever bound from one that was masked, or that does not
-    /// reach here. In debug builds it also says where the variable was last bound in the process,
-    /// and whether nothing was handed to the work here, as by a bare spawn, or it was detached on
-    /// purpose (see [`Reason`]). That costs each binding a note; release builds make none.
+    /// The error tells apart a variable that nobody ever bound, one that was masked, and one whose
+    /// reach ends before here. In debug builds it also says where the variable was last bound in
+    /// the process, and whether the work here was handed nothing, as by a bare spawn, or was
+    /// detached on purpose (see [`Reason`]). For this each binding in a debug build makes a note;
+    /// release builds make none.
     ///
-    /// This is the way to read what must never be substituted: [`get`](Self::get) gives the default
-    /// or the process-wide value where a hand-over was forgotten.
+    /// Read with this what nothing may take the place of: [`get`](Self::get) gives the default or
+    /// the process-wide value where a hand-over was forgotten.
     ///
     /// # Examples
     /// ```
@@ -38,7 +39,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.require_with(T::clone)
     }
 
-    /// As [`require`](Self::require), by a reference.
+    /// As [`require`](Self::require), but calls `f` with the value instead of cloning it.
     ///
     /// # Errors
     /// If no binding is seen here.
@@ -62,7 +63,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.explained(self.no_binding(seen))
     }
 
-    /// The same, with what is known beyond that there is no binding.
+    /// The same error, with a more precise reason if one is known.
     fn explained(&self, missing: Missing) -> Missing {
         match missing.reason() {
             Reason::NoBinding => missing.because(self.what_happened()),
@@ -74,7 +75,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         }
     }
 
-    /// The end of `get` and `with` where there is no value.
+    /// Panics for `get` and `with`, where there is no value.
     #[cold]
     #[inline(never)]
     #[track_caller]

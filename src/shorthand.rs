@@ -1,4 +1,4 @@
-//! What can be said by `try_with` and `set` too, in fewer words.
+//! Shorthands for what `try_with` and `set` can do.
 
 use crate::engine::current;
 use crate::error::NotOpen;
@@ -37,9 +37,9 @@ impl<T: Send + Sync + 'static> Var<T> {
         self.try_with(f).unwrap_or(other)
     }
 
-    /// Binds the variable in the innermost checkpoint, which must be open, to what `f` makes of the
-    /// value that it has here: `None` if it has none. The outer value is there again when the
-    /// checkpoint is left.
+    /// Binds the variable, in the innermost checkpoint, which must be open, to what `f` makes of
+    /// its value here; `f` is given `None` if there is none. When the checkpoint is left, the
+    /// variable has the outer value again.
     ///
     /// # Examples
     /// ```

@@ -52,7 +52,7 @@ struct Laden {
     load: Load,
 }
 
-/// What ends with the stack sees its companions.
+/// Values that end with the stack are dropped inside its companions.
 #[cfg(feature = "companions")]
 impl Drop for Laden {
     fn drop(&mut self) {
@@ -144,7 +144,7 @@ impl Stack {
         self
     }
 
-    /// The same stack, and the companions are left as they are where it runs.
+    /// Takes the companions off: where the stack runs they stay as they are.
     #[cfg(feature = "companions")]
     pub(crate) fn unladen(&mut self) {
         if let Some(mut laden) = self.laden.take() {
@@ -172,7 +172,7 @@ impl Stack {
         self.run_begun(Stack::over, f)
     }
 
-    /// As [`run`](Self::run); a stack that has not begun is first made what `begin` gives.
+    /// As [`run`](Self::run), but a stack that has not begun is first replaced by that of `begin`.
     #[inline]
     pub(crate) fn run_begun<R>(
         &mut self,
@@ -338,7 +338,7 @@ impl Drop for Within<'_> {
     }
 }
 
-/// Values that end with the stack see it as the current one, not the stack of whoever drops it.
+/// Values that end with the stack see it as the current one, not the stack that it is dropped on.
 impl Drop for Stack {
     fn drop(&mut self) {
         self.listing.end();
@@ -353,10 +353,10 @@ impl Drop for Stack {
     }
 }
 
-/// A panic leaves no stack half changed.
+/// A panic never leaves a stack half changed.
 impl UnwindSafe for Stack {}
 
-/// As above; what is shared only reads.
+/// As above; through a shared reference one only reads.
 impl RefUnwindSafe for Stack {}
 
 impl Default for Stack {

@@ -1,10 +1,10 @@
 //! The facade of atomics, cells that are watched, allocation, thread-locals and the processor
 //! (`popcount`). Nothing else in the crate uses them directly.
 //!
-//! Everything below `engine/` takes its primitives from here, so that under `--cfg stackholm_loom`
-//! the same algorithms run on loom's, and under `--cfg stackholm_shuttle` on shuttle's, which go
-//! through larger programs by chance. Where those have no counterpart there is a stand-in that says
-//! what it does not model:
+//! Everything in `engine/` and `shared/` takes its primitives from here. So under
+//! `--cfg stackholm_loom` the same algorithms run on loom's primitives, and under
+//! `--cfg stackholm_shuttle` on those of shuttle, which runs larger programs in random schedules.
+//! Where those have no counterpart there is a stand-in, and this is what it does not model:
 //!
 //! - Atomics in a `static` ([`StaticAtomicUsize`]) are looked up by name in a set that each
 //!   execution makes anew.
@@ -16,8 +16,8 @@
 //!   end.
 //!
 //! Every atomic operation and every step that keeps a count right has a name, a [`Site`]. Outside
-//! models the names are nothing: [`ordering`] gives back what it got and [`step`] says yes, at compile
-//! time. In a model one site can be weakened, to show that it would notice (see
+//! models the names cost nothing: [`ordering`] returns its argument and [`step`] is `true`, at
+//! compile time. In a model one site can be weakened, to show that the model notices it (see
 //! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
@@ -66,11 +66,11 @@ pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(not(stackholm_loom))]
 pub(crate) use std::sync::{Mutex as Lock, OnceLock as SetOnce};
 
-/// Whether this is a build for exhaustive models, where small structures show as much as large ones
-/// and cost less.
+/// Whether this is a build for exhaustive models. Structures are smaller there: they show as much
+/// as large ones and cost less.
 pub(crate) const MODELLED: bool = cfg!(stackholm_loom);
 
-/// Whether the primitives know more than the standard library's do, and are larger.
+/// Whether the primitives are those of a model, which are larger than the standard library's.
 pub(crate) const WATCHED: bool = cfg!(any(stackholm_loom, stackholm_shuttle));
 
 /// Items that only models have.

@@ -53,6 +53,9 @@ fn detached<R>(f: impl FnOnce() -> R) -> impl FnOnce() -> R {
 
 /// As [`std::thread::scope`]; each thread spawned in it gets the context of where *it* is spawned.
 ///
+/// # Panics
+/// If a thread that was not joined has panicked.
+///
 /// # Examples
 /// ```
 /// # static USER: stackholm::Var<&str> = stackholm::Var::new("user");
@@ -114,7 +117,7 @@ impl Builder {
         Builder(thread::Builder::new())
     }
 
-    /// The name of the thread.
+    /// The name of the thread. A name with a null byte makes the spawn panic.
     pub fn name(self, name: impl Into<String>) -> Self {
         Builder(self.0.name(name.into()))
     }

@@ -1,8 +1,8 @@
-//! Who asks for a variable while a test watches, in debug builds.
+//! Notes of who reads a variable while a test watches it, in debug builds.
 //!
-//! A watch is a binding: readings where it is visible are its own. Work that was spawned bare sees
-//! no watch, and it is just that work that a test is after; so what is read where no watch is
-//! visible counts for all that watch the variable at that time.
+//! A watch is a binding, and the reads where it is visible are its own. Work that was spawned bare
+//! sees no watch, and that is the work that a test wants to find. So a read where no watch is
+//! visible counts for every test that watches the variable at that time.
 
 use crate::asked::Asked;
 use crate::error::Missing;
@@ -11,11 +11,11 @@ use crate::var::Var;
 
 /// One test that watches one variable.
 pub(crate) struct Watch {
-    /// Where the variable lies, which is borrowed for as long.
+    /// The address of the variable, which stands for it: `Watching` borrows it.
     of: usize,
     own: Notes<Asked>,
     outer: Option<Arc<Watch>>,
-    /// What was noted of work that no watch is visible to, when this one began.
+    /// The notes of reads without a visible watch, as they were when this watch began.
     before: Asked,
 }
 
@@ -54,7 +54,7 @@ impl<'v, T: Send + Sync + 'static> Watching<'v, T> {
         Arc::clone(&self.1)
     }
 
-    /// What the readers got until now.
+    /// What the readers have got since the watch began.
     pub(crate) fn asked(&self) -> Asked {
         let (own, before) = (self.1.own.now().unwrap_or_default(), self.1.before);
         let all = self.0.watch().now().unwrap_or_default();
@@ -68,7 +68,7 @@ impl<'v, T: Send + Sync + 'static> Watching<'v, T> {
     }
 }
 
-/// Ends on every path.
+/// Ends the watch, on every path.
 impl<T: Send + Sync + 'static> Drop for Watching<'_, T> {
     fn drop(&mut self) {
         let less = |asked: Asked| {

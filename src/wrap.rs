@@ -1,9 +1,8 @@
 //! Closures that are made here and called elsewhere, each call in a context and on a stack of its
 //! own.
 //!
-//! A type that is a closure cannot be written by hand on a stable compiler, so what these give has
-//! no name that a field could be declared with: there it is a `Box<dyn Fn…>`, a type parameter, or
-//! an [`Envelope`](crate::Envelope).
+//! The closures that these methods return have types without a name. To keep one in a field, use a
+//! `Box<dyn Fn…>`, a type parameter, or an [`Envelope`](crate::Envelope).
 
 use crate::context::Context;
 use crate::future::InContext;
@@ -11,8 +10,9 @@ use crate::hop::Hop;
 
 /// Closures that are made here and called elsewhere.
 impl Context {
-    /// A closure that calls `f` inside this context, once, on a stack of its own: wherever it is
-    /// called, it finds nothing there and changes nothing. No allocation.
+    /// A closure that calls `f` inside this context, once, on a stack of its own: it neither sees
+    /// nor changes what is bound where it is called. It allocates only if companions are
+    /// registered.
     ///
     /// | called | without arguments | with one |
     /// |---|---|---|
@@ -80,8 +80,8 @@ impl Context {
         move |argument| hop.run(|| f(argument))
     }
 
-    /// As [`wrap_fn_with`](Self::wrap_fn_with), for an async closure or a function that gives a
-    /// future: each future goes on with the stack of its call.
+    /// As [`wrap_fn_with`](Self::wrap_fn_with), for an async closure or a function that returns a
+    /// future. The future goes on with the stack of the call that made it.
     ///
     /// # Examples
     /// ```

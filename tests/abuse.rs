@@ -1,9 +1,9 @@
 //! Abuse: forgotten and disordered guards, cancelled tasks, dying threads and runtimes, small
 //! stacks, large values, allocations that fail, forks, and panics within panics.
 //!
-//! What ends a process runs in a child: the test starts itself once more, with a variable of the
-//! environment set. Built for another machine, it is started through the emulator that
-//! `STACKHOLM_RUNNER` names.
+//! A program that ends its process runs in a child: the test starts itself again, with an
+//! environment variable set. If it is built for another machine, it starts through the emulator
+//! that `STACKHOLM_RUNNER` names.
 #![expect(unsafe_code, reason = "a global allocator that fails, and fork")]
 
 use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};

@@ -1,5 +1,5 @@
-//! What is allocated: one block for a binding, nothing for reading, capturing, leaving, handing
-//! over.
+//! What is allocated: at most one block for a binding, and nothing for reading, capturing, leaving
+//! and handing over.
 
 #[cfg(feature = "inspect")]
 #[path = "common/alone.rs"]

@@ -1,9 +1,9 @@
-//! No atomic read-modify-write on enter, read and leave of what is private: every instruction
-//! executed is looked at.
+//! To enter, read and leave a private frame takes no atomic read-modify-write: the test looks at
+//! every instruction that is executed.
 //!
-//! The processor's trap flag stops after each instruction; the handler of that signal looks at the
-//! next one. So this sees what really ran, the standard library's part included, and not what a
-//! listing may or may not lead to. The controls show that it would notice: what must count, does.
+//! The processor's trap flag stops after each instruction, and the signal handler looks at the next
+//! one. So the test sees what really ran, the standard library included. The controls show that it
+//! notices: operations that must count are seen to count.
 #![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #![expect(unsafe_code, reason = "signals, the trap flag and a global allocator")]
 

@@ -1,5 +1,5 @@
-//! Scopes of several bindings, whose frames lie in one block: each of them is a binding like any
-//! other.
+//! Scopes of several bindings, whose frames share one block: each binding behaves like one of its
+//! own.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! A rule or an invariant that is cited by number stands in docs/engine.md.
+//! Each rule or invariant that is cited by number is in docs/engine.md.
 
 use std::collections::BTreeSet;
 use std::fs;

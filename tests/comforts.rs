@@ -1,4 +1,5 @@
-//! What is said in fewer words, kept apart from its context, taken over, or called with arguments.
+//! Shorthands, values kept apart from their context, differences taken over, and closures with
+//! arguments.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -1,5 +1,5 @@
-//! Companions: what else is ambient goes along with each hop, is entered around each call, and is
-//! left in reverse.
+//! Companions: each hop carries them, they are entered around each call, and they are left in
+//! reverse.
 #![cfg(all(feature = "companions", feature = "rayon", feature = "tokio"))]
 
 use stackholm::companion::{Carried, Companion, NotRegistered, register};

@@ -1,4 +1,4 @@
-//! Fields: what the variables that are declared to be logged give to any sink.
+//! Fields: what variables that are declared to be logged give to any sink.
 
 mod counting;
 

@@ -1,4 +1,4 @@
-//! Guards: in and out of order, late, forgotten, on other stacks; and what reads that are out keep
+//! Guards: in and out of order, late, forgotten, on other stacks; and what a running read keeps
 //! (R6).
 
 mod common;

@@ -1,5 +1,5 @@
-//! The house: reads the sources and fails on an upward use, a second facade, unsafe code out of
-//! place, a long file.
+//! The order of the source tree: reads the sources and fails on a use of a higher layer, primitives
+//! used past the facade, unsafe code out of place, and long files.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,8 @@ use std::path::Path;
 /// The files of `src/`, lowest first: each uses only what stands before it. A folder stands for all
 /// its files.
 ///
-/// The guard (`entered`) stands below variables, which give it out; futures stand below checkpoints,
-/// which wrap them.
+/// The guard (`entered`) stands below variables, which give it out; futures stand below
+/// checkpoints, which wrap them.
 const ORDER: &[&str] = &[
     "sys",
     "error",

@@ -1,5 +1,5 @@
 //! The lint configuration for users finds each bare spawn and each guard over an await, and nothing
-//! else; above all not the program of the README.
+//! else. In particular it does not complain about the program of the README.
 
 #[path = "common/skipped.rs"]
 mod skipped;

@@ -1,10 +1,10 @@
 //! What a user reads when the compiler refuses a program: codes and texts of the cases in
 //! `compile_fail_tests`.
 //!
-//! The doc tests there show that each case is refused and that its twin is not, but on a stable
-//! compiler not why. Here each is compiled once more, against the library that this test was built
-//! with, and its message is read. Texts change from one compiler to the next, so they are read with
-//! the one named in [`KNOWN`] only.
+//! The doc tests there show that each case is refused and that its twin is not. On a stable
+//! compiler they do not show why. So each case is compiled here again, against the library that
+//! this test was built with, and its message is compared. Texts change between compilers, so they
+//! are compared with the one named in [`KNOWN`] only.
 
 #[path = "common/skipped.rs"]
 mod skipped;

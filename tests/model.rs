@@ -1,9 +1,9 @@
 //! Random programs against an oracle of plain maps, with shrinking; and the index alone against
 //! `imbl`.
 //!
-//! `STACKHOLM_CASES` sets the number of programs. Each run says the seed that it began with;
-//! `STACKHOLM_SEED` repeats it. A program that failed goes to `tests/model/regressions.txt`; what
-//! was learnt from it becomes a named test of `tests/model_found.rs`. The long run:
+//! `STACKHOLM_CASES` sets the number of programs. Each run prints its seed, and `STACKHOLM_SEED`
+//! repeats it. A program that failed goes to `tests/model/regressions.txt`; write what it shows as a
+//! named test into `tests/model_found.rs`. The long run:
 //!
 //! ```text
 //! cargo test --release --test model -- --ignored --nocapture

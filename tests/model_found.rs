@@ -1,4 +1,4 @@
-//! What the model test and the fuzzer found, each as the shortest program that shows it.
+//! Faults that the model test and the fuzzer found, each as the shortest program that shows it.
 
 use stackholm::{Checkpoint, Context, Var, embed};
 use std::sync::Arc;

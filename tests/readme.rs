@@ -1,6 +1,7 @@
-//! The README says what is true: its program is the first example, its features are those of the
-//! manifest, its commands are those of `.ci/run`, and what it links to is in the package. Who
-//! searches the docs finds items by other names.
+//! The README is true: its program is the first example, its features are those of the manifest,
+//! its commands are those of `.ci/run`, and what it links to is in the package. The features on the
+//! page of the crate are those of the manifest too, and a search of the docs finds items by the
+//! names they have elsewhere.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! Scopes that are entered again and again, which a thread keeps as they were: whatever lies below
-//! them by then, they show that. Many small random programs of nothing else, against a plain list.
+//! Scopes that are entered again and again, which a thread caches: they show what is bound below
+//! them at that time, not what was. Many small random programs of such scopes, against a plain
+//! list.
 
 use stackholm::{Context, Entered, Source, Var, embed};
 use std::sync::Arc;

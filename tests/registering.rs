@@ -1,4 +1,5 @@
-//! Companions are registered while other threads hop. A process of its own: what is registered stays.
+//! Companions are registered while other threads hop. The test needs a process of its own, since a
+//! companion stays registered.
 #![cfg(feature = "companions")]
 
 use stackholm::Hop;

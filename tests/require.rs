@@ -1,4 +1,4 @@
-//! `require`: what the error says that a binding is lost by, at every way of losing one.
+//! `require`: for each way in which a binding gets lost, the error says which one it was.
 
 use stackholm::{
     Checkpoint, Context, ContextExt, Envelope, Place, Reason, Scope, Var, embed::Stack,

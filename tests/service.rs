@@ -1,5 +1,5 @@
-//! The service example, small and in one process: what it promises, and that its checks notice what
-//! is wrong.
+//! The service example, small and in one process: what it promises, and that its checks notice
+//! faults.
 
 #[path = "common/alone.rs"]
 mod alone;

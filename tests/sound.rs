@@ -1,5 +1,5 @@
-//! Safe programs that once had undefined behaviour, or left something behind. Most of them say
-//! little by themselves: they are for Miri and the address sanitizer, which run them as they are.
+//! Safe programs that once had undefined behaviour, or left something behind. Most of them assert
+//! little by themselves: Miri and the address sanitizer run them too, and see the fault.
 
 use stackholm::embed::Stack;
 use stackholm::{Context, Var};

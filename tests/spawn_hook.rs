@@ -1,5 +1,6 @@
-//! The standard library's spawn hook: threads that carry though nobody asked them to. Only under
-//! `RUSTC_BOOTSTRAP=1 RUSTFLAGS="--cfg stackholm_nightly"`, or the same flags on nightly.
+//! The standard library's spawn hook: threads that carry without being asked. Only under
+//! `RUSTC_BOOTSTRAP=1 RUSTFLAGS="--cfg stackholm_nightly"`, or with the same `RUSTFLAGS` on
+//! nightly.
 #![cfg(stackholm_nightly)]
 
 use stackholm::spawn_hook::carry_into_threads_from_here;

@@ -1,6 +1,5 @@
-//! What stays on its stack is seen by the first scope of a process that is awaited below it, though
-//! it never was in a context before: it lies in the frame that took the place of all that was set
-//! in a checkpoint. Alone in its process.
+//! A binding that stays on its stack is seen by the first awaited scope of a process, though it is
+//! only in a compaction frame and was in no context before. It needs a process of its own.
 
 use futures_util::FutureExt;
 use stackholm::{Checkpoint, Var};

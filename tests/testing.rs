@@ -1,4 +1,4 @@
-//! The helpers for users' tests, each seen failing by what it must notice.
+//! The helpers for users' tests: each fails on what it must notice.
 
 #[cfg(not(debug_assertions))]
 use stackholm::testing::COUNTS;

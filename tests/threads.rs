@@ -1,13 +1,13 @@
 //! Random programs on three threads that hand each other contexts, weak contexts and stacks.
 //!
-//! Each thread has an oracle for its own stack: what is read is what was bound. What a context
-//! shows never changes, on whatever thread. When all threads have ended, every value has been
-//! dropped exactly once. In a wild round values leave and forget checkpoints as they are dropped;
-//! there is no oracle for a stack then, and the rest is asked all the same.
+//! Each thread has an oracle for its own stack: it reads what was bound. What a context shows never
+//! changes, on any thread. When all threads have ended, every value has been dropped exactly once.
+//! In a wild round values leave and forget checkpoints as they are dropped. Then there is no oracle
+//! for a stack, and the rest is checked all the same.
 //!
-//! Nothing here takes a lock but to hand something over, so that Miri and the thread sanitizer see
-//! the edges of the crate alone. `STACKHOLM_SEED` says where to begin, `STACKHOLM_ROUNDS` how many
-//! programs to run.
+//! Locks are taken only to hand something over, so Miri and the thread sanitizer see the
+//! happens-before edges of the crate alone. `STACKHOLM_SEED` is the first seed, `STACKHOLM_ROUNDS`
+//! the number of programs, `STACKHOLM_STEPS` their length.
 
 use stackholm::embed::Stack;
 use stackholm::{Checkpoint, Context, Entered, Prepared, Scope, Var, WeakContext};

@@ -1,4 +1,4 @@
-//! Tokio's task hooks: tasks that carry though nobody asked them to. Only under
+//! Tokio's task hooks: tasks that carry without being asked. Only under
 //! `RUSTFLAGS="--cfg tokio_unstable"`.
 #![cfg(all(feature = "tokio", tokio_unstable))]
 

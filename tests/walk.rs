@@ -1,5 +1,5 @@
-//! The walk that debug builds have over counts (`proof::Roots`) sees one count too many, one too
-//! few, and what is right.
+//! The walk over counts in debug builds (`proof::Roots`) reports one count too many and one too
+//! few, and nothing where the counts are right.
 #![cfg(debug_assertions)]
 #![expect(unsafe_code, reason = "the walk follows what is named")]
 

@@ -1,6 +1,5 @@
 //! A revision tracker: who changed what, and why, without a parameter for it anywhere; sync and
-//! async. In memory, and small enough to be read at once; the one for a real database is
-//! `crates/stackholm-revision`.
+//! async. It works in memory and is short; `crates/stackholm-revision` is one for a real database.
 
 mod model;
 mod tracker;
@@ -25,7 +24,7 @@ fn moderate(table: &Table) {
     });
 }
 
-/// The actor is chosen inside the block, and may be of any type.
+/// The actor is chosen inside the block, and may have any type.
 fn view(table: &Table, organization: Option<u32>) -> Outcome {
     Block::new().run(|| {
         match organization {
@@ -56,7 +55,7 @@ fn collaborate(table: &Table) -> Outcome {
     })
 }
 
-/// A deletion and what goes with it, each with a reason of its own; then the way back.
+/// Deletes an account and what belongs to it, each with a reason of its own; then restores both.
 fn close_account(table: &Table) {
     Record::new("user ada").save(table);
     Block::new()
@@ -70,7 +69,7 @@ fn close_account(table: &Table) {
     });
 }
 
-/// Parts of a block that are not tracked. Where no block is, nothing is tracked either.
+/// Parts of a block that are not tracked. Outside of any block nothing is tracked either.
 fn maintain(table: &Table) -> Outcome {
     let mut counter = Record::new("counter");
     let mut step = |n: u32| {
@@ -113,8 +112,8 @@ pub(crate) fn run(out: &mut impl Write) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let editing = |actor, title| Block::new().actor(actor).wrap(edit(&table, title));
     let both = join(editing("user ada", "stacks"), editing("user grace", "tries"));
-    // The blocks begin where they are polled, which is here no more: what is visible here is handed
-    // to them.
+    // The blocks begin where they are polled, and that is no longer inside `keeping`: so they are
+    // handed what is visible here.
     runtime.block_on(tracker::keeping(&journal, || both.in_current_context()));
 
     for revision in journal.revisions() {

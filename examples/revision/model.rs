@@ -1,4 +1,4 @@
-//! Records in memory, which tell the tracker what happens to them.
+//! Records in memory, which report their changes to the tracker.
 
 use super::tracker::{self, Delta, Kind};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Rows by their name, the newest state of each; and the last state of those that were deleted.
+/// The newest state of each row, by its name, and the last state of each deleted one.
 #[derive(Default)]
 pub(crate) struct Table {
     rows: Mutex<BTreeMap<String, Fields>>,
@@ -74,7 +74,7 @@ impl Record {
         self.fields.get(field).map_or("", String::as_str)
     }
 
-    /// Changes a field; the change is that of the actor of here and now, whoever saves it later.
+    /// Changes a field. The change is attributed to the actor bound here, whoever saves it later.
     pub(crate) fn set(&mut self, field: &'static str, value: impl Display) {
         let value = value.to_string();
         if self.fields.get(field) == Some(&value) {

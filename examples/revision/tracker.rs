@@ -1,7 +1,7 @@
 //! Who changed what, and why: revisions, actors and descriptions, all of them ambient.
 //!
-//! A [`Block`] is an open checkpoint. The outermost one also binds a revision, which is not made
-//! before the first change; blocks inside, and tasks and threads that carry the context, share it.
+//! A [`Block`] is an open checkpoint. The outermost one also binds a revision, which is made at the
+//! first change; blocks inside, and tasks and threads that carry the context, share it.
 
 use stackholm::{Checkpoint, InContext, NotOpen, Prepared, Var};
 use std::fmt;
@@ -12,7 +12,7 @@ pub(crate) type Actor = Arc<dyn fmt::Display + Send + Sync>;
 
 static REVISION: Var<Arc<OnceLock<Arc<Revision>>>> = Var::new("revision");
 static ENABLED: Var<bool> = Var::with_default("tracking", || true);
-/// `None` is the system itself, which is not the same as an actor that nobody named.
+/// `None` is the system itself. That is not the same as an unbound variable: no actor was named.
 static ACTOR: Var<Option<Actor>> = Var::new("actor");
 static REVISION_DESCRIPTION: Var<String> = Var::new("revision description");
 static OBJECT_DESCRIPTION: Var<String> = Var::new("object delta description");
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// The change as it stands now: the actor and the description of here.
+    /// The change, with the actor and the description that are bound here.
     pub(crate) fn delta(self, what: String) -> Delta {
         let actor = match ACTOR.try_get() {
             Ok(Some(actor)) => actor.to_string(),
@@ -145,7 +145,7 @@ impl Block {
         self.with_revision().wrap(future)
     }
 
-    /// The outermost block brings a revision that is not made yet; the others share it.
+    /// The outermost block binds a revision that is not made yet; the others share it.
     fn with_revision(&self) -> Prepared<'static> {
         let block = self.0.clone();
         if REVISION.is_bound() { block } else { block.set(&REVISION, Arc::default()) }

@@ -77,7 +77,8 @@ fn main() -> io::Result<ExitCode> {
     Ok(judge(&report.faults()))
 }
 
-/// Says what was wrong, if anything was; where the tables stand, so that both are in one file.
+/// Prints what was wrong, if anything was: to standard output, as the tables, so that a file has
+/// both.
 pub(crate) fn judge(faults: &[String]) -> ExitCode {
     if faults.is_empty() {
         println!("OK: no wrong value, no lost request, no value left alive.");
@@ -89,7 +90,7 @@ pub(crate) fn judge(faults: &[String]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The long way, and then the comparison; or what of it was asked for.
+/// Runs the long way and then the comparison, or the one that was asked for.
 pub(crate) fn run(options: &Options) -> io::Result<Report> {
     let verification = if options.compare { None } else { Some(verification(options)?) };
     let comparison = if options.plant_fault.is_some() { None } else { Some(comparison(options)?) };
@@ -106,7 +107,7 @@ fn verification(options: &Options) -> io::Result<Verification> {
     let outcomes = verify(options, &observers, &Client::new(server.address), &progress)?;
     progress.finish_and_clear();
     let took = begun.elapsed();
-    // Waits for what runs on the blocking pool and drops everything else where it stands.
+    // Waits for the jobs on the blocking pool, and drops all tasks at the await where they are.
     drop(server);
     Ok(Verification::new(outcomes, observers.all_hops(), took))
 }

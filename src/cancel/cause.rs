@@ -5,7 +5,7 @@ use crate::sys::Arc;
 use std::error::Error;
 use std::fmt;
 
-/// Why work was cancelled: an error, and the place of the cancel. A clone is a count.
+/// Why work was cancelled: an error, and the place of the cancel. Cloned in O(1).
 #[derive(Clone)]
 pub struct Cause(Arc<Reason>);
 
@@ -19,18 +19,18 @@ impl Cause {
         Cause(Arc::new(Reason { error, place }))
     }
 
-    /// What the one who cancelled gave as the cause.
+    /// The error that the canceller gave.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0.error
     }
 
-    /// Where [`Handle::cancel`](super::Handle::cancel) was called, or the limit was set that is
-    /// over.
+    /// Where [`Handle::cancel`](super::Handle::cancel) was called, or where the limit that is over
+    /// was set.
     pub fn cancelled_at(&self) -> Place {
         self.0.place
     }
 
-    /// Whether both are the cause of one and the same cancel.
+    /// Whether both come from the same cancel.
     pub fn ptr_eq(&self, other: &Cause) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -1,10 +1,10 @@
-//! What a handle cancels: a cause that is set once, the scope around, and whoever waits.
+//! What a handle cancels: a cause that is set once, the scope around, and the calls of waiters.
 //!
-//! A scope knows the one around it, and is not known there: only who waits is registered, with each
-//! scope up to the outermost, until it waits no more. So a long scope does not grow with the short
-//! ones inside it.
+//! A scope points to the one around it, but not the reverse. Only waiters are registered, with each
+//! scope up to the outermost, for as long as they wait. So a long scope does not grow with the
+//! short ones inside it.
 //!
-//! No lock is held while code of others runs: wakers, callbacks and causes are taken out first.
+//! No lock is held while foreign code runs: wakers, callbacks and causes are taken out first.
 
 use super::cause::Cause;
 use crate::sys::{Arc, Lock, PoisonError, SetOnce, Site, step};
@@ -14,7 +14,7 @@ use std::task::Waker;
 
 /// Invariants:
 ///
-/// S1. `cause` is what everybody is told who asks this scope, from the first answer on.
+/// S1. Once this scope has answered with a cause, everybody who asks it is told that one: `cause`.
 /// S2. Whoever cancels sets `cause` first and takes `calls` after; whoever waits adds its call to
 ///     each scope first and looks for a cause after. The lock is between the two, so at least one
 ///     of them sees the other.
@@ -26,7 +26,7 @@ pub(super) struct Source {
     calls: Lock<Calls>,
 }
 
-/// The calls of those that wait, each at a place that it keeps.
+/// The calls of waiters. Each stays at the index where it was added.
 #[derive(Default)]
 struct Calls {
     slots: Vec<Option<Arc<Call>>>,
@@ -76,8 +76,8 @@ impl Source {
         self.cause.get()
     }
 
-    /// Takes over the cause of the nearest scope that has one, for all in between, outermost first:
-    /// S1 for each of them, and one cause for all.
+    /// Copies the cause of the nearest scope that has one into all scopes from there to this one,
+    /// outermost first, so that S1 holds for each of them.
     #[cold]
     fn adopt(&self) {
         let mut path = vec![self];
@@ -93,10 +93,11 @@ impl Source {
         }
     }
 
-    /// Sets the cause and calls whoever waits, unless there is a cause already.
+    /// Sets the cause and fires the calls of all waiters. Returns `false`, and does nothing, if
+    /// this scope or one around it has a cause already.
     ///
     /// # Panics
-    /// With the first panic of a callback, when all of them were called.
+    /// If a callback panics: with the first such panic, after all calls were fired.
     pub(super) fn cancel(&self, cause: Cause) -> bool {
         if self.cause().is_some() || self.cause.set(cause).is_err() {
             return false;
@@ -114,7 +115,7 @@ impl Source {
     }
 }
 
-/// Long chains end one after the other, not in one another.
+/// Drops a long chain of scopes in a loop, not by recursion.
 impl Drop for Source {
     fn drop(&mut self) {
         let mut next = self.outer.take().flatten();
@@ -130,7 +131,7 @@ pub(super) enum Action {
     Run(Box<dyn FnOnce(&Cause) + Send>),
 }
 
-/// An action that is done once, whoever is first.
+/// An action that is done at most once: whoever takes it out does it.
 struct Call {
     source: Arc<Source>,
     action: Lock<Option<Action>>,
@@ -178,12 +179,12 @@ impl Registered {
         self.call.source.cause()
     }
 
-    /// Says whether the action was still to be done; it is not done any more.
+    /// Takes the action out, so that it is not done any more. Says whether it was still to be done.
     pub(super) fn stop(&self) -> bool {
         self.call.replace(None).is_some()
     }
 
-    /// Another waker from here on. Whoever calls this looks for a cause after.
+    /// Replaces the waker. The caller has to look for a cause afterwards.
     pub(super) fn wake(&self, waker: &Waker) {
         drop(self.call.replace(Some(Action::Wake(waker.clone()))));
     }
@@ -193,7 +194,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         self.stop();
         for (source, at) in self.with.drain(..) {
-            // The lock is given back before the call ends.
+            // The call is dropped after the lock is released: it may own foreign values.
             let mut calls = source.calls.lock().unwrap_or_else(PoisonError::into_inner);
             let call = calls.remove(at, &self.call);
             drop(calls);

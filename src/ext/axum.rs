@@ -7,10 +7,10 @@
 //! | `Result<FromContext<User>, Unbound>` | the same | the handler answers |
 //! | [`Context`] | all that is visible | it is empty |
 //!
-//! Nothing is cloned: what the handler holds is the value itself, [kept](crate::Kept) apart from
-//! the rest of its request. The last argument of the table keeps all values of the request alive,
-//! so what outlives the request should take what it needs. A value of short reach ends with its
-//! checkpoint, and so is not given to a handler: it reads the variable itself.
+//! Nothing is cloned: the handler holds the value itself, [kept](crate::Kept) apart from the rest
+//! of the request. A [`Context`] keeps all values of the request alive, so work that outlives the
+//! request should take only the values that it needs. A value of short reach ends with its
+//! checkpoint, so it cannot be an argument: read such a variable in the body of the handler.
 //!
 //! The bindings are made by a layer around the handler, such as `ContextLayer` of feature `tower`.
 
@@ -30,8 +30,7 @@ use std::ops::Deref;
 /// Says which variable a type stands for in the arguments of a handler.
 ///
 /// Usually the type is that of the value. For two variables of one type, or for a type of another
-/// crate, a type without fields may stand for each. [`ambient`] says the same in one line for each
-/// variable.
+/// crate, let a type without fields stand for each variable. [`ambient`] needs one line for each.
 ///
 /// # Examples
 /// ```
@@ -55,18 +54,18 @@ pub trait Ambient {
     /// What the variable holds.
     type Value: Send + Sync + 'static;
 
-    /// How a request is answered for which the variable has no value.
+    /// The status of the response if the variable has no value.
     const STATUS: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
     /// The variable.
     fn var() -> &'static Var<Self::Value>;
 }
 
-/// Says for several variables which type stands for each: [`Ambient`] without an `impl` for every
-/// one.
+/// Implements [`Ambient`] for several variables, one line for each.
 ///
-/// A type that is there stands for the variable of its values; `struct` makes one, for a variable
-/// of any type. The status may be left away.
+/// `User = USER` lets the existing type `User`, which is that of the values, stand for the
+/// variable. `struct Tenant(String) = TENANT` makes a type that stands for a variable of any other
+/// type. The status at the end of a line may be left out.
 ///
 /// # Examples
 /// ```
@@ -126,7 +125,8 @@ macro_rules! __ambient {
 /// The value that a variable has where the handler is called: the nearest binding, else the
 /// process-wide value, else the default.
 ///
-/// It borrows, and clones nothing. What the handler sets later is not seen in it.
+/// It keeps the value and clones nothing. It does not change when the handler sets the variable
+/// later.
 ///
 /// # Examples
 /// ```
@@ -228,8 +228,8 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
-/// A variable that a handler asks for has no value. As a response it names the variable and nothing
-/// else.
+/// A variable that a handler asks for has no value. As a response it tells the name of the variable
+/// and nothing else.
 #[derive(Clone, Debug)]
 pub struct Unbound {
     missing: Missing,
@@ -256,7 +256,7 @@ impl fmt::Display for Unbound {
 
 impl std::error::Error for Unbound {}
 
-/// No place in the source is told to clients.
+/// The response names no place in the source: clients read it.
 impl IntoResponse for Unbound {
     fn into_response(self) -> Response {
         (

@@ -1,7 +1,7 @@
 //! Bodies of requests and responses through a wrapper. Feature `http-body`.
 //!
 //! Each frame, data or trailers, is made on the stack of the wrapper, and the body is dropped on
-//! it. What only looks at the body, `size_hint` and `is_end_stream`, is answered where it is asked.
+//! it. `size_hint` and `is_end_stream` only look at the body and run on the stack of the caller.
 
 use crate::future::InContext;
 use ::http_body::{Body, Frame, SizeHint};

@@ -6,18 +6,18 @@
 //! are detached by default**: executors that only spawn, such as `hyper_util::rt::TokioExecutor`,
 //! hand nothing over, though a task polled inside a scope sees the stack of its thread by accident.
 //! [`DetachingExecutor`] rules that out. A connection outlives the request that happened to open
-//! it; one that carries keeps that request's values alive as long as it lasts, and shows them to
-//! all others. [`CarryingExecutor`] is for executors of short work, and for servers whose
-//! connections are to begin with what is bound around the whole connection.
+//! it. If it carried, it would keep that request's values alive as long as it lasts, and show them
+//! to all later requests. Use [`CarryingExecutor`] for executors of short work, and for servers
+//! whose connections are to begin with what is bound around the whole connection.
 //!
-//! What requests see is not the executor's business: that is a layer (feature `tower`)
-//! or, in a service of one's own, [`Scope::wrap`](crate::Scope::wrap) around the future and
+//! The executor does not decide what a request sees. A layer does (feature `tower`) or, in a
+//! service of your own, [`Scope::wrap`](crate::Scope::wrap) around the future and
 //! [`in_current_context`](crate::ContextExt::in_current_context) around the body.
 
 use crate::future::{ContextExt, InContext};
 use ::hyper::rt::Executor;
 
-/// An executor whose tasks begin in the context of whoever hands them over, captured then.
+/// An executor whose tasks begin in the context of the code that hands them over, captured then.
 ///
 /// # Examples
 /// ```
@@ -56,7 +56,7 @@ impl<F, E: Executor<InContext<F>>> Executor<F> for CarryingExecutor<E> {
     }
 }
 
-/// An executor whose tasks begin empty, whoever hands them over and whichever thread polls them.
+/// An executor whose tasks begin empty, whatever is bound where they are handed over or polled.
 ///
 /// # Examples
 /// A client that shares its connections between requests:

@@ -1,8 +1,8 @@
 //! A map that many read and few change a key at a time. Feature `imbl`.
 //!
-//! The map is [`imbl::HashMap`](::imbl::HashMap), which shares what two versions have in common, in a
-//! [`Shared`] cell, which is read without a lock and loses no change. People assemble this pair by
-//! hand, and often lose a change between a read and a store.
+//! The map is [`imbl::HashMap`](::imbl::HashMap), which shares what two versions have in common. It
+//! lies in a [`Shared`] cell, which is read without a lock and loses no change. A pair of the two
+//! that is written by hand often loses a change between a read and a store.
 //!
 //! imbl is under the MPL 2.0. It continues `im`, which is archived and has open advisories.
 
@@ -16,14 +16,14 @@ use std::hash::Hash;
 ///
 /// | | cost with `n` keys |
 /// |---|---|
-/// | [`get`](Self::get), [`with`](Self::with) | a look-up in the map, without a lock or a count |
+/// | [`get`](Self::get), [`with`](Self::with) | a look-up in the map, without a lock, and without a count if this thread has read this version before |
 /// | [`snapshot`](Self::snapshot) | O(1), nothing of the map is copied |
 /// | [`insert`](Self::insert), [`remove`](Self::remove) | O(log n): what lies on the way to the key is copied |
-/// | [`update`](Self::update) | that for each key that is changed, and one version for all of them |
+/// | [`update`](Self::update) | O(log n) for each key that is changed, and one version for all of them |
 /// | [`changes`] | O(n), or O(1) between two snapshots of one version |
 ///
-/// A change that another thread was faster with is made once more on top of theirs: threads that
-/// write all the time are better served by a map with a lock for each part.
+/// If another thread changes the map first, the change is made again on top of that one. For
+/// threads that write all the time a map with a lock for each part is faster.
 ///
 /// # Examples
 /// ```
@@ -64,8 +64,8 @@ where
         self.with(|map| map.get(key).cloned())
     }
 
-    /// Calls `f` with the newest version of the map. `f` may do anything, changes of the map
-    /// included: it goes on with the version that it was given.
+    /// Calls `f` with the newest version of the map. `f` may do anything, even change the map: it
+    /// keeps the version that it was given.
     pub fn with<R>(&self, f: impl FnOnce(&HashMap<K, V>) -> R) -> R {
         self.0.with(f)
     }
@@ -75,12 +75,12 @@ where
         self.0.load()
     }
 
-    /// Puts a value in, and gives the one that the key had.
+    /// Inserts a value, and returns the one that the key had.
     pub fn insert(&self, key: K, value: V) -> Option<V> {
         self.update(|map| map.insert(key.clone(), value.clone()))
     }
 
-    /// Takes a key out, and gives its value. Makes no version if the key is not there.
+    /// Removes a key, and returns its value. If the key is not there, no version is made.
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         Q: Hash + Eq + ?Sized,
@@ -96,10 +96,11 @@ where
         removed
     }
 
-    /// Changes any number of keys as one version, which others see whole or not at all. No change by
-    /// another is lost: if one came in between, `f` is called again, with what is there now.
+    /// Changes any number of keys as one version, which others see whole or not at all. No change
+    /// of another thread is lost: if one came in between, `f` is called again, with the newer
+    /// version.
     ///
-    /// `f` runs with nothing of the library held. If it panics, the map stays as it is.
+    /// No lock is held while `f` runs. If it panics, the map stays as it is.
     pub fn update<R>(&self, mut f: impl FnMut(&mut HashMap<K, V>) -> R) -> R {
         let mut result = None;
         self.0.update(|map| {
@@ -162,7 +163,7 @@ pub enum Change<K, V> {
     Removed(K, V),
 }
 
-/// What is different in `new`, in no order.
+/// What is different in `new`, in no order. O(n), or O(1) if both are of one version.
 pub fn changes<K, V>(
     old: &Snapshot<HashMap<K, V>>,
     new: &Snapshot<HashMap<K, V>>,

@@ -12,8 +12,8 @@ use std::fmt;
 
 /// A logger, given the fields of where each event is.
 ///
-/// A key that the record has itself stays as it is, and is not written twice. Text with a character
-/// that ends a line, or moves the cursor, has it escaped: what the logger is does not matter.
+/// A key that the record has itself stays as it is, and is not written twice. Control characters
+/// and others that end a line, or reverse it, are escaped, whatever the logger does.
 ///
 /// # Examples
 /// ```
@@ -31,7 +31,7 @@ pub struct Logger<L> {
 }
 
 impl<L: Log> Logger<L> {
-    /// A logger that hands all to `inner`, with all fields.
+    /// A logger that hands each record to `inner`, with all fields.
     pub fn new(inner: L) -> Self {
         Logger { inner, only: None }
     }
@@ -56,7 +56,7 @@ impl<L: Log> Logger<L> {
         Ok(())
     }
 
-    /// The logger that all is handed to.
+    /// The logger inside.
     pub fn get_ref(&self) -> &L {
         &self.inner
     }

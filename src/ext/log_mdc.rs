@@ -1,9 +1,9 @@
 //! The fields of each record in the map of [log-mdc](::log_mdc), for log4rs. Feature `log-mdc`.
 //!
 //! A pattern with `%X{request.id}`, written `{X(request.id)}` in log4rs, stays as it is: [`Mirror`]
-//! wraps the logger and puts the [`fields`](crate::fields) of where the event is into that map while
-//! the record is written, and takes them out again. An entry that somebody put there himself is
-//! hidden meanwhile by a field of the same key, and is there again after.
+//! wraps the logger and puts the [`fields`](crate::fields) of where the event is into that map
+//! while the record is written, and takes them out again. If a field has the key of an entry that
+//! the program put there itself, it hides that entry while the record is written.
 
 use crate::fields::{self, Fields};
 use ::log::{Log, Metadata, Record};
@@ -37,12 +37,12 @@ use std::fmt;
 pub struct Mirror<L>(L);
 
 impl<L: Log> Mirror<L> {
-    /// A logger that hands all to `inner`.
+    /// A logger that hands each record to `inner`.
     pub fn new(inner: L) -> Self {
         Mirror(inner)
     }
 
-    /// The logger that all is handed to.
+    /// The logger inside.
     pub fn get_ref(&self) -> &L {
         &self.0
     }

@@ -1,7 +1,7 @@
 //! Fields as labels of [metrics](::metrics), from a list. Feature `metrics`.
 //!
-//! Each value of a label is a time series of its own, so there is no "all": a recorder is given the
-//! keys whose values are few.
+//! Each value of a label is a time series of its own, so the fields are never taken all together:
+//! list the keys that have few values.
 
 use crate::fields;
 use ::metrics::{
@@ -34,13 +34,14 @@ impl Labels {
         Labels(keys.into_iter().map(Into::into).collect())
     }
 
-    /// A recorder that hands all to `inner`, and each metric with the labels of where it is
-    /// registered: where `counter!` and its like are called. A handle that is kept keeps them.
+    /// A recorder that hands everything to `inner`, and gives each metric the labels of the place
+    /// where it is registered, which is where `counter!` and its like are called. A handle that you
+    /// keep has the same labels for good.
     pub fn layer<R: Recorder>(self, inner: R) -> Labelled<R> {
         Labelled { labels: self, inner }
     }
 
-    /// The key with the labels that it does not have.
+    /// The key with the listed labels that it lacks; `None` if there is nothing to add.
     fn labelled(&self, key: &Key) -> Option<Key> {
         fields::with(|fields| {
             let has = |name: &str| key.labels().any(|label| label.key() == name);

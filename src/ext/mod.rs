@@ -1,4 +1,5 @@
-//! Integrations: one file for each crate, behind the feature of its name.
+//! Integrations: one module for each crate, behind the feature of its name; `wire`, which serves no
+//! single crate; and two hooks behind flags of the whole build.
 
 #[cfg(feature = "axum")]
 pub mod axum;

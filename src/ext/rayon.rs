@@ -1,12 +1,12 @@
 //! Jobs of [rayon](::rayon) that carry the context of where they are made, or detach from it.
 //! Feature `rayon`.
 //!
-//! Rayon's own functions hand nothing over: a job sees the stack of whichever thread runs it, which
-//! is empty on a worker that had nothing else to do, and somebody else's if the job was stolen
-//! while that worker waited for another one. The functions here capture at the call, and each job
-//! works on a stack of its own, which begins in an open checkpoint: what it sets is seen by the
-//! jobs that it makes, and by nobody else. Those named `…_detached` carry nothing, and shield the
-//! job from whoever runs it.
+//! Rayon's own functions hand nothing over: a job sees the stack of the thread that runs it. That
+//! is empty on an idle worker, and another job's if the worker stole it while it waited. The
+//! functions here capture at the call, and each job works on a stack of its own, which begins in an
+//! open checkpoint: what it sets is seen by the jobs that it makes, and by nobody else. Those named
+//! `…_detached` carry nothing, and shield the job from the stack of its thread. Parallel iterators
+//! carry the context but no [companion](crate::companion::Companion).
 //!
 //! | rayon's, which hands nothing over | carrying | detached |
 //! |---|---|---|
@@ -27,11 +27,11 @@
 //! `spawn` or iterators, sees the variables of the job that waits: those of another request, where
 //! requests share a pool.
 //!
-//! Nothing can shield it from outside. Between the wait and the job that is found rayon calls
-//! nothing of this crate: it has handlers for the beginning and the end of a thread, and none for
-//! those of a job. And from within a bare job looks like any callee. So a pool that runs jobs of
-//! this module should run no bare ones; the repository's `docs/clippy.toml` has clippy name them,
-//! parallel iterators included.
+//! Nothing can shield it from outside. Rayon has handlers for the beginning and the end of a
+//! thread, and none for those of a job, so it calls nothing of this crate between the wait and the
+//! job that is found. From within, a bare job looks like any callee. So a pool that runs jobs of
+//! this module should run no bare ones. With the repository's `docs/clippy.toml` clippy reports
+//! them, parallel iterators included.
 
 mod adapters;
 mod carrying;

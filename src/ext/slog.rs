@@ -1,7 +1,7 @@
 //! The fields of each record of [slog](::slog). Feature `slog`.
 //!
-//! [`Ambient`] wraps the outermost drain, so that it is on the thread of the event: what comes
-//! after it, on whatever thread, has a snapshot.
+//! Let [`Ambient`] be the outermost drain, so that it runs on the thread of the event. It hands a
+//! snapshot of the fields to the drains inside, which may run on any thread.
 
 use crate::fields::{self, FieldValue, Fields};
 use crate::sys::{Mutex, PoisonError};
@@ -11,7 +11,9 @@ use std::fmt::{self, Arguments};
 
 /// A drain, given the [`fields`](crate::fields) of where each event is.
 ///
-/// A key that the record or its logger has stays as it is, and is not written twice.
+/// A key that the record or its logger has stays as it is, and is not written twice. slog wants
+/// keys that live as long as the process, so each key is leaked once; of more than 1024 different
+/// keys the later ones are left out.
 ///
 /// # Examples
 /// ```
@@ -29,7 +31,7 @@ use std::fmt::{self, Arguments};
 pub struct Ambient<D>(D);
 
 impl<D: Drain> Ambient<D> {
-    /// A drain that hands all to `inner`.
+    /// A drain that hands each record to `inner`.
     pub fn new(inner: D) -> Self {
         Ambient(inner)
     }
@@ -45,7 +47,7 @@ impl<D: Drain> Drain for Ambient<D> {
                 return self.0.log(record, values);
             }
             let mut own = Keys::default();
-            // Keys are told by a serializer that takes everything.
+            // This serializer takes everything and never fails.
             let _ = record.kv().serialize(record, &mut own);
             let _ = values.serialize(record, &mut own);
             let both = Both { values: values.clone(), fields: fields.clone(), own: own.0 };
@@ -94,11 +96,10 @@ impl fmt::Debug for Both {
     }
 }
 
-/// So many different keys are written in one process; those that come later are left out.
+/// How many different keys are written in one process; those that come later are left out.
 const MOST_KEYS: usize = 1024;
 
-/// A key as slog wants it, which lives as long as the process. One that is made at run time stays
-/// behind, so there is a limit.
+/// A key as slog wants it: it lives as long as the process. Each is leaked, so there is a limit.
 fn key_of(key: &str) -> Option<&'static str> {
     static KEYS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);

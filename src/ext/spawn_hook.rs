@@ -1,16 +1,16 @@
-//! Threads that carry though nobody asked them to, by the standard library's hook. Nightly only,
-//! off by default.
+//! Threads that carry without being asked, by the standard library's hook. Nightly only, off by
+//! default.
 //!
 //! Built under `--cfg stackholm_nightly`, and even then nothing happens before
 //! [`carry_into_threads_from_here`].
 //!
 //! **Think twice.** A thread that outlives the request in which it was started keeps the values of
-//! that request: the first user of a pool, of a connection, of a timer or of a logger then shows in
-//! all its later work. That is how automatic propagation went wrong wherever it was shipped. It is
-//! here for programs that cannot change the library that spawns; elsewhere
-//! [`thread::spawn`](crate::thread::spawn) says at each spawn what is meant, and the lint
-//! configuration in `docs/clippy.toml` finds those that were forgotten. Values of short reach never
-//! travel.
+//! that request. If it belongs to a pool, a connection, a timer or a logger, all its later work
+//! sees the values of the first user. Automatic propagation has gone wrong like this wherever it
+//! was shipped. The hook is for programs that cannot change the library that spawns. Elsewhere use
+//! [`thread::spawn`](crate::thread::spawn), which says at each spawn what is meant; the lint
+//! configuration in `docs/clippy.toml` finds the spawns that you forgot. Values of short reach
+//! never travel.
 
 use crate::context::Context;
 use std::mem;
@@ -19,7 +19,8 @@ use std::thread;
 /// From now on each thread that this thread starts, and each that those start, begins in the
 /// context of where it is started, in an open checkpoint of its own. There is no way back.
 ///
-/// The helpers of this crate go on doing what they say: what detaches is detached.
+/// The functions of this crate still do what they say: a thread that is spawned detached is
+/// detached.
 pub fn carry_into_threads_from_here() {
     thread::add_spawn_hook(|_| {
         let context = Context::current();

@@ -5,8 +5,8 @@
 //! sees by accident the stack of a thread that polls it inside a scope (`block_on`, a `LocalSet`).
 //! The functions here capture at the call, not at the first poll, and the task works on a stack of
 //! its own, which begins in an open checkpoint: what it sets never comes back. Those named
-//! `…_detached` carry nothing, and shield the task from whoever polls it. A task that outlives the
-//! request that spawned it should detach, or it keeps the request's values alive.
+//! `…_detached` carry nothing, and shield the task from the stack it is polled on. Detach a task
+//! that outlives the request that spawned it, or it keeps the request's values alive.
 //!
 //! | tokio's, which hands nothing over | carrying | detached |
 //! |---|---|---|
@@ -21,8 +21,8 @@
 //!
 //! `task::block_in_place` needs no counterpart: its closure runs on the thread and on the stack of
 //! its task. Nor do timers, `select!` and `join!`: they poll what they wait for on the stack of the
-//! task that awaits them. What is wrapped by [`ContextExt`](crate::ContextExt) and reads or writes
-//! goes on doing so, in its own context.
+//! task that awaits them. A reader or writer that [`ContextExt`](crate::ContextExt) wraps is a
+//! reader or writer too, and works in its own context.
 
 mod block_on;
 mod deadline;
@@ -78,7 +78,7 @@ where
 
 /// As [`tokio::task::spawn_blocking`](::tokio::task::spawn_blocking), in the context of the caller.
 ///
-/// The thread of the pool keeps nothing of it when the job is done.
+/// When the job is done, the thread of the pool keeps nothing of the context.
 ///
 /// # Panics
 /// If called from outside of a runtime.

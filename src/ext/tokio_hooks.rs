@@ -1,15 +1,15 @@
-//! Tasks that carry though nobody asked them to, by tokio's task hooks. Feature `tokio` under
+//! Tasks that carry without being asked, by tokio's task hooks. Feature `tokio` under
 //! `--cfg tokio_unstable`.
 //!
-//! Off by default: even there nothing happens before [`carry_into_tasks`].
+//! Off by default: even under that flag nothing happens before [`carry_into_tasks`].
 //!
 //! **Think twice.** A task that outlives the request in which it was spawned keeps the values of
-//! that request: the connection, the pool and the timer that the first request happens to start
-//! then show that request in all their later work. That is how automatic propagation went wrong
-//! wherever it was shipped. It is here for programs that cannot change the library that spawns;
-//! elsewhere [`tokio::spawn`](crate::tokio::spawn) says at each spawn what is meant, and the lint
-//! configuration in `docs/clippy.toml` finds those that were forgotten. Values of short reach never
-//! travel.
+//! that request. If it serves a connection, a pool or a timer, all its later work sees the values
+//! of the first request. Automatic propagation has gone wrong like this wherever it was shipped.
+//! The hook is for programs that cannot change the library that spawns. Elsewhere use
+//! [`tokio::spawn`](crate::tokio::spawn), which says at each spawn what is meant; the lint
+//! configuration in `docs/clippy.toml` finds the spawns that you forgot. Values of short reach
+//! never travel.
 
 use crate::context::Context;
 use crate::engine::{Serial, current};
@@ -19,15 +19,17 @@ use ::tokio::task::Id;
 use std::collections::HashMap;
 use std::panic::Location;
 
-/// What the tasks of one runtime were spawned in, and the number by which a poll leaves it.
+/// The context in which each task of a runtime was spawned, and the number of the checkpoint that a
+/// poll of it has entered.
 type Spawned = Mutex<HashMap<Id, (Context, Option<Serial>)>>;
 
 /// Makes a runtime each of whose tasks is polled in the context of where it was spawned. Takes the
 /// place of hooks that were set before.
 ///
 /// Each poll begins in an open checkpoint of its own: what a task sets lasts until it awaits. A
-/// future that was wrapped or detached by this crate has a stack of its own and keeps to that.
-/// Blocking jobs and local sets are not covered, nor is the drop of a task outside of a poll.
+/// future that was wrapped or detached by this crate has a stack of its own and stays on that.
+/// Blocking jobs and local sets are not covered, nor is the drop of a task outside of a poll. A
+/// task that is spawned where nothing is bound is left alone.
 pub fn carry_into_tasks(builder: &mut Builder) -> &mut Builder {
     let spawned = Arc::new(Spawned::default());
     let [before, after, end] = [&spawned, &spawned, &spawned].map(Arc::clone);
@@ -56,14 +58,16 @@ pub fn carry_into_tasks(builder: &mut Builder) -> &mut Builder {
             }
         })
         .on_task_terminate(move |task| {
-            // It comes within the last poll, which then finds nothing to leave.
+            // Tokio calls this within the last poll; the hook after that poll finds nothing to
+            // leave.
             if let Some((_context, Some(serial))) = with(&end, |all| all.remove(&task.id())) {
                 let _ = current::leave(serial);
             }
         })
 }
 
-/// Works on the map; what comes back is dropped when it is let go. `f` must not run foreign code.
+/// Calls `f` with the map locked, so `f` must not run foreign code. The caller drops the result
+/// after the lock is released.
 fn with<R>(
     spawned: &Spawned,
     f: impl FnOnce(&mut HashMap<Id, (Context, Option<Serial>)>) -> R,

@@ -2,8 +2,8 @@
 //! detach from it. Feature `tokio-util`.
 //!
 //! Its `JoinMap` takes [`future.in_current_context()`](ContextExt) and
-//! [`future.detached()`](ContextExt), like whatever else takes a future. Its cancellation
-//! tokens cancel [scopes](crate::cancel), and are cancelled with them: [`with_token`], [`token`].
+//! [`future.detached()`](ContextExt), as anything does that takes a future. A cancellation token
+//! can cancel a [scope](crate::cancel) ([`with_token`]), and a scope a token ([`token`]).
 
 mod token;
 

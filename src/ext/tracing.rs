@@ -7,16 +7,17 @@ use ::tracing::span::Id;
 use ::tracing::{Span, subscriber::NoSubscriber};
 use std::fmt::{self, Write};
 
-/// From now on each hop takes the current span along, and the subscriber if one is the default of
+/// From now on each hop takes the current span along, and the subscriber if it is the default of
 /// the thread alone. For good, in the whole process.
 ///
-/// A wrapped future is in the span in which it was handed over at each poll and as it is dropped,
-/// as `tracing`'s own `in_current_span` does it, and so is all else that hops: blocking jobs, those
-/// of rayon, threads, streams, bodies. What is detached is in no span. The subscriber of the process
-/// is everywhere anyway, and where there is none `tracing` goes on to log.
+/// A wrapped future is in the span in which it was handed over, at each poll and when it is
+/// dropped, as with `tracing`'s own `in_current_span`. So is everything else that hops: blocking
+/// jobs, jobs of rayon, threads, streams, bodies. Pieces of parallel iterators are not. Detached
+/// work is in no span. The subscriber of the process is the same everywhere, so it is not carried;
+/// where there is none, `tracing` still passes events on to `log`.
 ///
 /// # Errors
-/// If it was called before.
+/// If it was called before, or if eight other companions are registered.
 ///
 /// # Examples
 /// ```
@@ -72,15 +73,15 @@ impl Carried for Here {
     }
 }
 
-/// The subscriber of here, if it is the default of this thread alone. That of the process is where
-/// the work goes too, and where there is none, to set it would take the place of `log`.
+/// The current subscriber, if it is the default of this thread alone. That of the process need not
+/// be carried. Where there is none, setting one would switch off what `tracing` passes on to `log`.
 fn scoped() -> Option<Dispatch> {
     dispatcher::get_default(|dispatch| {
         (!dispatch.is::<NoSubscriber>() && !is_global(dispatch)).then(|| dispatch.clone())
     })
 }
 
-/// Nothing but its `Debug` says so.
+/// Whether the dispatch is that of the process. Only its `Debug` tells.
 fn is_global(dispatch: &Dispatch) -> bool {
     /// Takes the text as long as it is the one that is expected.
     struct Expects(&'static str);
@@ -93,12 +94,12 @@ fn is_global(dispatch: &Dispatch) -> bool {
         }
     }
     let mut expects = Expects("Dispatch::Global");
-    // An error is how it stops.
+    // `Expects` stops the formatting with an error.
     let _ = write!(expects, "{dispatch:?}");
     expects.0.is_empty()
 }
 
-/// So many spans are left at most; a subscriber that says there is always one more is not followed.
+/// How many spans are left at most, in case a subscriber always says that there is one more.
 const DEEPEST: usize = 256;
 
 /// Leaves all spans that are entered here, calls `work`, and enters them again.

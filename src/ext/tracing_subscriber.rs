@@ -1,10 +1,11 @@
 //! The fields of each event of tracing, in text or JSON, for the `fmt` of
 //! [tracing-subscriber](::tracing_subscriber). Feature `tracing-subscriber`.
 //!
-//! [`Format`] wraps any [`FormatEvent`] and adds the [`fields`](crate::fields) of where the event is
-//! to its line. They need no span, and no filter of spans takes them away.
+//! [`Format`] wraps any [`FormatEvent`] and adds to its line the [`fields`](crate::fields) that are
+//! bound where the event happens. They need no span, and a filter that switches spans off does not
+//! remove them.
 //!
-//! A layer of another crate, such as that of `json-subscriber`, takes them by a closure:
+//! A layer of another crate, such as that of `json-subscriber`, gets them from a closure:
 //! `layer.add_dynamic_field("context", |_, _| Some(Fields::current()))`, with the feature `serde`.
 
 use crate::fields::{self, Fields};
@@ -16,10 +17,10 @@ use ::tracing_subscriber::registry::LookupSpan;
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-/// A format of events, with the fields of where each event is.
+/// A format of events that adds the fields bound where each event happens.
 ///
-/// What the event has itself stays as it is, and is not written twice; in text that goes for what
-/// its spans have, too.
+/// A field that the event has itself stays as it is, and its key is not written twice. In text the
+/// same goes for the fields of its spans.
 ///
 /// # Examples
 /// ```
@@ -57,9 +58,9 @@ enum Place {
 }
 
 impl<F> Format<F> {
-    /// The lines of `inner`, which are text, with the fields at the end: `key=value`.
+    /// Adds the fields at the end of each line of `inner`, which is text, as `key=value`.
     ///
-    /// Colours are those of `inner` if it is asked for them itself, as by
+    /// To have colours, ask `inner` itself for them, by
     /// [`with_ansi`](::tracing_subscriber::fmt::format::Format::with_ansi).
     pub fn new(inner: F) -> Self {
         Format { inner, place: Place::Text, only: None }
@@ -104,7 +105,8 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         fields::with(|fields| {
-            // With colours a line of text goes the same way without fields: else it alone had them.
+            // With colours a line without fields goes through `Line` too. Otherwise it alone would
+            // be coloured, since `inner` asks the writer.
             let is_text = matches!(self.place, Place::Text);
             if fields.is_empty() && !(is_text && writer.has_ansi_escapes()) {
                 return self.inner.format_event(ctx, writer, event);
@@ -138,7 +140,7 @@ impl<F> Format<F> {
     ) -> fmt::Result {
         let object = line.trim_end();
         let Some(known) = keys(object) else { return out.write_str(line) };
-        // What an event has itself stands in an object of its own, or here.
+        // The event's own fields are in an object of their own, or in this one.
         let is_free = |key: &str| !own.contains(&key) && !known.contains(&escaped(key).as_str());
         let mut added = fields.iter().filter(|(key, _)| self.takes(key) && is_free(key)).peekable();
         if added.peek().is_none() {
@@ -174,7 +176,7 @@ impl<F> Format<F> {
     }
 }
 
-/// Hands on what is written but for a last end of line.
+/// Passes on what is written, except for the line break at the end.
 struct Line<'a, W> {
     out: &'a mut W,
     ended: bool,
@@ -194,7 +196,7 @@ impl<W: Write> Write for Line<'_, W> {
     }
 }
 
-/// The keys of what an event has itself.
+/// The keys of the event's own fields.
 fn own_keys(event: &Event<'_>) -> Vec<&'static str> {
     struct Keys(Vec<&'static str>);
     impl field::Visit for Keys {
@@ -225,12 +227,12 @@ where
 /// A key as it stands in JSON, without its quotes.
 fn escaped(key: &str) -> String {
     let mut text = String::new();
-    // A string takes all there is.
+    // Writing to a `String` cannot fail.
     let _ = json_text(&mut text, key);
     text[1..text.len() - 1].to_owned()
 }
 
-/// The keys of an object of JSON, as they stand there; nothing if the text is not one object.
+/// The keys of an object of JSON, as they are written there; `None` if the text is not one object.
 fn keys(object: &str) -> Option<Vec<&str>> {
     if !object.starts_with('{') {
         return None;

@@ -1,18 +1,18 @@
 //! What crosses to another process, from whom it is taken, and to whom it is sent. Feature `wire`.
 //!
 //! A [`Wire`] lists the variables that cross, each with its place: a [`header`] of its own, a
-//! member of W3C [`baggage`], or the [`trace`] context. **What is not listed does not cross, either
-//! way.** There are two more lists:
+//! member of W3C [`baggage`], or the [`trace`] context. **A variable that is not listed does not
+//! cross, in either direction.** Two more things are limited:
 //!
-//! - **In:** a listing is taken from [trusted peers](Peer) only, unless it says
-//!   [`from_anyone`](Listing::from_anyone). Who is trusted is decided by the connection.
-//! - **Out:** a client sends to [`Hosts`] that are listed, by default to none.
+//! - **In:** a variable is taken from [trusted peers](Peer) only, unless its listing says
+//!   [`from_anyone`](Listing::from_anyone). The connection decides who is trusted.
+//! - **Out:** the layer for clients sends to [`Hosts`] that are listed, by default to none.
 //!
-//! What comes in is held against limits before any work is done: for `baggage` 8 192 bytes and 64
-//! members in all lines together, whether they are well-formed or not. Bad input fails no request
-//! and loses nothing beside itself: it is dropped and counted, [by name and reason](Rejected) and
-//! never with a value. The repository's `docs/wire.md` lists the inputs that other implementations
-//! stumbled over, each with its test.
+//! Input is compared with the limits before any work is done. For `baggage` they are 8 192 bytes
+//! and 64 members in all lines together, well-formed or not. Bad input fails no request and spoils
+//! no good input: it is dropped and counted, [by name and reason](Rejected) and never with a value.
+//! The repository's `docs/wire.md` lists the inputs that other implementations stumbled over, each
+//! with its test.
 //!
 //! # Examples
 //! ```

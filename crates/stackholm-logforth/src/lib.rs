@@ -5,10 +5,11 @@ use logforth_core::{Diagnostic, Error};
 use stackholm::fields::{self, FieldValue};
 use std::borrow::Cow;
 
-/// The [fields] of where each record is made, for the layouts and appenders of logforth.
+/// The [fields] that are bound where each record is made, for the layouts and appenders of
+/// logforth.
 ///
-/// Logforth asks its diagnostics apart from the record: a key that the record has itself is written
-/// by most layouts a second time.
+/// Logforth asks diagnostics separately from the record, so most layouts write a key twice if the
+/// record has it too.
 ///
 /// # Examples
 /// ```
@@ -33,12 +34,12 @@ use std::borrow::Cow;
 pub struct Ambient(Option<Vec<Cow<'static, str>>>);
 
 impl Ambient {
-    /// All fields.
+    /// A diagnostic of all fields.
     pub fn new() -> Self {
         Ambient(None)
     }
 
-    /// No fields but those with these keys.
+    /// A diagnostic of the fields with these keys only.
     pub fn only<K: Into<Cow<'static, str>>>(keys: impl IntoIterator<Item = K>) -> Self {
         Ambient(Some(keys.into_iter().map(Into::into).collect()))
     }
@@ -48,7 +49,7 @@ impl Diagnostic for Ambient {
     fn visit(&self, visitor: &mut dyn Visitor) -> Result<(), Error> {
         let wanted =
             |key: &str| self.0.as_ref().is_none_or(|only| only.iter().any(|known| known == key));
-        // Some layouts escape nothing: what would end the line is escaped already.
+        // Some layouts escape nothing, so characters that end a line are escaped here.
         fields::with(|fields| {
             fields
                 .escaped()

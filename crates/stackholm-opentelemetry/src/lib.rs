@@ -1,16 +1,15 @@
 //! The context of OpenTelemetry goes along with each hop of [stackholm].
 //!
-//! After [`install`] whatever hands over a [`stackholm::Context`] by a hop, such as
-//! `in_current_context`, the spawns of its integrations and envelopes, hands over the current
-//! [`opentelemetry::Context`] too: the span, the baggage, and whether telemetry is suppressed. It is
-//! attached for each poll and each drop, and detached in reverse. What is detached has the empty
-//! one.
+//! After [`install`] each hop of stackholm hands over the current [`opentelemetry::Context`] too:
+//! the span, the baggage, and whether telemetry is suppressed. Hops are `in_current_context`, the
+//! spawns of the integrations and envelopes, but not parallel iterators. The context is attached
+//! for each poll and each drop, and detached in reverse. Detached work has the empty one.
 //!
-//! The other way, what hands over an `opentelemetry::Context` alone can take ours along inside of
-//! it: [`AmbientExt`].
+//! The other way round, code that hands over an `opentelemetry::Context` alone can take ours along
+//! inside it: [`AmbientExt`].
 //!
-//! With the feature `wire` the trace that crosses to other processes is that of OpenTelemetry, both
-//! ways: [`current_trace`] and [`under`].
+//! With the feature `wire` both share one trace with other processes, in both directions:
+//! [`current_trace`] and [`under`].
 
 #[cfg(feature = "wire")]
 mod wire;
@@ -24,7 +23,7 @@ use stackholm::companion::{Carried, Companion, NotRegistered, register};
 /// From now on each hop takes the current context of OpenTelemetry along, in the whole process.
 ///
 /// # Errors
-/// If it was called before.
+/// If it was called before, or if eight other companions are registered.
 ///
 /// # Examples
 /// ```
@@ -67,10 +66,10 @@ impl Carried for Captured {
     }
 }
 
-/// What a context of OpenTelemetry takes along of ours.
+/// Our context, as a value in one of OpenTelemetry's.
 struct Ambient(stackholm::Context);
 
-/// Takes a context of ours along inside of one of OpenTelemetry.
+/// Stores a context of ours inside one of OpenTelemetry.
 ///
 /// # Examples
 /// ```
@@ -79,17 +78,18 @@ struct Ambient(stackholm::Context);
 ///
 /// static USER: stackholm::Var<&str> = stackholm::Var::new("user");
 ///
-/// // Handed to code that knows OpenTelemetry alone, and comes back there on another thread.
+/// // Hand it to code that only knows OpenTelemetry; it may give it back on another thread.
 /// let handed = USER.sync_scope("ada", || Context::current().with_ambient());
 /// handed.ambient().run(|| assert_eq!(USER.get(), "ada"));
 /// assert!(Context::current().ambient().is_empty());
 /// ```
 pub trait AmbientExt {
-    /// This context, and what is visible here of ours: one pointer, which keeps it alive.
+    /// This context with what is visible here in ours: one pointer more, which keeps those values
+    /// alive.
     #[must_use = "the context itself stays as it is"]
     fn with_ambient(&self) -> Context;
 
-    /// What was taken along; the empty context if nothing was.
+    /// Our context that was stored; the empty one if none was.
     fn ambient(&self) -> stackholm::Context;
 }
 

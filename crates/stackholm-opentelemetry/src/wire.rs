@@ -1,15 +1,15 @@
-//! The same ids on both sides: the trace of `stackholm::wire` and that of OpenTelemetry.
+//! The same ids in the trace of `stackholm::wire` and in that of OpenTelemetry.
 //!
-//! OpenTelemetry leads, for it makes the spans: what comes in becomes the remote parent of its
-//! spans ([`under`]), and what goes out names its span ([`current_trace`]).
+//! OpenTelemetry makes the spans, so it leads: a trace that comes in becomes the remote parent of
+//! its spans ([`under`]), and a trace that goes out names its span ([`current_trace`]).
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use stackholm::wire::Trace;
 use std::str::FromStr;
 
-/// The trace and the span that are current in OpenTelemetry, if there is a valid one: the leader of
-/// a trace on the wire.
+/// The trace and the span that are current in OpenTelemetry; `None` if there is no valid span. For
+/// `led_by` of a trace on the wire.
 ///
 /// # Examples
 /// ```
@@ -33,12 +33,12 @@ pub fn current_trace() -> Option<Trace> {
         let trace = Trace::new(span.trace_id().to_bytes(), span.span_id().to_bytes(), false)?;
         let trace = trace.with_flags(span.trace_flags().to_u8());
         let state = span.trace_state().header();
-        // A state that W3C would not have is left out, as a receiver would.
+        // A state that does not follow the grammar of W3C is left out, as a receiver would do.
         Some(trace.clone().with_state(&state).unwrap_or(trace))
     })
 }
 
-/// The current context of OpenTelemetry, with that trace as the remote parent of spans that are
+/// The current context of OpenTelemetry, with `trace` as the remote parent of spans that are
 /// started in it.
 ///
 /// # Examples

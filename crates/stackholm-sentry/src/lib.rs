@@ -1,11 +1,11 @@
 //! Variables of [stackholm] as tags of sentry's events, and sentry's hub along with each hop.
 //!
-//! - [`Tags`] are an integration of the client: the [fields] that it lists become
-//!   tags of each event.
-//! - After [`carry_hubs`] whatever hands over a [`stackholm::Context`] by a hop, such as
-//!   `in_current_context`, the spawns of its integrations and envelopes, hands over a hub too, with
-//!   the scope of where that was. It is current for each poll and each drop. What is detached
-//!   reports to the same client with an empty scope.
+//! - [`Tags`] is an integration of the client: the [fields] that it lists become tags of each
+//!   event.
+//! - After [`carry_hubs`] each hop of stackholm hands over a hub too, with the scope of the place
+//!   where it was handed over. Hops are `in_current_context`, the spawns of the integrations and
+//!   envelopes, but not parallel iterators. The hub is current for each poll and each drop.
+//!   Detached work reports to the client of the main hub, with an empty scope.
 
 use sentry_core::protocol::Event;
 use sentry_core::{ClientOptions, Hub, Integration};
@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 /// The keys of the [fields] that become tags of the events captured where they are bound.
 ///
-/// A service that receives events is somebody else's, so there is no "all": each key that goes there
-/// is named. A tag that the event has itself stays as it is. Sentry cuts tags at 200 characters.
+/// Events leave the process, often to a service of another company. So the fields are never taken
+/// all together: each key is listed. A tag that the event has itself stays as it is. Sentry cuts
+/// tags at 200 characters.
 ///
 /// # Examples
 /// ```
@@ -56,12 +57,12 @@ impl Integration for Tags {
     }
 }
 
-/// From now on each hop takes a hub along, in the whole process: a new one with the client and the
-/// scope of the one that is current where it is handed over. What is added to it stays with the work
-/// that was handed it.
+/// From now on each hop takes a hub along, in the whole process: a new one, with the client and the
+/// scope of the hub that is current where the work is handed over. What that work adds to its hub
+/// is not seen elsewhere.
 ///
 /// # Errors
-/// If it was called before.
+/// If it was called before, or if eight other companions are registered.
 ///
 /// # Examples
 /// ```

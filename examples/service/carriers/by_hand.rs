@@ -1,8 +1,8 @@
 //! The ways without this crate: the values passed as arguments to every function and task.
 //!
-//! Either each on its own, as whoever made it would hand it on: ten arguments, counted by
-//! reference. Or all in one shared record, which is cheaper, and can be done where one place knows
-//! all that is ever carried.
+//! Either each value on its own: ten arguments, each an `Arc`, as libraries that know nothing of
+//! each other would pass them. Or all in one shared record, which is cheaper, but needs one place
+//! that knows everything that is ever carried.
 
 use super::carrier::Carrier;
 use super::oracle::expected::Expected;
@@ -17,12 +17,12 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
 
-/// How ten values lie in the hands of a hop.
+/// How a hop holds the ten values.
 pub(crate) trait Values: Clone + Debug + Send + Sync + 'static {
-    /// For people; and at another stage at each hop.
+    /// The name of the way in reports, without a stage and with one.
     const NAMES: [&'static str; 2];
 
-    /// Where its services are found.
+    /// The paths of its services, without a stage and with one.
     const PATHS: [&'static str; 2];
 
     fn new(values: [Text; CARRIED]) -> Self;
@@ -66,8 +66,7 @@ impl Values for Record {
     }
 }
 
-/// The values of a request, in the hands of one hop. `STAGED`: an eleventh too, which each hop has
-/// anew.
+/// The values of a request, held by one hop. `STAGED`: and an eleventh, which each hop sets anew.
 #[derive(Clone, Debug)]
 pub(crate) struct ByHand<H, const STAGED: bool> {
     hands: H,

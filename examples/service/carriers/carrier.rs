@@ -1,8 +1,8 @@
-//! How the values of a request come to each hop: the one thing in which the measured services
+//! How the values of a request get to each hop: the one thing in which the measured services
 //! differ.
 //!
-//! What is given here by default is tokio's and the standard library's own; a way that carries by
-//! hand needs no more, for its values travel as arguments.
+//! By default the trait spawns with tokio's own functions. That is enough for a way that carries by
+//! hand, because its values travel as arguments.
 
 use super::oracle::expected::Expected;
 use super::oracle::hop::Hop;
@@ -15,15 +15,15 @@ use futures_util::Stream;
 use std::future::Future;
 use tokio::task::{self, JoinHandle};
 
-/// A way of carrying values, and what a hop holds in its hands for it.
+/// A way of carrying values, and what a hop holds for it.
 pub(crate) trait Carrier: Clone + Send + Sync + 'static {
-    /// For people.
+    /// The name of the way in reports.
     const NAME: &'static str;
 
     /// Whether the values are in the context, and so in what is logged.
     const IN_CONTEXT: bool = false;
 
-    /// Where its service is found.
+    /// The path of its service.
     const PATH: &'static str;
 
     /// The middleware: takes the values from the headers and goes on with the request.
@@ -36,10 +36,10 @@ pub(crate) trait Carrier: Clone + Send + Sync + 'static {
     /// What the middleware gave to the handler.
     fn take(extensions: &mut Extensions) -> Self;
 
-    /// Looks at one value. `expected` is for the way that has nothing else to show.
+    /// Looks at one value. `expected` is for the way that carries nothing.
     fn see<R>(&self, expected: &Expected, which: usize, look: impl Fn(Option<&str>) -> R) -> R;
 
-    /// What the stage is said to be. `expected` is for the ways that have nothing else to show.
+    /// The stage, as this way carries it. `expected` is for the ways that carry none.
     fn stage(&self, expected: Hop) -> Option<Hop>;
 
     /// Awaits `f` in a block of its own, at another stage.

@@ -1,8 +1,7 @@
-//! The way of this crate: bound once by the middleware, read from the variables wherever the
-//! request is.
+//! The way of this crate: the middleware binds the values once, and each hop reads the variables.
 //!
-//! All that a service needs stands in this file: a scope around the request, and
-//! `in_current_context` where work is handed over.
+//! All that a service needs is in this file: a scope around the request, and `in_current_context`
+//! where work is handed over.
 
 use super::carrier::Carrier;
 use super::oracle::expected::Expected;
@@ -22,7 +21,7 @@ use stackholm::{Checkpoint, Context, ContextExt, Scope};
 use std::future::Future;
 use tokio::task::JoinHandle;
 
-/// Nothing in the hands: the values are in the context. `STAGED`: an eleventh too, which each hop
+/// A hop holds nothing: the values are in the context. `STAGED`: and an eleventh, which each hop
 /// binds anew.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contexts<const STAGED: bool>;

@@ -1,5 +1,5 @@
-//! No way at all: the same work, and no values. What is expected is
-//! still handed to every hop, to check with.
+//! No way at all: the same work, without values. The expected values are still passed to every hop,
+//! as in all ways.
 
 use super::carrier::Carrier;
 use super::oracle::expected::Expected;
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::future::Future;
 
-/// Nothing in the hands and nothing in the context.
+/// A hop holds nothing, and nothing is in the context.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nothing;
 

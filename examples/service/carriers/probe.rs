@@ -18,8 +18,8 @@ pub(crate) struct Probe<C> {
 }
 
 impl<C: Carrier> Probe<C> {
-    /// Compares every value with the expected one. Then panics or tells the client to go away, if
-    /// the scenario says so.
+    /// Compares every value with the expected one. Then panics, or tells the client to disconnect,
+    /// if the scenario says so.
     pub(crate) fn check(&self, hop: Hop) {
         self.compare(hop);
         match self.expected.scenario {
@@ -54,7 +54,7 @@ impl<C: Carrier> Probe<C> {
         expected.echo(hop, |line| self.describe(hop, line));
     }
 
-    /// What is seen here, for people. Headers that were not sent are left out.
+    /// What is seen here, as text for a reader. Headers that were not sent are left out.
     fn describe(&self, hop: Hop, line: &mut String) {
         for (which, (_, var)) in HEADERS.iter().enumerate() {
             let text = self.carrier.see(&self.expected, which, |seen| seen.map(str::to_owned));
@@ -86,13 +86,13 @@ impl<C: Carrier> Probe<C> {
         })
     }
 
-    /// Looks once more when it is dropped: at the end of a block, however that comes.
+    /// A guard that checks once more when it is dropped: at the end of a block, on every path.
     pub(crate) fn witness(&self, hop: Hop) -> Witness<C> {
         Witness { probe: self.clone(), hop }
     }
 }
 
-/// Looks at the values when it is dropped; in a cancelled future and in one that panicked as well.
+/// Checks the values when it is dropped, also in a future that was cancelled or has panicked.
 #[derive(Debug)]
 pub(crate) struct Witness<C: Carrier> {
     probe: Probe<C>,

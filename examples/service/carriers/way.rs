@@ -5,7 +5,7 @@ use super::carrier::Carrier;
 use super::contexts::Contexts;
 use super::nothing::Nothing;
 
-/// A way of carrying, of which each has a service.
+/// A way of carrying values. Each has a service of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {
     Contexts,
@@ -30,7 +30,7 @@ impl Way {
         Way::ArgumentsStaged,
     ];
 
-    /// For people.
+    /// The name of the way in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Way::Contexts => Contexts::<false>::NAME,
@@ -43,7 +43,7 @@ impl Way {
         }
     }
 
-    /// Where its service is found.
+    /// The path of its service.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Way::Contexts => Contexts::<false>::PATH,

@@ -1,4 +1,4 @@
-//! A block of requests, driven by so many clients at a time.
+//! A batch of requests, made by a number of clients at a time.
 
 use super::http::Client;
 use super::oracle::observer::Observer;
@@ -19,11 +19,11 @@ pub(crate) struct Batch {
     pub(crate) first: u64,
     pub(crate) count: u64,
     pub(crate) mix: Mix,
-    /// Something wrong to be done in the first request.
+    /// A fault to plant in the first request.
     pub(crate) fault: Option<Planted>,
 }
 
-/// What came of a block.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct BatchResult {
     pub(crate) outcomes: Outcomes,
@@ -32,7 +32,7 @@ pub(crate) struct BatchResult {
 }
 
 impl Batch {
-    /// Makes all requests, `concurrency` at a time, and waits for their ends.
+    /// Makes all requests, `concurrency` at a time, and waits until they have ended.
     pub(crate) async fn drive(self, client: &Client, concurrency: u16) -> BatchResult {
         let next = Arc::new(AtomicU64::new(0));
         let mut clients = JoinSet::new();

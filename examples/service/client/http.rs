@@ -19,14 +19,14 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-/// What a request brings along that goes the long way.
+/// The body of a request that goes the long way.
 const UPLOAD: &str = "something to be read frame by frame";
 
 /// Connections to one server, kept alive between requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     plain: Pool<HttpConnector, Full<Bytes>>,
-    /// By HTTP/2: all requests at once over one connection.
+    /// For HTTP/2: all requests at once over one connection.
     multiplexed: Pool<HttpConnector, Full<Bytes>>,
     server: SocketAddr,
 }
@@ -40,7 +40,7 @@ impl Client {
         Client { plain, multiplexed: pool.http2_only(true).build(connector), server }
     }
 
-    /// Makes the request, and goes away half-way if that is the scenario.
+    /// Makes the request, and disconnects half-way if that is the scenario.
     pub(crate) async fn send(&self, observer: &Observer, path: &str, plan: &Plan) -> Outcome {
         let response = self.pool(plan).request(self.request(path, plan));
         match plan.scenario {
@@ -56,7 +56,7 @@ impl Client {
                 }
             }
             Scenario::Panic(hop) => see_panic(hop, response.await).await,
-            // The findings judge what it says. Here it only says whom it serves.
+            // The findings judge the values. Here the body only has to name its request.
             Scenario::Answer | Scenario::Measured | Scenario::Planted(_) => {
                 read_all(plan, response.await).await
             }
@@ -68,7 +68,7 @@ impl Client {
 const SLOWLY: Duration = Duration::from_millis(20);
 
 impl Client {
-    /// Makes a request that is answered, and takes its time to read it.
+    /// Makes a request that is answered, and reads the response slowly.
     pub(crate) async fn send_and_read_slowly(&self, path: &str, plan: &Plan) -> Outcome {
         let mut body = match self.pool(plan).request(self.request(path, plan)).await {
             Ok(response) => response.into_body(),
@@ -85,7 +85,7 @@ impl Client {
         judged(plan, &text)
     }
 
-    /// Sends the first so many bytes of a request, and drops the connection.
+    /// Sends only the first bytes of a request, and drops the connection.
     pub(crate) async fn drop_connection(
         &self,
         path: &str,
@@ -122,7 +122,7 @@ impl Client {
     }
 }
 
-/// It should have waited to be cancelled.
+/// The outcome of a request that should have waited to be cancelled.
 fn unasked(response: Result<Response<Incoming>, Error>) -> Outcome {
     match response {
         Ok(_) => Outcome::Failed(String::from("answered before its client went away")),
@@ -162,7 +162,7 @@ async fn see_panic(hop: Hop, response: Result<Response<Incoming>, Error>) -> Out
     }
 }
 
-/// Each chunk must show the request's own id, and all hops must have looked.
+/// Each chunk must show the request's own id, and every hop must have checked its values.
 async fn read_all(plan: &Plan, response: Result<Response<Incoming>, Error>) -> Outcome {
     let body = match response {
         Ok(response) => response.into_body().collect().await,

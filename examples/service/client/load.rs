@@ -22,7 +22,7 @@ pub(crate) struct Load {
     pub(crate) seed: u64,
     /// The number of the next request.
     pub(crate) next: Arc<AtomicU64>,
-    /// Told when this number comes up.
+    /// `reached` is notified when this number comes up.
     pub(crate) until: u64,
     pub(crate) reached: Notify,
     pub(crate) is_over: AtomicBool,
@@ -34,13 +34,12 @@ pub(crate) struct Ends {
     pub(crate) outcomes: Outcomes,
     pub(crate) slow: u64,
     pub(crate) dropped: u64,
-    /// Under way when the service was shut down.
+    /// How many requests were under way when the service was shut down.
     pub(crate) interrupted: u64,
 }
 
 impl Load {
-    /// So many clients, all at once. They end when it is over and their last request has ended,
-    /// however it does.
+    /// Starts this many clients. Each ends when the load is over and its last request has ended.
     pub(crate) fn begin(self: &Arc<Self>, clients: u16) -> JoinSet<Ends> {
         (0..clients).map(|_| Arc::clone(self).behave_badly()).collect()
     }
@@ -62,7 +61,7 @@ impl Load {
                 }
                 1 => {
                     let cut = number as usize / 16 % 600;
-                    // Whatever becomes of it, nobody is there to see.
+                    // The connection is gone, so there is no outcome to look at.
                     let _ = self.client.drop_connection(PATH, &plan, cut).await;
                     ends.dropped += 1;
                 }
@@ -76,7 +75,8 @@ impl Load {
     }
 
     fn add(&self, ends: &mut Ends, plan: &Plan, outcome: Outcome) {
-        // The load is over before the service is shut down, and never the reverse.
+        // The load is declared over before the service is shut down, so a request that fails for
+        // that reason sees the flag.
         if matches!(outcome, Outcome::Failed(_)) && self.is_over.load(Relaxed) {
             ends.interrupted += 1;
         } else {
@@ -86,7 +86,7 @@ impl Load {
 }
 
 impl Ends {
-    /// Takes over the ends of others.
+    /// Adds the ends of another client.
     pub(crate) fn merge(&mut self, others: Ends) {
         self.outcomes.merge(others.outcomes);
         self.slow += others.slow;

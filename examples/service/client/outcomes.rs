@@ -6,7 +6,7 @@ pub(crate) enum Outcome {
     Answered,
     Cancelled,
     Panicked,
-    /// Not as it was meant to.
+    /// In a way that was not expected.
     Failed(String),
 }
 
@@ -20,7 +20,7 @@ pub(crate) struct Outcomes {
     pub(crate) cancelled: u64,
     pub(crate) panicked: u64,
     pub(crate) failed: u64,
-    /// The first that failed, as lines for people.
+    /// The first that failed, one line each.
     pub(crate) failures: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl Outcomes {
         }
     }
 
-    /// Takes over the ends of others.
+    /// Adds other outcomes.
     pub(crate) fn merge(&mut self, others: Outcomes) {
         self.answered += others.answered;
         self.cancelled += others.cancelled;

@@ -1,4 +1,4 @@
-//! What a client is going to do: a request made from a seed and a number, the same on every run.
+//! What a client is going to do: a request derived from a seed and a number, the same on every run.
 
 use super::oracle::hop::Hop;
 use super::oracle::scenario::{self, Scenario};
@@ -8,10 +8,10 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, SeedableRng};
 
-/// Whether requests may end before their time.
+/// Whether some requests are cancelled or panic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mix {
-    /// All are answered, and looked at once at each of six hops; these are measured.
+    /// All are answered, after one check at each of six hops. These are measured.
     Calm,
     /// All go the long way. A quarter is cancelled, a quarter panics, and every other one comes by
     /// HTTP/2.

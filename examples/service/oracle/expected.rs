@@ -1,8 +1,8 @@
-//! What the headers of a request really said, carried by hand to every hop: the measure of
-//! everything else.
+//! What the headers of a request really said, passed by hand to every hop. The checks compare with
+//! this.
 //!
-//! All ways of carrying take it along, the one that carries nothing included, so that it costs each
-//! the same.
+//! Every way of carrying passes it along, even the one that carries nothing, so it costs each the
+//! same.
 
 use super::findings::Wrong;
 use super::hop::{Hop, Sight};
@@ -22,7 +22,7 @@ pub(crate) struct Expected {
     pub(crate) texts: [String; CARRIED],
     pub(crate) scenario: Scenario,
     looks: AtomicU32,
-    /// What each hop saw, if a person wants to know.
+    /// What each hop saw, if the request came from a person.
     echo: Option<Mutex<Vec<String>>>,
 }
 
@@ -35,7 +35,8 @@ impl Expected {
             texts: texts(headers),
             scenario: scenario.unwrap_or_default(),
             looks: AtomicU32::new(0),
-            // Our own client says what it wants; a person with curl wants to see.
+            // Our own client sends a scenario. A person with curl does not, and is shown
+            // everything.
             echo: scenario.is_none().then(Mutex::default),
         }
     }
@@ -44,20 +45,20 @@ impl Expected {
         &self.texts[0]
     }
 
-    /// How often its hops have looked so far.
+    /// How often its hops have checked their values so far.
     pub(crate) fn looks(&self) -> u32 {
         self.looks.load(Relaxed)
     }
 
     pub(crate) fn look(&self, hop: Hop) {
         self.looks.fetch_add(1, Relaxed);
-        // What is measured is not counted twice.
+        // A measured request is counted above only, so that the checks cost little.
         if self.scenario != Scenario::Measured {
             self.observer.findings.look(hop);
         }
     }
 
-    /// Tells the client of the request that it may go away now.
+    /// Tells the client of the request that it may disconnect now.
     pub(crate) fn tell(&self) {
         self.observer.rendezvous.tell(self.request());
     }
@@ -90,7 +91,7 @@ impl Expected {
         });
     }
 
-    /// Sees that nothing at all is bound here.
+    /// Checks that nothing at all is bound here.
     pub(crate) fn sees_nothing(&self, hop: Hop) {
         self.look(hop);
         for binding in &Context::current() {
@@ -105,9 +106,9 @@ impl Expected {
         self.echo(hop, |line| line.push_str("nothing is bound"));
     }
 
-    /// Logs, and sees that each line has the id of this request, or none where nothing is bound.
+    /// Logs, and checks that each line has the id of this request, or none where nothing is bound.
     ///
-    /// What is measured does not log; and the id of a person's request may need quotes.
+    /// Measured requests do not log, nor do those of a person, whose id may need quotes.
     pub(crate) fn log(&self, hop: Hop) {
         if self.scenario == Scenario::Measured || self.echo.is_some() {
             return;
@@ -127,7 +128,7 @@ impl Expected {
         });
     }
 
-    /// Writes down what a hop saw, if a person wants to know.
+    /// Records what a hop saw, if the request came from a person.
     pub(crate) fn echo(&self, hop: Hop, write: impl FnOnce(&mut String)) {
         let Some(echo) = &self.echo else { return };
         let thread = std::thread::current();
@@ -137,7 +138,7 @@ impl Expected {
         echo.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
-    /// The lines that were written down since the last time; `None` if nobody wants to know.
+    /// The lines that were recorded since the last call; `None` if none are recorded.
     pub(crate) fn take_echo(&self) -> Option<String> {
         let echo = self.echo.as_ref()?;
         Some(echo.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect())

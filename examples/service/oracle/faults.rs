@@ -7,14 +7,14 @@ use super::variables::{TENANT, wrong_tenant};
 use stackholm::Context;
 
 impl Expected {
-    /// What is handed over at `hop` in the place of `context`, if a fault is planted there.
+    /// The context to hand over at `hop` instead of `context`, if a fault is planted there.
     pub(crate) fn spoilt(&self, hop: Hop, context: Context) -> Option<Context> {
         let fault = match self.scenario {
             Scenario::Planted(Planted { fault, at }) if at == hop => fault,
             _ => return None,
         };
         match fault {
-            // Where nothing is to be seen, something is.
+            // A hop that should see nothing cannot lose anything: the next arm shows it something.
             Fault::Lost if hop.sight() == Sight::Values => Some(Context::empty()),
             Fault::Wrong | Fault::Lost => Some(
                 context.with(&TENANT, wrong_tenant(&self.observer.live_count, "somebody else")),
@@ -28,7 +28,7 @@ impl Expected {
         }
     }
 
-    /// Whether something is to be seen where nothing should be.
+    /// Whether a planted fault shows something at a hop that should see nothing.
     pub(crate) fn shows_something(&self, hop: Hop) -> bool {
         let Scenario::Planted(Planted { fault, at }) = self.scenario else { return false };
         at == hop && fault != Fault::Leak

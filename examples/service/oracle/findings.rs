@@ -76,7 +76,7 @@ impl Findings {
         Hop::ALL.map(|hop| self.wrong_at(hop)).iter().sum()
     }
 
-    /// Wrong values as lines for people, if there were any.
+    /// The wrong values, one line each, if there were any.
     pub(crate) fn faults(&self) -> Vec<String> {
         let wrong = self.wrong();
         if wrong == 0 {

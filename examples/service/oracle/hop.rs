@@ -18,12 +18,12 @@ macro_rules! hops {
                 match self { $(Hop::$hop => $name),* }
             }
 
-            /// How it is reached.
+            /// How the request gets here.
             pub(crate) fn how(self) -> &'static str {
                 match self { $(Hop::$hop => $how),* }
             }
 
-            /// How often an answered request looks around here before its last chunk.
+            /// How often an answered request checks its values here before its last chunk.
             pub(crate) const fn looks(self) -> u32 {
                 match self { $(Hop::$hop => $looks),* }
             }
@@ -41,7 +41,7 @@ macro_rules! hops {
 pub(crate) enum Sight {
     /// The values of its request.
     Values,
-    /// Nothing at all; whatever is seen there belongs to somebody else.
+    /// Nothing at all. Any value that is seen there belongs to another request.
     Nothing,
 }
 
@@ -95,7 +95,7 @@ hops! {
 }
 
 impl Hop {
-    /// How often an answered request looks around, up to its last chunk.
+    /// How often an answered request checks its values, up to its last chunk.
     pub(crate) const LOOKS: u32 = {
         let (mut looks, mut at) = (0, 0);
         while at < Hop::ALL.len() {

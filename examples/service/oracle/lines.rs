@@ -1,9 +1,9 @@
 //! The lines that are logged at each hop, as a service logs: nobody passes the id of the request,
 //! and each line has it.
 //!
-//! One line goes through `log` and one through `tracing`, to the logger and the subscriber of the
-//! process, around which the crate's own are wrapped. Each lands on a page of the thread that logs,
-//! so that whoever has logged can compare it at once.
+//! One line goes through `log` and one through `tracing`. The logger and the subscriber of the
+//! process are wrapped in those of this crate. Each line lands in a buffer of the thread that logs,
+//! where the hop can compare it at once.
 
 use super::hop::Hop;
 use super::variables::REQUEST_ID;
@@ -25,7 +25,7 @@ const TARGET: &str = "service";
 
 thread_local! { static PAGE: RefCell<String> = const { RefCell::new(String::new()) }; }
 
-/// Adds to the page, unless the thread is about to end.
+/// Appends to the buffer, unless the thread is ending.
 fn write(text: &str) {
     let _ = PAGE.try_with(|page| page.borrow_mut().push_str(text));
 }
@@ -49,8 +49,8 @@ fn written(hop: Hop) -> String {
     PAGE.try_with(RefCell::take).unwrap_or_default()
 }
 
-/// Logs at a hop; calls `f` with what each line was written through, and with the id of a request
-/// in it, if there is one.
+/// Logs at a hop. Calls `f` for each line: with the sink that it went through, and with the id of
+/// the request in it, if there is one.
 pub(crate) fn log_at(hop: Hop, mut f: impl FnMut(&str, Option<&str>)) {
     let (written, key) = (written(hop), format!(" {}=", REQUEST_ID.name()));
     for (sink, line) in SINKS.iter().zip(written.lines()) {
@@ -58,7 +58,7 @@ pub(crate) fn log_at(hop: Hop, mut f: impl FnMut(&str, Option<&str>)) {
     }
 }
 
-/// Writes to the page of the thread that logs.
+/// Writes to the buffer of the thread that logs.
 struct ToPage;
 
 impl Log for ToPage {

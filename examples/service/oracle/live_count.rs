@@ -1,7 +1,7 @@
 //! Values that are counted for as long as they live.
 //!
-//! Each counted value holds a mark; how many marks there are says how many values are alive, on
-//! whichever stack, in whichever context. The program ends well only if that number is zero.
+//! Each counted value holds a mark, and the number of marks is the number of values alive, on any
+//! stack and in any context. The program fails if that number is not zero at the end.
 
 use std::ops::Deref;
 use std::sync::Arc;

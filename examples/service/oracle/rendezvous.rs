@@ -1,7 +1,7 @@
-//! Where a client waits until the service is half-way, so that it can go away at just that moment.
+//! Where a client waits until the service is half-way, so that it can disconnect at that moment.
 //!
-//! Cancelling by a clock would hit whatever is running then; here each cancelled request is
-//! cancelled where its scenario says.
+//! A clock would cancel a request wherever it happens to be. Here each is cancelled where its
+//! scenario says.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -13,9 +13,9 @@ pub(crate) enum Scenario {
     /// Answered, when it has come through every boundary.
     #[default]
     Answer,
-    /// Answered; every hop looks once, as a service reads its variables for use and not for proof.
+    /// Answered; every hop reads the variables once, as an ordinary service would.
     Measured,
-    /// The client goes away when the request is there.
+    /// The client disconnects when the request is there.
     Cancel(Hop),
     /// The service panics there.
     Panic(Hop),
@@ -37,7 +37,7 @@ pub(crate) enum Fault {
     Wrong,
     /// Nothing is handed over, as by a forgotten spawn. Where nothing should be seen, something is.
     Lost,
-    /// A context is never let go.
+    /// A context is never dropped.
     Leak,
 }
 
@@ -49,7 +49,7 @@ impl Fault {
 #[derive(Debug)]
 pub(crate) struct Ordered;
 
-/// Keeps ordered panics quiet; all others are shown as ever.
+/// Hides the messages of ordered panics. All others are printed as usual.
 pub(crate) fn expect_ordered_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -81,7 +81,7 @@ impl fmt::Display for Planted {
 impl FromStr for Planted {
     type Err = String;
 
-    /// Without a place it is the task.
+    /// Without a place the fault is planted at the task.
     fn from_str(text: &str) -> Result<Self, String> {
         let (fault, at) = text.split_once("-at-").unwrap_or((text, Hop::Task.name()));
         let fault = Fault::ALL.into_iter().find(|known| known.to_string() == fault);

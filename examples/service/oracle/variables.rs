@@ -34,13 +34,13 @@ pub(crate) static ORIGIN: Var<Text> = Var::new("origin");
 /// Where the request is; bound anew at every hop.
 pub(crate) static STAGE: Var<Counted<Hop>> = Var::new("stage");
 
-/// A token that a task waits for; bound on one stop only.
+/// A token that a task waits for; bound at one hop only.
 pub(crate) static TOKEN: Var<CancellationToken> = Var::new("token");
 
 /// How many variables come in headers.
 pub(crate) const CARRIED: usize = KINDS - 1;
 
-/// How many there are, where the request is among them.
+/// How many variables there are, [`STAGE`] included.
 pub(crate) const ALL: usize = KINDS;
 
 /// The headers and their variables.

@@ -22,19 +22,19 @@ use tokio::sync::Notify;
 /// How long a service lives at most.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// How many services live one after the other, at least: so many that memory says something.
+/// How many services are run one after the other at least, so that a growth of memory shows.
 const LIVES: u32 = 12;
 
-/// Of fewer than these memory says nothing. A shutdown takes its time, so that there may be fewer
-/// than planned.
+/// With fewer services than this, memory is not compared. A shutdown takes time, so there may be
+/// fewer than planned.
 const ENOUGH: usize = 9;
 
-/// The same, if it is the number of requests that is given.
+/// How many services are run if the number of requests is given.
 const LIVES_BY_NUMBER: u64 = 4;
 
-/// Memory may differ by so much from the middle third of the time to the last, in part and in KiB:
-/// the allocator keeps more or less for each thread, and there are many. One context kept of each
-/// request would be far above.
+/// How much memory may grow from the middle third of the time to the last: as a factor, and in KiB.
+/// The allocator keeps some for each of many threads. If one context were kept of each request, the
+/// growth would be far above this.
 const GROWTH: (f64, f64) = (1.25, 4096.0);
 
 /// Some time of chaos.
@@ -46,7 +46,7 @@ pub(crate) struct Chaos<'a> {
     begun: Instant,
 }
 
-/// What came of it.
+/// The result of the chaos.
 #[derive(Debug)]
 pub(crate) struct ChaosReport {
     ends: Ends,
@@ -54,11 +54,11 @@ pub(crate) struct ChaosReport {
     hops: u64,
     wrong: u64,
     lines: Vec<String>,
-    /// Hops that nobody came to.
+    /// Hops that no request has reached.
     missed: Vec<Hop>,
     /// The most values that were alive after a shutdown.
     alive: usize,
-    /// After each shutdown, in KiB.
+    /// Resident memory after each shutdown, in KiB.
     resident: Vec<f64>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Chaos<'a> {
         Some(Life::For(left.min(LIFE).min(time / LIVES)))
     }
 
-    /// One service: it is shut down while its clients are still at it.
+    /// Runs one service, which is shut down while its clients are still sending.
     fn live(&self, life: Life) -> io::Result<Ends> {
         let server = Server::start(&self.observers)?;
         let load = Arc::new(Load {

@@ -1,4 +1,4 @@
-//! The ways of carrying side by side: a table for people, and whether all was well.
+//! The ways of carrying side by side, as a table, and what was wrong.
 //!
 //! Ten variables, six hops, one handler; see `server/six_hops.rs`.
 
@@ -32,7 +32,7 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    /// To be taken when the services have been shut down: what is alive then is alive for ever.
+    /// Made after the services have been shut down: a value that is alive then has leaked.
     pub(crate) fn new(lanes: [Lane; Way::ALL.len()], observers: &Observers) -> Self {
         Comparison { rows: lanes.into_iter().map(|lane| Row::new(lane, observers)).collect() }
     }
@@ -67,7 +67,7 @@ impl Comparison {
     }
 }
 
-/// What a column of the table shows of each way.
+/// One cell of a column.
 type Show = fn(&Row) -> String;
 
 const COLUMNS: &[(&str, Show)] = &[

@@ -1,6 +1,6 @@
 //! Figures as people read them.
 
-/// What is printed has at most so many columns.
+/// How wide the output is at most, in columns.
 pub(crate) const WIDTH: u16 = 100;
 
 /// Digits in groups of three.

@@ -17,7 +17,7 @@ fn begin_on(
     requests: u64,
 ) -> ProgressBar {
     if !is_watched {
-        // Whoever closed the pipe does not want to know.
+        // If the pipe is closed, nobody reads this.
         let _ = writeln!(out, "{part}: at most {} requests ...", grouped(requests));
         return ProgressBar::hidden();
     }

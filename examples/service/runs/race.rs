@@ -1,8 +1,8 @@
 //! The ways of carrying side by side: many short rounds in which they take turns.
 //!
-//! A machine is never quiet; what disturbs one way in a round disturbs its neighbours as well, so
-//! that their ratio within the round says more than any figure alone. The order changes from round
-//! to round, so that none always comes after the same other.
+//! A machine is never quiet, but what disturbs one way in a round disturbs its neighbours too. So
+//! the ratio of two ways within a round says more than the figure of either. The order changes from
+//! round to round, so that no way always runs after the same other one.
 
 use super::carriers::way::Way;
 use super::client::batch::{Batch, BatchResult};
@@ -18,7 +18,7 @@ use std::io;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
-/// Of so many requests, one is made to warm up and is not measured.
+/// One in this many requests warms up and is not measured.
 const WARM: u64 = 8;
 
 /// How many requests to make over all ways, if nobody says.
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 
 const WAYS: usize = Way::ALL.len();
 
-/// Each comes at each place twice, and twice after each other: a design of Williams's.
+/// Each way has each place twice, and comes twice after each other way: a Williams design.
 const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
     const FIRST: [usize; WAYS] = [0, 1, 6, 2, 5, 3, 4];
     let mut orders = [Way::ALL; 2 * WAYS];
@@ -43,7 +43,7 @@ const ORDERS: [[Way; WAYS]; 2 * WAYS] = {
     orders
 };
 
-/// What came of one way of carrying.
+/// The results of one way of carrying.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) way: Way,
@@ -160,7 +160,7 @@ impl Lane {
         !self.rates.is_empty()
     }
 
-    /// The latency that so many of a hundred measured requests keep below.
+    /// A percentile of the latency of measured requests.
     pub(crate) fn percentile(&self, of_hundred: f64) -> Duration {
         Duration::from_nanos(self.latency.value_at_percentile(of_hundred))
     }

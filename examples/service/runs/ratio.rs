@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A way of carrying whose figure differs from its own by more than this shows that the machine is
+/// If a way of carrying that is run twice differs from itself by more than this, the machine is too
 /// busy with other work.
 const MOST_CHANCE: f64 = 0.05;
 
@@ -38,8 +38,8 @@ impl Ratio {
         Ratio { value: ours.div_duration_f64(theirs), detail: Detail::More(more) }
     }
 
-    /// By how much the same way differs from itself: as far as the ratio is off one, or as far as
-    /// the median of so many rounds, which lie so far apart, is off by chance.
+    /// By how much the same way differs from itself: the distance of the ratio from one, or the
+    /// standard error of the median, whichever is larger.
     fn chance(self) -> f64 {
         let off = self.value.max(1.0 / self.value) - 1.0;
         match self.detail {
@@ -78,7 +78,7 @@ impl fmt::Display for Ratios {
         let Ratios { what, pairs, itself } = self;
         match itself.map(|itself| itself.chance()) {
             _ if pairs.is_empty() && itself.is_none() => return Ok(()),
-            // It is not a number either, if nothing was measured.
+            // If nothing was measured it is not a number.
             Some(chance) if chance.is_nan() || chance > MOST_CHANCE => {
                 return writeln!(
                     f,

@@ -1,4 +1,4 @@
-//! What a run comes to.
+//! The result of a run.
 
 use super::comparison::Comparison;
 use super::verify::Verification;

@@ -24,10 +24,10 @@ const REQUESTS: u64 = 8_000;
 const LIFE: Duration = Duration::from_secs(3);
 const LIVES: u64 = 4;
 
-/// How often one looks whether a back has lived long enough.
+/// How long to wait before looking again whether a back has lived long enough.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub(crate) struct SplitReport {
     pub(crate) ends: Ends,

@@ -27,10 +27,10 @@ pub(crate) const REQUESTS: u64 = 6_000;
 /// How long to go on making them, if nobody says how many.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// So many are made before one looks at the clock.
+/// How many are made before the clock is read again.
 const AT_A_TIME: u64 = 500;
 
-/// What came of them, after their service has been shut down.
+/// The result, after the service has been shut down.
 #[derive(Debug)]
 pub(crate) struct Verification {
     pub(crate) outcomes: Outcomes,
@@ -95,7 +95,7 @@ fn kept(view: &View) -> Vec<String> {
 }
 
 impl Verification {
-    /// To be taken when the service has been shut down: what is alive then is alive for ever.
+    /// Made after the service has been shut down: a value that is alive then has leaked.
     pub(crate) fn new(outcomes: Outcomes, observer: &Observer, took: Duration) -> Self {
         let row = |hop| Row {
             hop,

@@ -25,14 +25,14 @@ impl Actor {
             while let Some((job, ended)) = inbox.recv().await {
                 let end = AssertUnwindSafe(job.open_async(|work| work())).catch_unwind().await;
                 assert!(Context::current().is_empty(), "nothing is left of a job");
-                // Nobody waits any more if the request was given up.
+                // If the request was cancelled, nobody receives this.
                 let _ = ended.send(end);
             }
         };
         (Actor(jobs), work)
     }
 
-    /// Has the task do it, in the context of the caller, and waits.
+    /// Has the task do the work, in the context of the caller, and waits for its end.
     pub(crate) async fn send(
         &self,
         work: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
@@ -41,7 +41,7 @@ impl Actor {
         let sent = self.0.send((Envelope::new(Box::new(work)), ended)).await;
         match (sent, end.await) {
             (Ok(()), Ok(end)) => end.unwrap_or_else(|panic| resume_unwind(panic)),
-            // The runtime is shutting down, and is about to drop us.
+            // The runtime is shutting down and will drop this future.
             _ => pending().await,
         }
     }

@@ -49,7 +49,7 @@ pub(crate) async fn all_hops(probe: Guest, arguments: Arguments, upload: Body) -
     if matches!(probe.expected.scenario, Scenario::Cancel(hop) if hop != Hop::Body) {
         pending::<()>().await;
     }
-    // What the hops and their callees have bound is gone.
+    // Nothing is left of what the hops and their callees have bound.
     probe.check(Hop::Handler);
     stage(&probe, Hop::Body);
     body_under_layer(&probe)
@@ -62,7 +62,7 @@ fn stage(probe: &Guest, hop: Hop) {
         .expect("the stack of a request is open");
 }
 
-/// What the extractors gave is that of this request.
+/// Checks that the values from the extractors are those of this request.
 fn read_arguments(probe: &Guest, context: Context, id: &str) {
     let context = probe.expected.spoilt(Hop::Extractor, context.clone()).unwrap_or(context);
     context.run(|| probe.at_once(Hop::Extractor, |probe| probe.check(Hop::Extractor)));

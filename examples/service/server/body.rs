@@ -17,17 +17,17 @@ use std::task::{self, Poll};
 /// How many chunks look at the values. One more says how many hops there were.
 pub(crate) const CHUNKS: u32 = 4;
 
-/// After how many of them the client of a request goes away that is to be cancelled in its body.
+/// After how many chunks the client disconnects, if the request is to be cancelled in its body.
 pub(crate) const HALF: u32 = 2;
 
-/// The response, whose body is yet to be made.
+/// A response whose body hands itself over.
 pub(crate) fn body<C: Carrier>(probe: &Probe<C>) -> Response {
     let chunks = probe.at_once(Hop::Body, |probe| C::stream(Chunks::new(probe)));
     Response::new(Body::from_stream(chunks))
 }
 
-/// The same, where the layer sees to it that the body has its context; or does it wrong, if that
-/// was ordered.
+/// The same, where the layer gives the body its context; or a wrong one, if a fault is planted
+/// here.
 pub(crate) fn body_under_layer(probe: &Guest) -> Response {
     let chunks = Chunks::new(probe.clone());
     Response::new(match probe.expected.spoilt(Hop::Body, Context::current()) {

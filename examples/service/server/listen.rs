@@ -52,8 +52,8 @@ impl Observers {
     }
 }
 
-/// A running server. Dropped, it is shut down at once, with whatever is under way; what runs on the
-/// blocking pool and on the workers of rayon ends first.
+/// A running server. When it is dropped it shuts down at once, and drops the requests under way.
+/// Jobs on the blocking pool and on the workers of rayon end first.
 #[derive(Debug)]
 pub(crate) struct Server {
     runtime: Runtime,
@@ -98,17 +98,17 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(spawn_detached(connection(stream, router.clone()))),
-            // Somebody has gone away, or there are too many just now.
+            // A client has disconnected, or there are too many connections.
             Err(_) => yield_now().await,
         }
     }
 }
 
 async fn connection(stream: TcpStream, router: Router) {
-    // Each chunk is sent when it is made; to wait for more of them would be all that is measured. A
-    // connection that refuses is only slower.
+    // Each chunk is sent when it is made. Otherwise the benchmark would measure how long the socket
+    // waits for more of them. If the option cannot be set, the connection is only slower.
     let _ = stream.set_nodelay(true);
     let server = auto::Builder::new(DetachingExecutor::new(TokioExecutor::new()));
-    // How a connection ends is for its client to judge.
+    // The client judges how a connection ends.
     let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
 }

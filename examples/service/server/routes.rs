@@ -35,7 +35,7 @@ pub(crate) fn all_hops_router(observer: Arc<Observer>, actor: Actor) -> Router {
         .fallback(not_found)
 }
 
-/// Whoever asks for `/` with curl is told where to go.
+/// Tells a person who asks for `/` with curl where to go.
 async fn not_found() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "try /all-hops, /contexts, /arguments, /record or /nothing\n")
 }

@@ -1,7 +1,7 @@
 //! Threads that serve all requests, one job after the other: a pool, and a mailbox.
 //!
-//! Neither knows of contexts; what they are given brings its own. Each waits until a job and all
-//! that it holds is gone before it tells of the end.
+//! Neither knows of contexts; each job brings its own. A job and everything that it holds is
+//! dropped before its end is reported.
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use stackholm::{Context, Envelope};
@@ -47,7 +47,7 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
 });
 
 impl Pool {
-    /// Has one of the threads do it, and waits.
+    /// Has one of the threads do the work, and waits for its end.
     pub(crate) fn execute(work: impl FnOnce() + Send + 'static) {
         let (job, end) = Job::new(Box::new(work) as Work);
         POOL.0.send(job).expect("its threads never end");
@@ -67,7 +67,7 @@ static MAILBOX: LazyLock<Mailbox> = LazyLock::new(|| {
 });
 
 impl Mailbox {
-    /// Has the thread do it, in the context of the caller, and waits.
+    /// Has the thread do the work, in the context of the caller, and waits for its end.
     pub(crate) fn post(work: impl FnOnce() + Send + 'static) {
         let (job, end) = Job::new(Envelope::new(Box::new(work) as Work));
         MAILBOX.0.send(job).expect("its thread never ends");

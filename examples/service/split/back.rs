@@ -1,5 +1,5 @@
-//! The back: it is called by the front over HTTP and gRPC, compares what it sees with what was to
-//! cross, and answers with it.
+//! The back: the front calls it over HTTP and gRPC. It compares what it sees with what should have
+//! crossed, and answers with what it saw.
 
 use super::errand::{self, Ask, By, Errand, LEFT};
 use super::garbage;
@@ -32,10 +32,10 @@ use tonic::Status;
 use tonic::server::{NamedService, UnaryService};
 use tower::Service;
 
-/// Where the back is called: HTTP, gRPC, and what is no server.
+/// The addresses of the back: HTTP, gRPC, and the port that answers with garbage.
 pub(crate) type Addresses = [SocketAddr; 3];
 
-/// A running back. Dropped, it is shut down at once.
+/// A running back. When it is dropped it shuts down at once.
 #[derive(Debug)]
 pub(crate) struct Back {
     runtime: Runtime,
@@ -74,7 +74,7 @@ struct Desk {
     fault: Option<WireFault>,
 }
 
-/// Only the front knows the ports. Whoever calls is one of ours, whatever the headers say.
+/// Only the front knows the ports, so every caller is one of ours.
 fn peer<Q>(_: &axum::http::Request<Q>) -> Peer {
     Peer::Trusted
 }
@@ -90,11 +90,12 @@ impl Desk {
         let wire = listing::grpc(&self.ledger);
         let layer = ContextLayer::new(wire.receiving(peer));
         let server = tonic::transport::Server::builder().layer(layer).add_service(Grpc(self));
-        // How it ends is for the front to judge.
+        // The front judges how the server ends.
         let _ = server.serve_with_incoming(TcpListenerStream::new(listener)).await;
     }
 
-    /// Looks, in the handler and in a task of it, and answers; or never does.
+    /// Checks the values in the handler and in a task that it spawns, and answers; or never
+    /// answers.
     async fn work(self, by: By, headers: HeaderMap) -> Result<String, Refusal> {
         let errand = Errand::of(self.seed, &headers).ok_or(Refusal::Unasked)?;
         let left = errand::microseconds(&headers, LEFT).ok_or(Refusal::Unasked)?;
@@ -102,7 +103,7 @@ impl Desk {
         self.look(&errand, by, left);
         let (desk, theirs) = (self.clone(), errand.clone());
         let task = spawn(async move { desk.look(&theirs, by, left) });
-        // It is not there any more if the runtime is shutting down, which is about to drop us.
+        // The task is gone if the runtime is shutting down, which will drop this future too.
         let _ = task.await;
         let strikes = |fault: WireFault| self.fault == Some(fault) && fault.strikes(&errand);
         if strikes(WireFault::Leak) {
@@ -129,7 +130,7 @@ impl Desk {
 #[derive(Debug)]
 enum Refusal {
     Expired(Expired),
-    /// No request of the front's.
+    /// The request did not come from the front.
     Unasked,
 }
 

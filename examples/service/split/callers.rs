@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 /// How many requests that failed are kept for the report; all are counted.
 const KEPT: usize = 8;
 
-/// How long a client waits before it goes on, where there was no back.
+/// How long a client waits before it goes on, after there was no back.
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// What the clients share.
@@ -41,12 +41,12 @@ pub(crate) struct Ends {
     pub(crate) kept: u64,
     /// Those that were not to be sent on, and were not.
     pub(crate) not_sent: u64,
-    /// Those that met what is no server, and were told so.
+    /// Those that were sent to the port with garbage, and were told so.
     pub(crate) refused: u64,
     /// Those that were under way when the back was gone.
     pub(crate) lost: u64,
     pub(crate) failed: u64,
-    /// The first that failed, as lines for people.
+    /// The first that failed, one line each.
     pub(crate) failures: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ impl Callers {
         self.next.load(Relaxed).min(self.until)
     }
 
-    /// So many clients, until all requests are made or it is over.
+    /// Runs this many clients, until all requests are made or it is over.
     pub(crate) async fn call(self: Arc<Self>, clients: u16) -> Ends {
         let callers: JoinSet<Ends> = (0..clients).map(|_| Arc::clone(&self).go_on()).collect();
         let mut ends = Ends::default();
@@ -118,7 +118,7 @@ impl Ends {
         let count = match (errand.ask, end) {
             (Ask::Answer | Ask::Hostile, Some(End::Answered)) => &mut self.answered,
             (Ask::Garbage, Some(End::Answered)) if !is_chaos => &mut self.answered,
-            // What is no server may say nothing for as long as there is time.
+            // The port with garbage may send nothing until the deadline is over.
             (Ask::Garbage, Some(End::Broken | End::Expired)) if is_chaos => &mut self.refused,
             // On a busy machine the time may be over before the call.
             (Ask::Never, Some(End::Expired | End::NotSent)) => &mut self.kept,

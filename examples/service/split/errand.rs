@@ -1,5 +1,5 @@
-//! What each request says and asks for, made from a seed and its number: the same in all processes,
-//! so that each can compare without being told.
+//! What each request says and asks for, derived from a seed and its number. Both processes derive
+//! the same, so each can compare without being told.
 
 use axum::http::HeaderMap;
 use axum::http::request::Builder;
@@ -13,10 +13,10 @@ pub(crate) const NUMBER: &str = "x-errand";
 /// How much time the front saw left when it sent, in microseconds. It crosses by hand too.
 pub(crate) const LEFT: &str = "x-left";
 
-/// How many requests there are of which each is of another kind.
+/// How many kinds of requests there are; the kinds repeat after this many.
 pub(crate) const KINDS: u64 = 16;
 
-/// What becomes of a request.
+/// What is to become of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ask {
     /// It is answered.
@@ -27,7 +27,7 @@ pub(crate) enum Ask {
     Never,
     /// It comes with no time left, so the front does not call.
     NothingLeft,
-    /// What answers is no server. Only in chaos, else as `Answer`.
+    /// The port with garbage answers. Only in chaos, otherwise as `Answer`.
     Garbage,
 }
 
@@ -87,7 +87,7 @@ impl Errand {
         }
     }
 
-    /// The one whose number a peer says.
+    /// The request whose number the headers of a peer name.
     pub(crate) fn of(seed: u64, headers: &HeaderMap) -> Option<Self> {
         Some(Errand::new(seed, microseconds(headers, NUMBER)?))
     }

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-/// How a request ended, in words that the client reads.
+/// How a request ended; the client reads it as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Answered,
@@ -31,7 +31,7 @@ pub(crate) enum End {
     Expired,
     /// The back was not called: no time was left.
     NotSent,
-    /// The back broke, or was none.
+    /// The back failed, or was not a back.
     Broken,
 }
 
@@ -84,7 +84,7 @@ impl Front {
         Ok(Front { runtime, desk, trusted, strangers })
     }
 
-    /// From now on it calls this back.
+    /// Makes the front call this back from now on.
     pub(crate) fn calls(&self, back: Addresses) {
         let _here = self.runtime.enter();
         let Desk { ledger, ways, seed, fault, .. } = &*self.desk;

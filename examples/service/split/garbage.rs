@@ -17,7 +17,7 @@ pub(crate) async fn serve(listener: TcpListener, seed: u64) {
     }
 }
 
-/// Bytes by chance, some of which begin as an answer does. Then it is over.
+/// Sends random bytes, some of which begin like a response. Then closes the connection.
 async fn answer(mut stream: TcpStream, seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let begins: [&[u8]; 4] = [
@@ -29,7 +29,7 @@ async fn answer(mut stream: TcpStream, seed: u64) {
     let mut bytes = vec![0; rng.random_range(1..2_000)];
     rng.fill_bytes(&mut bytes);
     let mut request = [0; 64];
-    // Whatever becomes of it, nobody is there to see.
+    // It does not matter whether this succeeds.
     let _ = stream.read(&mut request).await;
     let _ = stream.write_all(begins[rng.random_range(0..begins.len())]).await;
     let _ = stream.write_all(&bytes).await;

@@ -1,4 +1,4 @@
-//! What one process found out: how often it looked, what was wrong, and what is alive.
+//! What one process found: how often it checked, what was wrong, and how many values are alive.
 
 use super::errand::{NAMES, Sight};
 use super::oracle::live_count::LiveCount;
@@ -23,7 +23,7 @@ impl Place {
     pub(crate) const ALL: [Place; 5] =
         [Place::Trusted, Place::Stranger, Place::Http, Place::Grpc, Place::Answer];
 
-    /// For people.
+    /// The name of the place in reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Place::Trusted => "the front, from those it trusts",
@@ -105,12 +105,12 @@ pub(crate) struct Totals {
     pub(crate) checks: [u64; Place::ALL.len()],
     pub(crate) wrong: [u64; Place::ALL.len()],
     pub(crate) alive: u64,
-    /// The first wrong values, as lines for people.
+    /// The first wrong values, one line each.
     pub(crate) lines: Vec<String>,
 }
 
 impl Totals {
-    /// Takes over what another process has found.
+    /// Adds what another process has found.
     pub(crate) fn merge(&mut self, other: Totals) {
         let add = |ours: &mut [u64; 5], theirs: [u64; 5]| {
             ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours += theirs);

@@ -1,7 +1,7 @@
 //! Two processes: a front that calls a back over HTTP and gRPC, and what both see of each request.
 //!
-//! Read `listing.rs` first: it is all that a service needs for what crosses. `back.rs` and
-//! `front.rs` are the two services, `errand.rs` is the measure.
+//! Read `listing.rs` first: it is all that a service needs to send variables. `back.rs` and
+//! `front.rs` are the two services; `errand.rs` says what they should see.
 
 use super::oracle;
 use super::server;

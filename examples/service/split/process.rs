@@ -1,7 +1,7 @@
 //! The back as a process of its own: started, asked what it found, or killed.
 //!
-//! It says its addresses on its standard output and ends when its standard input does, so it does
-//! not outlive the front, however that ends.
+//! It prints its addresses to its standard output and ends when its standard input ends. So it
+//! never outlives the front.
 
 use super::back::{Addresses, Back};
 use super::ledger::Totals;
@@ -74,7 +74,7 @@ impl Running {
         totals.ok_or_else(|| broken("did not say what it found"))
     }
 
-    /// Kills it where it stands: nobody learns what it found.
+    /// Kills it: what it found is lost.
     pub(crate) fn kill(self) -> io::Result<()> {
         match self {
             Running::Process { mut child, .. } => {

@@ -1,4 +1,4 @@
-//! Faults that are planted at the wire, to show that the comparison notices them.
+//! Faults that are planted between the processes, to show that the comparison notices them.
 
 use super::errand::{Ask, Errand, KINDS};
 use super::listing::CEILING;

@@ -23,24 +23,24 @@ use tonic::transport::{Channel, Endpoint};
 use tower::util::MapRequest;
 use tower::{Layer, ServiceExt};
 
-/// How a call did not succeed.
+/// Why a call failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Nothing was left, so nothing was sent.
+    /// No time was left, so nothing was sent.
     NotSent,
     /// The back says that the deadline is over, or the client of gRPC does.
     Expired,
-    /// The back is not there, or what is there is no back.
+    /// The back is gone, or something else answers there.
     Broken(String),
 }
 
-/// The clients; a clone is a count.
+/// The clients. Cloned in O(1).
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
     http: SendLayer,
     grpc: SendLayer,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// That of the back, and that of what is no server.
+    /// The channel to the back, and the one to the port with garbage.
     channels: [Channel; 2],
     addresses: [SocketAddr; 2],
     seed: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// To be called within a runtime.
+    /// Must be called within a runtime.
     pub(crate) fn new(
         ledger: &Arc<Ledger>,
         seed: u64,
@@ -74,7 +74,7 @@ impl Ways {
         }
     }
 
-    /// Calls the back, or what is no server, with all that is visible here.
+    /// Calls the back, or the port with garbage, with what is visible here.
     pub(crate) async fn call(self, errand: &Errand, is_garbage: bool) -> Result<String, Failure> {
         match errand.by {
             By::Http => self.call_http(errand, self.addresses[usize::from(is_garbage)]).await,
@@ -82,7 +82,7 @@ impl Ways {
         }
     }
 
-    /// What may happen on the way.
+    /// Applies the planted fault to a request on its way, if there is one.
     fn spoiling<B>(&self) -> impl Fn(Request<B>) -> Request<B> + Clone + Send + use<B> {
         let (fault, seed) = (self.fault, self.seed);
         move |mut request| {
@@ -93,7 +93,7 @@ impl Ways {
         }
     }
 
-    /// If the layer is left out on purpose.
+    /// Whether the layer is left out on purpose.
     fn forgets(&self, errand: &Errand) -> bool {
         self.fault == Some(WireFault::Overdue) && WireFault::Overdue.strikes(errand)
     }

@@ -1,15 +1,16 @@
-//! Adapters as methods of [`Carrying`], which stays outermost.
+//! Adapters as methods of [`Carrying`], which stays the outermost of the chain.
 //!
-//! Those without an index are here for what may follow them: what `flat_map` begins further on is
-//! split off and stolen with what is outermost, and with nothing else. What is indexed may be
-//! pulled from instead of driven (`zip`, `rev`, `chunks`), and only the outermost adapter sees the
-//! whole piece then. All others are driven, and run within the pieces of what they are built on;
-//! those that begin an iteration within a piece need the context twice.
+//! Rayon either drives a chain, and then each adapter runs inside the pieces of the one below it,
+//! or pulls items from it, as `zip`, `rev` and `chunks` do, and then only the outermost adapter
+//! sees where a piece begins and ends. So `Carrying` has to be outermost, and each adapter that may
+//! be followed by another one is a method here. Three adapters (`skip`, `flat_map`, `flatten`)
+//! begin an iteration inside a piece. Its pieces can be stolen too, so those have the context
+//! twice: inside the adapter and around it.
 
 use super::carrying::Carrying;
 use ::rayon::iter::*;
 
-/// For each adapter: name, generics, arguments, result, bounds; as rayon has it.
+/// For each adapter: name, generics, arguments, result and bounds, as rayon declares them.
 macro_rules! adapters {
     ($of:ident $($name:ident [$($generic:tt)*] ($($argument:ident: $type:ty),*) $result:ty, [$($bound:tt)*];)*) => {
         impl<I: $of> Carrying<I> {
@@ -78,7 +79,7 @@ adapters! { IndexedParallelIterator
     with_max_len [] (max: usize) MaxLen<I>, [];
 }
 
-/// What begins an iteration of its own within a piece: its pieces are carried to as well.
+/// Adapters that begin an iteration of their own within a piece, whose pieces get the context too.
 impl<I: ParallelIterator> Carrying<I> {
     /// As [`IndexedParallelIterator::skip`], in the same context: what is skipped is made by an
     /// iteration of its own.
@@ -107,7 +108,7 @@ impl<I: ParallelIterator> Carrying<I> {
     }
 }
 
-/// What rayon derives from adapters of its own, which would not carry.
+/// Methods that rayon derives from its own adapters, which would not carry.
 impl<I: IndexedParallelIterator> Carrying<I> {
     /// As [`IndexedParallelIterator::position_any`], in the same context.
     pub fn position_any<F: Fn(I::Item) -> bool + Sync + Send>(self, f: F) -> Option<usize> {

@@ -1,4 +1,5 @@
-//! `Carrying`: a parallel iterator each piece of which runs in one context, whoever steals it.
+//! `Carrying`: a parallel iterator whose pieces all run in one context, whichever thread steals
+//! them.
 
 use super::plumbing::{CarryCallback, CarryConsumer};
 use crate::context::Context;
@@ -79,19 +80,20 @@ pub fn par_bridge_detached<I: Iterator<Item: Send> + Send>(items: I) -> Carrying
 
 /// A parallel iterator that carries a context; made by [`ParallelIteratorExt`] and [`par_iter`].
 ///
-/// All closures of the chain run in it, those before and those after: of adapters, of what starts
-/// and joins partial results, of what consumes. It is entered once for each piece that rayon splits
-/// off, not for each item, and each piece begins in an open checkpoint of its own: what one sets no
-/// other one sees. Of several in one chain the last is the innermost.
+/// All closures of the chain run in the context, those before this call and those after: closures
+/// of adapters, of folds and reductions, and of the consumer. The context is entered once for each
+/// piece that rayon splits off, not for each item. Each piece begins in an open checkpoint of its
+/// own: what one piece sets no other one sees. If a chain carries several times, the last context
+/// is the innermost.
 ///
-/// The adapters are methods of its own, so that it stays the last of the chain. Handed as any
-/// [`IndexedParallelIterator`] to code that goes on with the trait's adapters, it makes each item
-/// in the context; what such code does with them after `zip`, `rev`, `chunks` and the like, it does
-/// on the worker's own stack.
+/// The adapters are methods of this type, so that it stays the last of the chain. If you hand it,
+/// as any [`IndexedParallelIterator`], to code that uses the trait's adapters, each item is still
+/// made in the context. After `zip`, `rev`, `chunks` and the like, the closures of that code run on
+/// the worker's own stack.
 ///
-/// How a source splits itself is not part of a piece. What `flat_map` and `flatten` are given
-/// begins iterations of its own: such an adapter belongs after this one, and not after `try_fold`
-/// and `try_fold_with`, which leave the chain.
+/// A source splits itself outside of the pieces. The iterators that `flat_map` and `flatten` get
+/// begin iterations of their own: put such an adapter after this one, and not after `try_fold` and
+/// `try_fold_with`, which return iterators of another type.
 #[derive(Clone, Debug)]
 #[must_use = "iterator adaptors are lazy and do nothing unless consumed"]
 pub struct Carrying<I> {

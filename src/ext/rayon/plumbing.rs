@@ -1,10 +1,10 @@
 //! How a context reaches each piece: the consumer enters it when a piece begins and leaves it when
 //! the piece is complete.
 //!
-//! A folder is made, fed and completed on one thread, and what is stolen meanwhile begins and ends
-//! within: so a guard in the folder is dropped in order. It is a guard on the stack of the worker,
-//! not a stack of its own, because a panic drops the folder in the midst of the chain, where the
-//! stack of an inner one may be current.
+//! A folder is made, fed and completed on one thread, and a job that the thread steals in between
+//! ends before the folder goes on. So a guard in the folder is dropped in order. It is a guard on
+//! the stack of the worker, not a stack of its own, because a panic may drop the folder while the
+//! stack of an inner one is current.
 
 use crate::context::Context;
 use crate::entered::Entered;
@@ -55,7 +55,8 @@ impl<T, C: UnindexedConsumer<T>> UnindexedConsumer<T> for CarryConsumer<'_, C> {
     }
 }
 
-/// Declared in the order in which a panic drops them: what was folded ends in the context.
+/// The fields are in the order in which a panic drops them: what was folded is dropped in the
+/// context.
 pub(super) struct CarryFolder<F> {
     base: F,
     entered: Entered,

@@ -1,4 +1,4 @@
-//! Driving a future from outside of a runtime, on a stack of its own.
+//! Driving a future to its end from outside of a runtime, on a stack of its own.
 
 use crate::future::InContext;
 use crate::hop::Hop;
@@ -7,10 +7,10 @@ use ::tokio::runtime::{Handle, Runtime};
 
 /// Blocks on a future whose changes do not come back, carrying or detached.
 ///
-/// Tokio's `block_on` polls the future on the stack of the caller: it sees what is visible there,
-/// and a guard that it forgets stays there. A runtime of one thread polls its other tasks there
-/// too, so that those spawned bare see the caller's bindings by accident. With these methods they
-/// see nothing.
+/// Tokio's `block_on` polls the future on the stack of the caller: the future sees what is visible
+/// there, and a guard that it forgets stays there. A runtime of one thread polls its other tasks on
+/// that stack too, so tasks that were spawned bare see the caller's bindings by accident. With
+/// these methods such tasks see nothing.
 ///
 /// # Examples
 /// ```

@@ -18,8 +18,8 @@ impl Timer for TokioTimer {
 
 /// Ends futures by the deadline that they work under.
 pub trait DeadlineExt: Future + Sized {
-    /// Ends the future when the [deadline](crate::deadline) is over that is visible where it is
-    /// first polled; the error says whose limit that was. See [`ByDeadlineExt::by_deadline_on`].
+    /// Ends the future when the [deadline](crate::deadline) that is visible where it is first
+    /// polled is over; the error says who set it. See [`ByDeadlineExt::by_deadline_on`].
     ///
     /// # Panics
     /// When polled, if it has to wait for a deadline outside of a runtime with time enabled.

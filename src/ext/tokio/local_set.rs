@@ -31,8 +31,8 @@ where
     task::spawn_local(future.in_current_context())
 }
 
-/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, whoever
-/// drives the set.
+/// As [`tokio::task::spawn_local`](::tokio::task::spawn_local), in the empty context, on whatever
+/// stack the set is driven.
 ///
 /// # Panics
 /// If called from outside of a [`LocalSet`].
@@ -47,8 +47,8 @@ where
 
 /// Spawns on a [`LocalSet`], and drives it, carrying or detached.
 ///
-/// Whoever polls a set polls its tasks: those spawned bare see what is visible to that one, those
-/// spawned with these methods do not.
+/// A set polls its tasks on the stack on which it is polled itself: tasks that were spawned bare
+/// see what is visible there, those spawned with these methods do not.
 ///
 /// # Examples
 /// ```
@@ -135,7 +135,7 @@ impl LocalSetExt for LocalSet {
     }
 }
 
-/// The set is polled on an empty stack, the future with `hop`.
+/// Polls the set on an empty stack, and the future with `hop`.
 fn run_until<F: Future>(set: &LocalSet, future: F, hop: Hop) -> impl Future<Output = F::Output> {
     set.run_until(InContext::new(hop.into_stack(), future)).detached()
 }

@@ -10,8 +10,8 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-/// A token that is cancelled when the work here is, as long as this is alive. Without a scope that
-/// can be cancelled, never. Cancelling the token does not cancel the work.
+/// A token that is cancelled when the work here is, as long as the [`LinkedToken`] lives. If there
+/// is no scope here, it never is. Cancelling the token does not cancel the work.
 ///
 /// # Examples
 /// ```
@@ -49,8 +49,9 @@ impl Deref for LinkedToken {
 /// Runs a future in a scope that is cancelled when `token` is, with [`TokenCancelled`] as the
 /// cause.
 ///
-/// The token wakes the task, and the task cancels the scope: what the future has spawned, and its
-/// blocking jobs, learn of it when the task is polled. This does not end the future.
+/// The token wakes the task, and the next poll of the task cancels the scope. Tasks and blocking
+/// jobs that the future has spawned learn of the cancel then. The cancel does not end the future by
+/// itself.
 ///
 /// # Examples
 /// ```
@@ -107,7 +108,7 @@ impl<F> fmt::Debug for WithToken<F> {
     }
 }
 
-/// The cause where a token of tokio-util was cancelled, which knows none.
+/// The cause of a cancel by a token of tokio-util, which has none of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenCancelled;
 

@@ -14,16 +14,16 @@ use std::task::{self, Poll, ready};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// As [`ContextLayer`](super::ContextLayer), where what the request sees has to be found out first:
-/// the function may await, as for a store of sessions, and may answer in the place of the service.
+/// As [`ContextLayer`](super::ContextLayer), for bindings that have to be looked up first: the
+/// function may await, as for a store of sessions, and may answer instead of the service.
 ///
-/// `admit` is given the request and the base. It gives both back, the base with what the request is
-/// to see, or a response, and then the service is not called. It runs on a stack of its own, which
-/// begins with the base; what it sets there is gone with it.
+/// `admit` is given the request and the base. It returns the request and the context that it is to
+/// see, or else a response; then the service is not called. It runs on a stack of its own, which
+/// begins with the base and ends when `admit` is ready.
 ///
-/// [`answer`](Self::answer) sees each response, refusals included, on the stack of its request.
-/// Bodies go on in the context of the request, as with the other layer; that of a refusal in what
-/// `admit` saw in the end.
+/// The function of [`answer`](Self::answer) is given each response, refusals included, on the stack
+/// of its request. The body of a response goes on in the context of the request, as with the other
+/// layer; the body of a refusal goes on in what `admit` saw in the end.
 ///
 /// # Examples
 /// ```
@@ -81,8 +81,8 @@ impl<F> AdmitLayer<F> {
 }
 
 impl<F, A, B> AdmitLayer<F, A, B> {
-    /// The same layer, and `write` sees each response before it is given back: it may change it,
-    /// and read what the request saw.
+    /// The same layer, and `write` is called with each response before it is returned. It may
+    /// change the response and read the variables of the request.
     pub fn answer<R, W: Fn(&mut Response<R>)>(self, write: W) -> AdmitLayer<F, By<W>, B> {
         AdmitLayer { admit: self.admit, answer: By(write), base: self.base }
     }
@@ -118,11 +118,11 @@ impl<F, A, B: fmt::Debug> fmt::Debug for AdmitLayer<F, A, B> {
     }
 }
 
-/// Responses are given back as they are.
+/// Responses are returned as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct AsItIs;
 
-/// Responses are written by a function; see [`AdmitLayer::answer`].
+/// A function may change each response; see [`AdmitLayer::answer`].
 #[derive(Clone, Copy)]
 pub struct By<W>(W);
 
@@ -132,7 +132,7 @@ impl<W> fmt::Debug for By<W> {
     }
 }
 
-/// What becomes of a response: [`AsItIs`] or [`By`].
+/// What is done with a response: [`AsItIs`] or [`By`].
 pub trait Answer<R>: sealed::Answer<R> {}
 
 impl<R, A: sealed::Answer<R>> Answer<R> for A {}
@@ -202,7 +202,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        // The one that said it is ready is the one to be called.
+        // The service that was polled ready has to be the one that is called.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
         let base = self.layer.base.context();
@@ -233,7 +233,7 @@ pin_project! {
         Admitting {
             #[pin]
             first: InContext<Admitting<T, A>>,
-            // The service, and what becomes of its response; taken when it is called.
+            // The service, and what is done with its response; taken when it is called.
             service: Option<(S, A)>,
         },
         Serving {

@@ -36,10 +36,10 @@ pub trait Base {
     /// What the next request begins with. Asked once for each.
     fn context(&self) -> Context;
 
-    /// What `poll_ready` runs in, which belongs to no request: nothing, unless the base says
-    /// otherwise. May be asked any number of times for one request.
+    /// The context in which `poll_ready` runs, which belongs to no request. The default is the
+    /// empty one. It may be asked for any number of times for one request.
     ///
-    /// The bases of this crate give what they give requests.
+    /// The bases of this crate give the same as for a request.
     fn readiness(&self) -> Context {
         Context::empty()
     }
@@ -85,11 +85,11 @@ impl<B: Base + ?Sized> Base for Arc<B> {
     }
 }
 
-/// The base of a layer within another: what is visible where the service is called, short reaches
-/// excepted.
+/// The base of a layer within another: what is visible where the service is called, except for
+/// bindings of short reach.
 ///
-/// Right beneath a server that is the stack of the connection's task, or of the task that the
-/// executor makes for a request of HTTP/2; see the executors of feature `hyper`.
+/// For the outermost layer of a server that is the stack of the connection's task, or of the task
+/// that the executor makes for a request of HTTP/2; see the executors of feature `hyper`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Caller;
 

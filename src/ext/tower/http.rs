@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// Gives each request a stack of its own: around the synchronous part of `call`, the future, and
-/// each frame of the response body. What it keeps to is told [there](super).
+/// each frame of the response body. The [module](super) has the rules.
 ///
 /// # Examples
 /// ```
@@ -51,8 +51,9 @@ pub struct ContextLayer<F, B = Context>(PlainLayer<F, B>);
 impl<F> ContextLayer<F> {
     /// A layer whose requests begin with what `bind` adds to nothing.
     ///
-    /// `bind` is given the base and gives back what the request sees; it runs in the base. What is
-    /// of short reach is in no context: the service sets it itself, on its stack, which is open.
+    /// `bind` is given the base and returns what the request sees; it runs in the base. A context
+    /// carries no binding of short reach: the service sets such a variable itself, on its stack,
+    /// which is open.
     pub const fn new<Q>(bind: F) -> Self
     where
         F: Fn(&Request<Q>, Context) -> Context,

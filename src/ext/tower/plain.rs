@@ -12,8 +12,8 @@ use tower_service::Service;
 /// Gives each request a stack of its own: around the synchronous part of `call`, and around the
 /// future.
 ///
-/// For HTTP see [`ContextLayer`](super::ContextLayer), which takes care of the response body too;
-/// what both keep to is told [there](super).
+/// For HTTP see [`ContextLayer`](super::ContextLayer), which takes care of the response body too.
+/// The [module](super) has the rules of both.
 ///
 /// # Examples
 /// ```
@@ -43,8 +43,9 @@ pub struct PlainLayer<F, B = Context> {
 impl<F> PlainLayer<F> {
     /// A layer whose requests begin with what `bind` adds to nothing.
     ///
-    /// `bind` is given the base and gives back what the request sees; it runs in the base. What is
-    /// of short reach is in no context: the service sets it itself, on its stack, which is open.
+    /// `bind` is given the base and returns what the request sees; it runs in the base. A context
+    /// carries no binding of short reach: the service sets such a variable itself, on its stack,
+    /// which is open.
     pub const fn new<Q>(bind: F) -> Self
     where
         F: Fn(&Q, Context) -> Context,

@@ -3,8 +3,8 @@
 use super::encoding::{is_baggage_octet, is_token};
 use std::ops::ControlFlow;
 
-/// What may still be looked at, of all lines together. Each member counts, whether it is one or
-/// not, and each comma.
+/// How much may still be read, in all lines together. Each member counts, well-formed or not, and
+/// so does each comma.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     pub(super) bytes: usize,
@@ -22,7 +22,7 @@ impl Budget {
         Budget { bytes, members, began: false }
     }
 
-    /// Counts a member and the comma before it; says whether there was room for the whole.
+    /// Counts a member and the comma before it. Fails if there is no room for all of it.
     pub(super) fn take(&mut self, member: usize) -> Result<(), Spent> {
         let cost = member + usize::from(self.began);
         if self.members == 0 || cost > self.bytes {
@@ -34,8 +34,8 @@ impl Budget {
         Ok(())
     }
 
-    /// Calls `f` with each member of a line, spaces included, until one has no room. No byte is
-    /// looked at that the budget does not cover.
+    /// Calls `f` with each member of a line, spaces included, until there is no room for one. It
+    /// looks at no byte that the budget does not cover.
     pub(super) fn members(&mut self, line: &[u8], f: &mut dyn FnMut(&[u8])) -> ControlFlow<(), ()> {
         let mut rest = Some(line);
         while let Some(text) = rest {

@@ -10,7 +10,7 @@ use super::trace::Trace;
 use crate::sys::Arc;
 use std::fmt;
 
-/// What crosses to another process and from it, and nothing else. A clone is a count.
+/// Everything that crosses to other processes and from them. Cloned in O(1).
 ///
 /// The example is that of the [module](super).
 #[derive(Clone)]
@@ -95,44 +95,45 @@ impl Building {
     }
 
     /// Members of baggage that are not listed are taken from trusted peers, and sent on byte for
-    /// byte: for a service in the middle.
+    /// byte. For a service in the middle of a chain of calls.
     pub fn passing_unknown_baggage(mut self) -> Self {
         self.lists.passes_unknown = true;
         self
     }
 
-    /// Another limit for all `baggage` lines together, in both directions: 8 192 bytes and 64
-    /// members, if nothing else is said.
+    /// Sets the limit for all `baggage` lines together, in both directions. The default is 8 192
+    /// bytes and 64 members.
     pub fn baggage_limits(mut self, bytes: usize, members: usize) -> Self {
         (self.lists.bytes, self.lists.members) = (bytes, members);
         self
     }
 
-    /// Another limit for all `tracestate` lines together: 512 bytes, if nothing else is said. That of
-    /// 32 members is the recommendation's own, and stays.
+    /// Sets the limit for all `tracestate` lines together that come in. The default is 512 bytes.
+    /// The limit of 32 members is that of the W3C recommendation and cannot be changed.
     pub fn trace_state_limit(mut self, bytes: usize) -> Self {
         self.lists.trace_state = bytes;
         self
     }
 
-    /// Another limit for what [`Wire::to_bytes`] writes and [`Wire::from_bytes`] reads: 65 536 bytes,
-    /// if nothing else is said.
+    /// Sets the limit for what [`Wire::to_bytes`] writes and [`Wire::from_bytes`] reads. The
+    /// default is 65 536 bytes.
     pub fn envelope_limit(mut self, bytes: usize) -> Self {
         self.lists.envelope = bytes;
         self
     }
 
-    /// Calls `f` with each thing that is dropped or left out: for a counter, or a log.
+    /// Calls `f` with each [`Rejected`], in both directions: for a counter, or a log.
     pub fn when_rejected(mut self, f: impl Fn(&Rejected) + Send + Sync + 'static) -> Self {
         self.lists.when_rejected = Some(Box::new(f));
         self
     }
 
-    /// The wire.
+    /// Builds the wire.
     ///
     /// # Errors
-    /// If a variable is of short reach, a name is no name for its place or belongs to the wire
-    /// itself, or a place is taken twice.
+    /// If a variable is of short reach; if a name is not one for its place, such as a header in
+    /// upper case; if it is a header of the wire itself, or one that decides how a message is read,
+    /// such as `content-length`; or if two listings have the same place.
     pub fn build(self) -> Result<Wire, Refused> {
         let listings = &self.lists.listings;
         for (at, listing) in listings.iter().enumerate() {
@@ -163,8 +164,8 @@ impl Building {
     }
 }
 
-/// Headers that a listing cannot have: those of the wire itself, and those that decide how a
-/// message is read.
+/// Headers that no variable can have: those of the wire itself, and those that decide how a message
+/// is read.
 const RESERVED: [&str; 8] = [
     "baggage",
     "traceparent",

@@ -6,16 +6,17 @@ use super::receive::Received;
 use crate::context::Context;
 use std::fmt;
 
-/// What bytes of a context begin with; the last is the number of the format.
+/// The bytes of a context begin with these four, and then the number of the format.
 const MAGIC: [u8; 4] = *b"stkh";
 const FORMAT: u8 = 1;
 
 impl Wire {
-    /// What is listed and bound in `context`, as bytes. The deadline is not among it: nobody knows
-    /// how long they lie.
+    /// The variables that are listed and bound in `context`, as bytes. The deadline is left out,
+    /// since bytes may be stored for any time.
     ///
-    /// Four bytes `stkh`, the number of the format, then each line: two lengths, of two and of four
-    /// bytes, the highest first, name and text.
+    /// The format is: four bytes `stkh`, one byte with the number of the format, then the lines. A
+    /// line is the length of its name in two bytes, the length of its text in four, both
+    /// big-endian, then the name and the text.
     ///
     /// # Errors
     /// If they would be more than [`Building::envelope_limit`](super::Building::envelope_limit).
@@ -35,12 +36,12 @@ impl Wire {
         if bytes.len() > self.0.envelope { Err(too_large()) } else { Ok(bytes) }
     }
 
-    /// Takes what is listed out of bytes of [`to_bytes`](Self::to_bytes), with the limits of
-    /// [`extract`](Self::extract). Lengths are compared with what is there before anything is made
-    /// of them.
+    /// Takes the listed variables out of bytes that [`to_bytes`](Self::to_bytes) has made, within
+    /// the limits of [`extract`](Self::extract). Each length is compared with the bytes that are
+    /// there before anything is allocated.
     ///
     /// # Errors
-    /// If they are not such bytes, of a newer format, or too many.
+    /// If they are not such bytes, are cut off, are of another format, or are too many.
     pub fn from_bytes(&self, bytes: &[u8], peer: Peer) -> Result<Received, Malformed> {
         let lines = read(bytes, self.0.envelope)?;
         Ok(self.taking(Context::empty(), &lines, peer).finish())

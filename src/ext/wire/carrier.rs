@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 /// What was received: lines by name. Names are compared without regard to case.
 pub trait Carried {
-    /// Calls `f` with each line of that name, in order, until it says so. `name` is in lower case.
+    /// Calls `f` with each line of that name, in order, until `f` breaks. `name` is in lower case.
     fn lines(&self, name: &str, f: &mut dyn FnMut(&[u8]) -> ControlFlow<()>);
 }
 
@@ -86,7 +86,7 @@ macro_rules! maps {
 
 maps!(HashMap[S], BTreeMap);
 
-/// Reads by a closure that gives the one line of a name, if there is one.
+/// Reads with a closure that returns the line of a name, if there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct FromFn<F>(pub F);
 
@@ -98,7 +98,7 @@ impl<F: Fn(&str) -> Option<L>, L: AsRef<[u8]>> Carried for FromFn<F> {
     }
 }
 
-/// Writes by a closure that is given name and line. Nothing is there before.
+/// Writes with a closure that is given name and line. It cannot read, so it counts as empty.
 #[derive(Clone, Copy, Debug)]
 pub struct ToFn<F>(pub F);
 

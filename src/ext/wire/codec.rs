@@ -3,8 +3,8 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// Makes bytes of a value, and the value of bytes. What of the bytes cannot stand in a header is
-/// encoded and decoded by the wire.
+/// Turns a value into bytes, and bytes into a value. The bytes may be any: the wire encodes those
+/// that cannot stand in a header.
 ///
 /// # Examples
 /// ```
@@ -36,8 +36,8 @@ pub trait Codec<T>: Send + Sync + 'static {
     fn decode(&self, bytes: &[u8]) -> Result<T, Unfit>;
 }
 
-/// A value cannot be sent, or bytes are no value. Says no more: what came from outside is not to
-/// stand in logs.
+/// A value cannot be sent, or bytes are no value. It has no details, so that nothing that came from
+/// outside gets into a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfit;
 
@@ -63,8 +63,8 @@ impl<T: Display + FromStr> Codec<T> for Text {
     }
 }
 
-/// As [`Text`], of 1 to `MOST` letters, digits and `-_.:`: ids that come from anyone and go to logs
-/// and queries.
+/// As [`Text`], but only 1 to `MOST` ASCII letters, digits and `-_.:`. For ids that come from
+/// anyone and go to logs and queries.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<const MOST: usize>;
 

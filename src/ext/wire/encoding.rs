@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether the byte may stand in an own header as it is.
+/// Whether the byte is written as it is in a header of our own.
 pub(super) fn is_plain(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'%'
 }
@@ -13,7 +13,8 @@ pub(super) fn is_baggage_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
 }
 
-/// Whether the byte is written there as it is. A plus may be, and some readers take it for a space.
+/// Whether the byte is written as it is in the value of a baggage member. A plus would be allowed,
+/// but some readers take it for a space.
 pub(super) fn is_plain_in_baggage(byte: u8) -> bool {
     is_baggage_octet(byte) && byte != b'+'
 }
@@ -79,7 +80,7 @@ pub(super) fn base64_encode(bytes: &[u8]) -> String {
     text
 }
 
-/// With padding or without, and nothing beyond; `None` if a bit that stands for nothing is set.
+/// Accepts padding or none, and nothing else. `None` also if a bit beyond the last byte is set.
 pub(super) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     if padding > 0 && (text.len() % 4 != 0 || padding > 2) {

@@ -1,4 +1,4 @@
-//! Which hosts are told anything.
+//! The hosts that are sent anything.
 
 /// The hosts that are sent what crosses: none, unless they are listed.
 ///
@@ -25,8 +25,8 @@ impl Hosts {
         Hosts { names: Vec::new(), is_only_peer: false }
     }
 
-    /// Whatever host a request names, or if it names none: for a client that has one connection,
-    /// and so one peer, such as a channel of tonic. Not for one that follows redirects.
+    /// Every host, also if a request names none. For a client that has one peer, such as a channel
+    /// of tonic. Not for a client that follows redirects.
     pub const fn the_only_peer() -> Hosts {
         Hosts { names: Vec::new(), is_only_peer: true }
     }

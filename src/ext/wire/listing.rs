@@ -1,4 +1,5 @@
-//! One variable and its place: what may cross, how, which way, and who may set it.
+//! One variable and its place: how it is encoded, in which direction it crosses, and who may set
+//! it.
 
 use super::codec::Codec;
 use super::encoding::{
@@ -39,7 +40,7 @@ pub struct Listing<T: 'static, C> {
     older: Vec<(u16, Box<dyn Codec<T>>)>,
 }
 
-/// What of a listing does not depend on its types.
+/// The part of a listing that does not depend on its types.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Of {
     pub(super) name: &'static str,
@@ -64,8 +65,8 @@ impl Of {
     }
 }
 
-/// Who is at the other end. Decided by the connection, such as a client certificate or a socket
-/// that only the own machines reach; never by a header, which anyone can write.
+/// Who is at the other end. Decide that by the connection, such as a client certificate or a socket
+/// that only your own machines reach; never by a header, which anyone can write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// Anyone.
@@ -74,8 +75,8 @@ pub enum Peer {
     Trusted,
 }
 
-/// A variable in a header of its own. If the name ends with `-bin`, the bytes stand there as
-/// base64, else percent-encoded where they must be. At most 512 bytes, see [`Listing::at_most`].
+/// A variable in a header of its own. If the name ends with `-bin`, the value is written as base64,
+/// otherwise percent-encoded where necessary. At most 512 bytes, see [`Listing::at_most`].
 #[track_caller]
 pub fn header<T: Send + Sync, C: Codec<T>>(
     name: &'static str,
@@ -85,7 +86,8 @@ pub fn header<T: Send + Sync, C: Codec<T>>(
     Listing::new(name, Spot::Header, var, codec, Location::caller())
 }
 
-/// A variable in a member of W3C `baggage`.
+/// A variable in a member of W3C `baggage`, percent-encoded where necessary. At most 512 bytes, see
+/// [`Listing::at_most`].
 #[track_caller]
 pub fn baggage<T: Send + Sync, C: Codec<T>>(
     key: &'static str,
@@ -132,20 +134,22 @@ impl<T: Send + Sync, C> Listing<T, C> {
 }
 
 impl<T: Send + Sync, C: Codec<T>> Listing<T, C> {
-    /// The most bytes that are read and written, as they stand on the wire.
+    /// Sets how many bytes are read and written at most, counted as they are on the wire. The
+    /// default is 512.
     pub fn at_most(mut self, bytes: usize) -> Self {
         self.of.most = bytes;
         self
     }
 
-    /// Values are written as `v2:…` (nothing for version 1), and what is read has that form.
-    /// Without this no prefix is written or looked for.
+    /// Values are written with their version, as `v2:…`. Version 1 has no prefix, unless the value
+    /// itself begins like one. What is read is taken apart in the same way. Without this no prefix
+    /// is written or looked for.
     pub fn version(mut self, version: u16) -> Self {
         self.version = Some(version);
         self
     }
 
-    /// How values of an older version are read.
+    /// Sets the codec that reads values of another version.
     pub fn older(mut self, version: u16, codec: impl Codec<T>) -> Self {
         self.older.push((version, Box::new(codec)));
         self
@@ -231,7 +235,7 @@ impl<T: Send + Sync, C: Codec<T>> Crosses for Listing<T, C> {
 }
 
 impl<T: Send + Sync, C: Codec<T>> Listing<T, C> {
-    /// The limit is looked at before anything is decoded.
+    /// Compares the length with the limit before anything is decoded.
     fn value(&self, line: &[u8]) -> Result<T, Reason> {
         if line.len() > self.of.most {
             return Err(Reason::TooLong);

@@ -1,4 +1,5 @@
-//! The listing of a trace, and who leads: the variable, or a tracing system that has a span here.
+//! The listing of a trace, and where the trace that is sent comes from: the variable, or a tracing
+//! system that has a span here.
 
 use super::listing::{Listing, Spot};
 use super::trace::Trace;
@@ -22,12 +23,11 @@ pub struct OfTrace {
 }
 
 impl Listing<Trace, OfTrace> {
-    /// What is sent is the trace that `leader` names, where it names one: it is asked at each
-    /// [`inject`](super::Wire::inject), on the thread that injects. Where it names none, the
-    /// variable's is sent.
+    /// Sends the trace that `leader` returns, or that of the variable if `leader` returns none. It
+    /// is called at each [`inject`](super::Wire::inject), on the thread that injects.
     ///
-    /// For a tracing system that makes spans by itself, so that what the receiver does belongs
-    /// under the span that is current here, and not under the one that came in.
+    /// For a tracing system that makes spans by itself: the work of the receiver then belongs under
+    /// the span that is current here, and not under the one that came in.
     /// `stackholm_opentelemetry::current_trace` is such a leader.
     ///
     /// # Examples

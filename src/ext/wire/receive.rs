@@ -1,4 +1,4 @@
-//! Taking what came: limits first, then the grammar, then the codec.
+//! Reading what was received: limits first, then the grammar, then the codec.
 
 use super::Carried;
 use super::baggage::{Budget, member, trim};
@@ -25,12 +25,12 @@ pub struct Received {
 }
 
 impl Received {
-    /// What was taken, on top of what was there.
+    /// The base with the variables that were taken.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// What was taken, on top of what was there.
+    /// The base with the variables that were taken.
     pub fn into_context(self) -> Context {
         self.context
     }
@@ -40,7 +40,8 @@ impl Received {
         &self.rejected
     }
 
-    /// The trace of a peer that may not set ours: something to link to, not to belong to.
+    /// The trace of a peer that is not trusted with ours: link to it, but do not make it the
+    /// parent.
     pub fn link(&self) -> Option<&Trace> {
         self.link.as_ref()
     }
@@ -55,8 +56,8 @@ impl fmt::Debug for Received {
 }
 
 impl Wire {
-    /// Takes what is listed out of what a peer sent. Nothing in there makes it fail: what does not
-    /// fit is dropped and counted. If there is nothing, nothing is allocated.
+    /// Takes the listed variables out of what a peer sent. It cannot fail: what does not fit is
+    /// dropped and counted. If nothing listed was sent, nothing is allocated.
     pub fn extract(&self, from: &(impl Carried + ?Sized), peer: Peer) -> Received {
         self.extract_onto(Context::empty(), from, peer)
     }
@@ -207,7 +208,7 @@ impl Taking<'_> {
     }
 }
 
-/// The lines of one name, where there is room for one.
+/// What was found of a name that may have one line.
 enum Lines {
     None,
     One(Vec<u8>),

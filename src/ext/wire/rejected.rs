@@ -1,4 +1,5 @@
-//! What was dropped or left out, and why: names that are listed, and reasons; never what came.
+//! What was dropped or left out, and why: names that are listed, and reasons; never the input
+//! itself.
 
 use std::fmt;
 
@@ -16,19 +17,20 @@ pub struct Rejected {
 pub enum Reason {
     /// The peer is not trusted, and the listing does not say that it may come from anyone.
     NotTrusted,
-    /// No variable of that name is listed.
+    /// No variable of that name is listed for this direction.
     NotListed,
     /// It does not follow the grammar of its place.
     Malformed,
     /// The codec does not take it, or says that the value must not be sent.
     Unfit,
-    /// It has a version that has no decoder.
+    /// It has a version for which the listing has no codec.
     UnknownVersion,
-    /// It stands in several lines, where there is room for one.
+    /// It was sent in several lines, where only one is allowed.
     Repeated,
     /// It is longer than its place allows.
     TooLong,
-    /// All that came after the limit of bytes or members, counted once: nobody looked at it.
+    /// There was no room within the limit of bytes or members. Of input everything after the limit
+    /// is counted once, since it is not looked at.
     OverLimit,
 }
 

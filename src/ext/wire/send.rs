@@ -23,11 +23,12 @@ impl Sent {
 }
 
 impl Wire {
-    /// Writes what is listed and bound in `context`. Of the headers only those of the wire are
-    /// replaced; in `baggage` only the members of the wire, others that are there stay.
+    /// Writes the variables that are listed and bound in `context`. Only headers of the wire are
+    /// replaced. In `baggage` only the wire's own members are replaced; other well-formed members
+    /// stay, as far as the limits have room for them.
     ///
     /// # Errors
-    /// If the deadline crosses and is over: nothing was written then.
+    /// If the deadline crosses and no time is left; then nothing was written.
     pub fn inject(
         &self,
         context: &Context,

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 /// How the deadline crosses. The header says how much time is left, so clocks need not agree.
 ///
-/// Received, the work is under the smaller of that time and the ceiling; what is no such time is
-/// counted and dropped, and the ceiling applies. It is taken from anyone, for it can only shorten.
-/// Sent, it is what is left of [`DEADLINE`], less the slack; with nothing left, nothing is sent and
-/// the error says whose limit it was. A smaller one that is there stays.
+/// **Received**, the work gets the smaller of that time and the ceiling. A header that is malformed
+/// or sent twice is dropped and counted, and the ceiling applies. The header is taken from anyone,
+/// because it can only shorten the time.
+///
+/// **Sent** is the time that is left until [`DEADLINE`], less the slack. If none is left, nothing
+/// is sent and the error says who set the limit. A header that is there already stays if it is
+/// smaller.
 #[must_use = "it does nothing before a wire has it"]
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout {
@@ -56,7 +59,7 @@ impl Timeout {
         Timeout { ceiling: Some(most), ..self }
     }
 
-    /// What is kept back from what is sent, for the way back.
+    /// Sends this much less than the time that is left, as a reserve for the way back.
     pub fn slack(self, slack: Duration) -> Timeout {
         Timeout { slack, ..self }
     }
@@ -65,7 +68,7 @@ impl Timeout {
         self.name
     }
 
-    /// `None` if there is none, or what is there is none.
+    /// `None` if there is no such header, or it is malformed.
     fn read(&self, from: &(impl Carried + ?Sized), tally: &mut Tally) -> Option<Duration> {
         let mut found = None;
         from.lines(self.name, &mut |line| {

@@ -14,9 +14,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 impl Wire {
-    /// What a [`ContextLayer`](crate::tower::ContextLayer) or a
-    /// [`PlainLayer`](crate::tower::PlainLayer) binds for each request: what is taken from its
-    /// headers. `peer` says who sent it, by the connection.
+    /// A function for a [`ContextLayer`](crate::tower::ContextLayer) or a
+    /// [`PlainLayer`](crate::tower::PlainLayer): it binds what is taken from the headers of each
+    /// request. `peer` says who sent the request, by the connection.
     pub fn receiving<Q, P>(
         &self,
         peer: P,
@@ -32,7 +32,7 @@ impl Wire {
 
     /// A layer for clients: writes the headers of each request to a host that is listed.
     ///
-    /// A client that follows redirects belongs above it, so that each request is looked at.
+    /// Put the layer below a client that follows redirects, so that it looks at each request.
     pub fn sending(&self, hosts: Hosts) -> SendLayer {
         SendLayer { wire: self.clone(), hosts }
     }
@@ -55,8 +55,9 @@ impl<S> Layer<S> for SendLayer {
 
 /// A client whose requests carry what crosses; made by [`SendLayer`].
 ///
-/// What is visible where it is called is what is sent. If the deadline crosses and is over, the
-/// client inside is not called and the error is an [`Expired`].
+/// A request to a listed host is sent the variables that are visible where `call` is called. If the
+/// deadline crosses and no time is left, the client inside is not called and the error is an
+/// [`Expired`].
 #[derive(Clone, Debug)]
 pub struct SendService<S> {
     inner: S,

@@ -37,7 +37,8 @@ impl Trace {
         Some(Trace { trace_id, span_id, flags: u8::from(is_sampled), state: None })
     }
 
-    /// Reads a `traceparent`, as the grammar has it: of a later version the first four fields.
+    /// Reads a `traceparent`; of a later version the first four fields. `None` if it does not
+    /// follow the grammar.
     pub fn parse(parent: impl AsRef<[u8]>) -> Option<Trace> {
         let text = parent.as_ref();
         let (head, rest) = text.split_at_checked(55)?;
@@ -67,12 +68,13 @@ impl Trace {
         self.state = state;
     }
 
-    /// The same trace, and what is sent belongs under that span of ours. `None` if it is zero.
+    /// The same trace with a span of ours, to be sent: the receiver's work belongs under it. `None`
+    /// if the id is zero.
     pub fn child(&self, span_id: [u8; 8]) -> Option<Trace> {
         (span_id != [0; 8]).then(|| Trace { span_id, ..self.clone() })
     }
 
-    /// The same trace with these flags of W3C; of them those that this version knows.
+    /// The same trace with these flags of W3C. Bits that this version does not know are dropped.
     pub fn with_flags(self, flags: u8) -> Trace {
         Trace { flags: flags & FLAGS, ..self }
     }
@@ -111,7 +113,7 @@ impl fmt::Display for Trace {
     }
 }
 
-/// Exactly so many bytes, in lower case.
+/// `N` bytes from hexadecimal digits, which must be in lower case.
 fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -125,7 +127,7 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What is kept of a `tracestate`: the first members that fit, of all lines together.
+/// A `tracestate` that is being read: the first members that fit, of all lines together.
 pub(super) struct State {
     budget: Budget,
     text: String,

@@ -1,5 +1,5 @@
-//! What is polled by whoever holds it: streams, sinks, readers and writers, each driven by a task
-//! that sees nothing.
+//! Work that is polled elsewhere: streams, sinks, readers and writers, each driven by a task that
+//! sees nothing.
 
 use super::guest::Guest;
 use super::oracle::hop::Hop;
@@ -48,9 +48,9 @@ pub(super) async fn unordered(probe: Guest) {
     elsewhere(looks.for_each(async |()| {})).await;
 }
 
-/// Whoever comes first polls it for both.
+/// Two tasks await one shared future: the first to come polls it for both.
 pub(super) async fn shared(probe: Guest) {
-    // A panic would reach one of them as it is, and the other one as somebody else's.
+    // A panic is caught here, because `Shared` would pass it on to one of the two tasks only.
     let look = async move {
         AssertUnwindSafe(async { probe.check(Hop::Shared) }).catch_unwind().await.is_ok()
     };

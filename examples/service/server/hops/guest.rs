@@ -16,7 +16,7 @@ impl Guest {
         Guest { carrier: Contexts, expected: Arc::clone(expected) }
     }
 
-    /// Goes on to a hop where it awaits; or does it wrong, if that was ordered.
+    /// Goes on to a hop that awaits; with a wrong context, if a fault is planted there.
     pub(crate) fn pass<F>(
         &self,
         hop: Hop,
@@ -33,7 +33,7 @@ impl Guest {
         })
     }
 
-    /// Goes on to a hop that returns; or does it wrong, if that was ordered.
+    /// Goes on to a hop that returns; with a wrong context, if a fault is planted there.
     pub(crate) fn pass_at_once<R>(&self, hop: Hop, f: impl FnOnce(Guest) -> R) -> R {
         self.at_once(hop, |probe| match probe.expected.spoilt(hop, Context::current()) {
             None => f(probe),

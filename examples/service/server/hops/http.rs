@@ -34,13 +34,13 @@ async fn execute(
 ) {
     let (tell, told) = oneshot::channel();
     give(Box::pin(async move {
-        // Nobody waits any more if the request was given up.
+        // If the request was cancelled, nobody receives this.
         let _ = tell.send(AssertUnwindSafe(look).catch_unwind().await);
     }));
     match told.await {
         Ok(Ok(())) => {}
         Ok(Err(panic)) => resume_unwind(panic),
-        // The runtime is shutting down, and is about to drop us.
+        // The runtime is shutting down and will drop this future.
         Err(_) => pending().await,
     }
 }

@@ -19,8 +19,7 @@ static POOL: LazyLock<ThreadPool> = LazyLock::new(|| {
         .expect("there are threads to be had")
 });
 
-/// Waits until no worker is at a job any more: a spawned one is not quite over when it has told of
-/// its end.
+/// Waits until no worker runs a job: a spawned job reports its end shortly before it is dropped.
 pub(crate) fn settle() {
     ::rayon::broadcast(|_| ());
     POOL.broadcast(|_| ());

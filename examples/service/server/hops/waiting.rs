@@ -6,7 +6,7 @@ use std::future::{Future, pending};
 use std::panic::resume_unwind;
 use tokio::task::{JoinError, JoinHandle, yield_now};
 
-/// Looks, lets others have their turn, and looks again.
+/// Checks the values, yields to other tasks, and checks them again.
 pub(super) async fn in_turns(probe: Guest, hop: Hop) {
     probe.check(hop);
     yield_now().await;
@@ -25,12 +25,12 @@ where
 pub(crate) async fn finished<R>(spawned: JoinHandle<R>) -> R {
     match end(spawned.await) {
         Some(result) => result,
-        // The runtime is shutting down, and is about to drop us.
+        // The runtime is shutting down and will drop this future.
         None => pending().await,
     }
 }
 
-/// What a task came to: nothing, if the runtime is shutting down.
+/// The result of a task; `None` if the runtime is shutting down.
 pub(super) fn end<R>(joined: Result<R, JoinError>) -> Option<R> {
     match joined.map_err(JoinError::try_into_panic) {
         Ok(result) => Some(result),
