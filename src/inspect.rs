@@ -22,17 +22,17 @@
 //! ```
 //! use stackholm::{Context, Var, inspect};
 //!
-//! static TENANT: Var<String> = Var::new("tenant");
+//! static GUEST: Var<String> = Var::new("guest");
 //!
 //! let _watching = inspect::watch();
-//! let kept = TENANT.sync_scope("acme".into(), Context::current);
+//! let kept = GUEST.sync_scope("ada".into(), || Context::current());
 //! let view = inspect::look();
-//! let outlived = view.outlived().iter().find(|outlived| outlived.name() == "tenant").unwrap();
+//! let outlived = view.outlived().iter().find(|outlived| outlived.name() == "guest").unwrap();
 //! assert_eq!(outlived.bound_at().file(), outlived.captured_at().unwrap().file());
 //! println!("{view}");
 //!
 //! drop(kept);
-//! assert!(inspect::look().outlived().iter().all(|outlived| outlived.name() != "tenant"));
+//! assert!(inspect::look().outlived().iter().all(|outlived| outlived.name() != "guest"));
 //! ```
 //!
 //! # Outputs

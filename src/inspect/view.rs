@@ -104,6 +104,8 @@ impl Outlived {
     fn new(kept: seen::Kept, now: usize) -> Self {
         let seen::Kept { name, bound_at, captured_at, left, .. } = kept;
         let left = Duration::from_millis(now.saturating_sub(left) as u64);
+        // Of a function that is passed as a value the place is within the standard library.
+        let captured_at = captured_at.filter(|at| !at.file().ends_with("ops/function.rs"));
         Outlived { name, bound_at, captured_at, left }
     }
 
@@ -119,7 +121,7 @@ impl Outlived {
 
     /// Where it was captured for the first time. `None` if its value alone is kept, as by
     /// [`Var::keep`](crate::Var::keep), or by a context that was captured further in and hides
-    /// something.
+    /// something; and if what captures was passed as a value, as in `map(Context::current)`.
     pub fn captured_at(&self) -> Option<Place> {
         self.captured_at
     }

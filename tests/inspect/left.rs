@@ -392,3 +392,12 @@ fn a_context_that_was_made_by_hand_is_listed_until_its_bindings_end() {
     drop(value);
     assert_eq!(listed(), [0; 0]);
 }
+
+#[test]
+fn a_capture_that_was_passed_as_a_function_names_no_place_of_the_standard_library() {
+    static N: Var<String> = Var::new("captured by a function");
+    let _watching = inspect::watch();
+    let _kept = N.sync_scope("a".into(), Context::current);
+    let view = inspect::look();
+    assert_eq!(outlived(&view, &N)[0].captured_at(), None);
+}
