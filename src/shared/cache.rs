@@ -208,8 +208,25 @@ pub(super) fn glance<R>(number: usize, stamp: usize, f: impl FnOnce(*const ()) -
     CACHE.try_with(glance).unwrap_or(None)
 }
 
-/// Keeps that; drops it if that cannot be.
+/// Puts back what [`take`] gave, with its count, if its place is free and the cell's still. Says so;
+/// else the count is the caller's still.
 #[inline(always)]
+pub(super) fn put_back(number: usize, stamp: usize, tap: *const ()) -> bool {
+    let put = |cache: &Cache| {
+        let entry = &cache.set(number)[0];
+        // How it ends is there already, as the number is (C6).
+        let is_free = entry.stamp.get() == EMPTY && entry.number.get() == number;
+        if is_free {
+            entry.tap.set(tap);
+            entry.stamp.set(stamp);
+        }
+        is_free
+    };
+    CACHE.try_with(put).unwrap_or(false)
+}
+
+/// Keeps that; drops it if that cannot be.
+#[inline(never)]
 pub(super) fn put(kept: Kept) {
     let rest = CACHE.try_with(|cache| {
         let entry = &cache.set(kept.number)[0];

@@ -106,9 +106,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// store makes no difference to it.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
-        if let Some(tap) = cache::take(self.slot.peek(), self.slot.stamp()) {
+        let stamp = self.slot.stamp();
+        if let Some(tap) = cache::take(self.slot.peek(), stamp) {
             // SAFETY: C6: it is of this cell, and its count is ours now.
-            let back = Back::new(&self.slot, unsafe { own(tap) });
+            let back = Back::new(&self.slot, unsafe { own(tap) }, stamp);
             return f(back.value());
         }
         f(self.lend().value())
@@ -120,17 +121,20 @@ impl<T: Send + Sync + 'static> Shared<T> {
         if !self.is_cached {
             return Lent::Held(self.held());
         }
-        let number = self.slot.number();
-        if let Some(tap) = cache::take_beside(number, self.slot.stamp()) {
+        let (number, stamp) = (self.slot.number(), self.slot.stamp());
+        if let Some(tap) = cache::take_beside(number, stamp) {
             // SAFETY: C6: as in `with`.
-            return Lent::Kept(Back::new(&self.slot, unsafe { own(tap) }));
+            return Lent::Kept(Back::new(&self.slot, unsafe { own(tap) }, stamp));
         }
         let held = self.held();
         if step(Site::MissLetsGo) {
             cache::forget(number, Some(stamp_of(held.version())));
         }
         match cache::making(|| self.tap(&held)) {
-            Some(tap) => Lent::Kept(Back::new(&self.slot, ManuallyDrop::new(tap))),
+            Some(tap) => {
+                let stamp = stamp_of(tap.version);
+                Lent::Kept(Back::new(&self.slot, ManuallyDrop::new(tap), stamp))
+            }
             None => Lent::Held(held),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::cache::{self, Kept};
 use super::node::Held;
-use super::slot::{Slot, stamp_of};
+use super::slot::Slot;
 use super::snapshot::Tap;
 use crate::sys::{Arc, Site, step};
 use std::mem::ManuallyDrop;
@@ -27,12 +27,14 @@ impl<T> Lent<'_, T> {
 pub(super) struct Back<'a, T> {
     slot: &'a Slot<T>,
     tap: ManuallyDrop<Arc<Tap<T>>>,
+    /// The version of `tap`.
+    stamp: usize,
 }
 
 impl<'a, T> Back<'a, T> {
     #[inline(always)]
-    pub(super) fn new(slot: &'a Slot<T>, tap: ManuallyDrop<Arc<Tap<T>>>) -> Self {
-        Back { slot, tap }
+    pub(super) fn new(slot: &'a Slot<T>, tap: ManuallyDrop<Arc<Tap<T>>>, stamp: usize) -> Self {
+        Back { slot, tap, stamp }
     }
 
     #[inline(always)]
@@ -48,12 +50,24 @@ impl<'a, T> Back<'a, T> {
 impl<T> Drop for Back<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        let stamp = stamp_of(self.tap.version);
+        let is_newest = self.stamp == self.slot.stamp() || !step(Site::PutBackLooks);
+        let tap = Arc::as_ptr(&self.tap).cast();
+        if !(is_newest && cache::put_back(self.slot.peek(), self.stamp, tap)) {
+            self.put(is_newest);
+        }
+    }
+}
+
+impl<T> Back<'_, T> {
+    /// Once, at the end.
+    #[cold]
+    #[inline(never)]
+    fn put(&mut self, is_newest: bool) {
         // SAFETY: it is not used again.
         let tap = Arc::into_raw(unsafe { ManuallyDrop::take(&mut self.tap) });
         // SAFETY: it is the raw form of an `Arc` of that type, and its count passes.
-        let kept = unsafe { Kept::new(self.slot.peek(), stamp, tap.cast(), end::<T>) };
-        if stamp == self.slot.stamp() || !step(Site::PutBackLooks) {
+        let kept = unsafe { Kept::new(self.slot.peek(), self.stamp, tap.cast(), end::<T>) };
+        if is_newest {
             cache::put(kept);
         }
     }
