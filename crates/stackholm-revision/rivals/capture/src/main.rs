@@ -48,7 +48,7 @@ fn session() {
 
 /// A buffer of changed columns, written as rows when it is committed.
 fn preupdate() {
-    let conn = memory();
+    let mut conn = memory();
     conn.execute_batch(
         "CREATE TABLE log(id INTEGER PRIMARY KEY, frame INT, \"key\" INT, old TEXT, new TEXT);
          CREATE INDEX log_key ON log(\"key\"); CREATE INDEX log_frame ON log(frame)",
