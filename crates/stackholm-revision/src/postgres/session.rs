@@ -190,8 +190,11 @@ mod tests {
             });
             session.undone(2);
             assert!(!told(&mut session, true), "the rollback took it back");
-            Revision::new().system().run(|| drop(session.telling(true)));
-            assert!(told(&mut session, false), "the future was dropped");
+            Revision::new().system().run(|| {
+                drop(session.telling(true));
+                assert!(told(&mut session, false), "the future was dropped");
+            });
+            assert!(told(&mut session, false));
         });
         let telling = session.telling(false).unwrap().expect("the block was left");
         assert!(telling.sql.contains("E''"), "{}", telling.sql);

@@ -17,7 +17,8 @@ pub(super) enum Kind<'s> {
 const READS: [&str; 5] = ["select", "values", "table", "show", "fetch"];
 const VERBS: [&str; 8] =
     ["insert", "update", "delete", "merge", "create", "execute", "call", "into"];
-const SCHEMA: [&str; 3] = ["create", "alter", "drop"];
+/// `DO` executes anything.
+const SCHEMA: [&str; 4] = ["create", "alter", "drop", "do"];
 const CONTROL: [&str; 8] =
     ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
 
@@ -165,7 +166,7 @@ mod tests {
             ("explain analyze delete from t", Other),
             ("update t set a = 1", Other),
             ("call p()", Other),
-            ("do $$ begin commit; end $$", Other),
+            ("do $$ begin commit; end $$", Schema),
             ("copy t from stdin", Other),
             ("create table t(a int)", Schema),
             ("select 1; alter table t add a int; update t set a = 1", Schema),

@@ -312,9 +312,16 @@ impl<'d> Transaction<'d> {
             self.session.forget(text);
         }
         if done.is_ok() && kind == Kind::Schema {
-            let there = "SELECT to_regproc('stackholm.revision_keep_up') IS NOT NULL";
-            if self.client.query_one(there, &[]).await?.get::<_, bool>(0) {
-                self.client.batch_execute("SELECT stackholm.revision_keep_up()").await?;
+            // Whoever may not is no owner of a tracked table either.
+            let may = "SELECT CASE WHEN to_regnamespace('stackholm') IS NULL \
+                 OR NOT has_schema_privilege(to_regnamespace('stackholm'), 'USAGE') THEN false \
+                 WHEN to_regclass('stackholm.revision_table') IS NULL THEN false \
+                 ELSE has_table_privilege('stackholm.revision_table', 'UPDATE') END";
+            let of_statement = |error| Error::of_statement(error, true);
+            let may = self.client.query_one(may, &[]).await.map_err(of_statement)?;
+            if may.get(0) {
+                let keep_up = "SELECT stackholm.revision_keep_up()";
+                self.client.batch_execute(keep_up).await.map_err(of_statement)?;
             }
         }
         done

@@ -462,6 +462,7 @@ async fn a_role_without_rights_on_the_history_writes_it_by_the_triggers_and_not_
         write(&mut writer, &insert(1)).await.unwrap();
         write(&mut writer, "UPDATE post SET title = 'b', spam = 1").await.unwrap();
         write(&mut writer, "DELETE FROM post").await.unwrap();
+        write(&mut writer, "CREATE TEMP TABLE own_again(a int)").await.unwrap();
     };
     user("ada").wrap(work).await;
     assert_eq!(

@@ -220,8 +220,19 @@ async fn columns_that_others_add_drop_and_rename_are_followed_and_stop_a_revert_
     let sql = "CREATE TABLE t(id int PRIMARY KEY, a text, b text)";
     let (database, mut db) = or_skip!(tables(sql).await);
     let made = revision(&mut db, "ada", "INSERT INTO t VALUES (1, 'a', 'b')").await;
-    let sql = "ALTER TABLE t ADD COLUMN c text DEFAULT 'none'; UPDATE t SET c = 'same transaction'";
-    revision(&mut db, "ada", sql).await;
+    let work = async {
+        let mut tx = db.transaction().await.unwrap();
+        tx.execute("UPDATE t SET a = 'a'", &[]).await.unwrap();
+        let alter = "DO $$ BEGIN ALTER TABLE t ADD COLUMN c text DEFAULT 'none'; END $$";
+        tx.execute(alter, &[]).await.unwrap();
+        tx.execute("UPDATE t SET c = 'same transaction'", &[]).await.unwrap();
+        let mut savepoint = tx.savepoint().await.unwrap();
+        let key = savepoint.execute("ALTER TABLE t DROP CONSTRAINT t_pkey", &[]).await;
+        assert!(matches!(key, Err(Error::CannotTrack { why, .. }) if why.contains("primary key")));
+        drop(savepoint);
+        tx.commit().await.unwrap();
+    };
+    user("ada").wrap(work).await;
     // Past us, and by somebody else: nothing is said to this program.
     let other = database.connect().await;
     other.batch_execute("ALTER TABLE t ADD COLUMN d int").await.unwrap();

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 use rusqlite::hooks::{Action, PreUpdateCase};
 use rusqlite::session::Session;
-use rusqlite::types::Value;
+use rusqlite::types::ValueRef;
 use stackholm_revision::Revision;
 use stackholm_revision::sqlite::Tracked;
 use std::sync::{Arc, Mutex};
@@ -48,7 +48,7 @@ fn session() {
 
 /// A buffer of changed columns, written as rows when it is committed.
 fn preupdate() {
-    let conn = memory();
+    let mut conn = memory();
     conn.execute_batch(
         "CREATE TABLE log(id INTEGER PRIMARY KEY, frame INT, \"key\" INT, old TEXT, new TEXT);
          CREATE INDEX log_key ON log(\"key\"); CREATE INDEX log_frame ON log(frame)",
@@ -70,12 +70,12 @@ fn preupdate() {
             let (old, new) = (old.get_old_column_value(at), new.get_new_column_value(at));
             let (old, new) = (old.unwrap(), new.unwrap());
             if old != new {
-                let shown = |value: Value| match value {
-                    Value::Integer(number) => number.to_string(),
+                let shown = |value: ValueRef<'_>| match value {
+                    ValueRef::Integer(number) => number.to_string(),
                     other => format!("{other:?}"),
                 };
-                before += &format!("\"{name}\":{}", shown(old.into()));
-                after += &format!("\"{name}\":{}", shown(new.into()));
+                before += &format!("\"{name}\":{}", shown(old));
+                after += &format!("\"{name}\":{}", shown(new));
             }
         }
         let key = old.get_old_row_id();
