@@ -11,10 +11,12 @@ use stackholm_benches::bound::{self, ABSENT, Absent, Number, VARS, value};
 use stackholm_benches::race::{Race, Times};
 use stackholm_benches::work::{self, Busy, enter_and_leave, poll};
 use std::alloc::Layout;
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Barrier, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 tokio::task_local! { static LOCAL: u64; }
 
@@ -147,6 +149,21 @@ const PROMISES: &[Promise] = &[
         1.5,
         None,
     ),
+    promise("Shared::with / a thread-local read", "shared with", "thread-local", 2.4, None),
+    promise("  the same, 10 stores a second", "shared with, stored", "shared with", 1.1, None),
+    promise("Shared::with / arc-swap load", "shared with", "arc-swap load", 1.0, None),
+    promise("  the same / arc-swap Cache", "shared with", "arc-swap cache", 3.5, None),
+    promise("  the same / RwLock<Arc>", "shared with", "rwlock arc", 0.5, None),
+    promise("  the same / left-right", "shared with", "left-right", 1.0, None),
+    promise("Shared::load + drop / Arc clone + drop", "shared load", "arc", 1.2, None),
+    promise("  the same / arc-swap load_full", "shared load", "arc-swap full", 1.0, None),
+    promise(
+        "Shared::store / arc-swap store, 128 threads read",
+        "shared store",
+        "arc-swap store",
+        1.0,
+        None,
+    ),
     promise("poll / tokio's task_local with one key", "poll", "tokio poll", 0.6, Some(0.45)),
     promise("poll / OpenTelemetry's with_context", "poll", "otel poll", 0.1, None),
     promise("capture + drop, settled / Arc clone + drop", "capture", "arc", 1.3, Some(1.15)),
@@ -206,6 +223,7 @@ fn race() -> Race<'static> {
     yardsticks(&mut race);
     entering(&mut race);
     reading(&mut race);
+    sharing(&mut race);
     polling(&mut race);
     capturing(&mut race);
     race
@@ -361,6 +379,80 @@ fn reading(race: &mut Race<'_>) {
         batch.time(1, || {
             Otel::map_current(|context| context.get::<Absent>().map_or(1, |absent| absent.0))
         });
+    });
+}
+
+thread_local! { static BESIDE: RefCell<u64> = const { RefCell::new(7) }; }
+
+/// What is left-right's: one number, replaced.
+struct Put(u64);
+
+impl left_right::Absorb<Put> for u64 {
+    fn absorb_first(&mut self, put: &mut Put, _: &Self) {
+        *self = put.0;
+    }
+
+    fn sync_with(&mut self, first: &Self) {
+        *self = *first;
+    }
+}
+
+/// A cell that many read and few replace, and what else is used for that.
+fn sharing(race: &mut Race<'_>) {
+    race.runner("thread-local", |batch| {
+        batch.time(7, || black_box(&BESIDE).with_borrow(|number| *number));
+    });
+    race.runner("shared with", |batch| batch.time(value(3), work::read_shared));
+    let mut last = Instant::now();
+    race.runner("shared with, stored", move |batch| {
+        // Between batches: what it costs is the miss of the next read.
+        if last.elapsed() > Duration::from_millis(100) {
+            work::store_shared();
+            last = Instant::now();
+        }
+        batch.time(value(3), work::read_shared);
+    });
+    race.runner("shared load", |batch| batch.time(value(3), work::load_shared));
+    race.runner("rwlock arc", |batch| {
+        let cell = RwLock::new(Arc::new(7_u64));
+        batch.time(7, || *Arc::clone(&black_box(&cell).read().expect("nobody panics")));
+    });
+    let swap = Arc::new(arc_swap::ArcSwap::from_pointee(7_u64));
+    let theirs = swap.clone();
+    race.runner("arc-swap load", move |batch| batch.time(7, || **black_box(&theirs).load()));
+    let theirs = swap.clone();
+    race.runner("arc-swap full", move |batch| {
+        batch.time(7, || *black_box(black_box(&theirs).load_full()));
+    });
+    let mut cache = arc_swap::Cache::new(swap.clone());
+    race.runner("arc-swap cache", move |batch| batch.time(7, || **black_box(&mut cache).load()));
+    let (mut writer, reader) = left_right::new::<u64, Put>();
+    writer.append(Put(7)).publish();
+    race.runner("left-right", move |batch| {
+        let _writer = &writer;
+        batch.time(7, || *black_box(&reader).enter().expect("the writer is there"));
+    });
+    let theirs = swap;
+    readers(128, &theirs);
+    race.runner("shared store", |batch| batch.time(0, work::store_shared));
+    race.runner("arc-swap store", move |batch| {
+        batch.time(0, || {
+            theirs.store(Arc::new(black_box(7)));
+            0
+        });
+    });
+}
+
+/// Has that many threads read both cells, at one time, and end.
+fn readers(number: usize, swap: &arc_swap::ArcSwap<u64>) {
+    let all_read = Barrier::new(number);
+    thread::scope(|scope| {
+        for _ in 0..number {
+            scope.spawn(|| {
+                assert_eq!((work::read_shared(), **swap.load()), (value(3), 7));
+                all_read.wait();
+            });
+        }
     });
 }
 

@@ -15,29 +15,30 @@ const NONE: usize = 1;
 /// How many variables' values are kept; two whose numbers meet in one place take turns.
 const PLACES: usize = 16;
 
-/// A value with its count, and how often this thread uses it.
+/// A value with its count.
 pub(super) struct Kept {
     value: Value,
-    /// The reads that are running, and one more if it is in its place.
-    uses: Cell<usize>,
+    /// The reads that are running, once it is in its place no more; until then the place counts.
+    reads: Cell<usize>,
 }
 
 impl Kept {
     pub(super) fn new(value: Value) -> Kept {
-        Kept { value, uses: Cell::new(1) }
+        Kept { value, reads: Cell::new(0) }
     }
 }
 
 /// What is kept of one variable.
 ///
 /// Invariant: G2 — unless the stamp is [`NONE`], the variable by that number has that value by that
-/// version: `kept` is the raw form of a box, one of whose uses is ours, and `value` lies in it; or
-/// `kept` is null and there is no value, and the number stands there with all bits turned.
+/// version: `kept` is the raw form of a box, which is ours, `value` lies in it, and `reads` of it are
+/// running; or `kept` is null and there is no value, and the number stands there with all bits turned.
 struct Place {
     number: Cell<usize>,
     stamp: Cell<usize>,
     value: Cell<NonNull<()>>,
     kept: Cell<*const Kept>,
+    reads: Cell<usize>,
 }
 
 impl Place {
@@ -47,6 +48,7 @@ impl Place {
             stamp: Cell::new(NONE),
             value: Cell::new(NonNull::dangling()),
             kept: Cell::new(ptr::null()),
+            reads: Cell::new(0),
         }
     }
 
@@ -54,13 +56,18 @@ impl Place {
         self.number.get() == number && self.stamp.get() == stamp
     }
 
-    /// Takes out what is there. It may be in use, and is else to be dropped by the caller: that is
-    /// foreign code.
+    /// Takes out what is there, for the caller to drop: that is foreign code. If reads of it are
+    /// running, the last of them does.
     fn take(&self) -> Option<Box<Kept>> {
-        let kept = self.kept.replace(ptr::null());
+        let (kept, reads) = (self.kept.replace(ptr::null()), self.reads.replace(0));
         self.stamp.set(NONE);
-        // SAFETY: G2: the use of the place is given here.
-        if kept.is_null() { None } else { unsafe { end_use(kept) } }
+        if kept.is_null() {
+            return None;
+        }
+        // SAFETY: G2: it is ours.
+        unsafe { &(*kept).reads }.set(reads);
+        // SAFETY: as above; no read of it is running.
+        (reads == 0).then(|| unsafe { Box::from_raw(kept.cast_mut()) })
     }
 }
 
@@ -88,11 +95,8 @@ impl Local {
     pub(super) fn read(&self, number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)> {
         let place = self.place(number);
         place.is(number, stamp).then(|| {
-            let kept = place.kept.get();
-            // SAFETY: G2: with this number there is a value.
-            let uses = unsafe { &(*kept).uses };
-            uses.set(uses.get() + 1);
-            (place.value.get(), Reading(kept))
+            place.reads.set(place.reads.get() + 1);
+            (place.value.get(), Reading(place, place.kept.get()))
         })
     }
 
@@ -149,35 +153,37 @@ impl Kept {
     }
 }
 
-/// # Safety
-/// 1. It is the raw form of a box of this thread, and one of the uses is the caller's, and given
-///    here.
-#[inline(always)]
-unsafe fn end_use(kept: *const Kept) -> Option<Box<Kept>> {
-    // SAFETY: #1.
-    let uses = unsafe { &(*kept).uses };
-    uses.set(uses.get() - 1);
-    // SAFETY: #1: nobody else uses it.
-    (uses.get() == 0).then(|| unsafe { Box::from_raw(kept.cast_mut()) })
-}
-
 /// A read that is running: the value stays.
 ///
 /// It does not leave its thread: it is on the machine's stack of a read.
-pub(super) struct Reading(*const Kept);
+pub(super) struct Reading(*const Place, *const Kept);
 
 impl Drop for Reading {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: the use is ours.
-        if let Some(kept) = unsafe { end_use(self.0) } {
-            end(kept);
+        // SAFETY: places lie in the thread, and it is there.
+        let place = unsafe { &*self.0 };
+        // What is in its place no more never comes back there, and its box is there until its last
+        // read is over: so no other one has that address.
+        if place.kept.get() == self.1 {
+            place.reads.set(place.reads.get() - 1);
+        } else {
+            // SAFETY: one of the reads that it counts is ours.
+            unsafe { end(self.1) }
         }
     }
 }
 
+/// # Safety
+/// 1. It is in its place no more, and one of its reads is the caller's, which ends here.
 #[cold]
 #[inline(never)]
-fn end(kept: Box<Kept>) {
-    drop(kept);
+unsafe fn end(kept: *const Kept) {
+    // SAFETY: #1.
+    let reads = unsafe { &(*kept).reads };
+    reads.set(reads.get() - 1);
+    if reads.get() == 0 {
+        // SAFETY: #1: it was the last one, and the place let it go.
+        drop(unsafe { Box::from_raw(kept.cast_mut()) });
+    }
 }
