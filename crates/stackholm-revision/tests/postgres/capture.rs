@@ -295,7 +295,7 @@ async fn every_value_comes_back_from_history_to_the_bit() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = any_value();
     let mut draw = || strategy.new_tree(&mut runner).unwrap().current();
-    let cases: Vec<_> = (0..256).map(|id| (id, draw(), draw())).collect();
+    let cases: Vec<_> = (0..128).map(|id| (id, draw(), draw())).collect();
     let work = async {
         let mut tx = db.transaction().await.unwrap();
         for (id, a, b) in &cases {

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use tokio_postgres::types::ToSql;
 
 /// Steps of all programs together, and of one.
-const STEPS: usize = 5_000;
+const STEPS: usize = 3_000;
 const PROGRAM: usize = 125;
 
 const ACTORS: [&str; 3] = ["ada", "grace", "kay"];
