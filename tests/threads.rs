@@ -10,7 +10,7 @@
 //! the number of programs, `STACKHOLM_STEPS` their length.
 
 use stackholm::embed::Stack;
-use stackholm::{Checkpoint, Context, Entered, Prepared, Scope, Var, WeakContext};
+use stackholm::{Checkpoint, Context, Entered, Prepared, Reason, Scope, Var, WeakContext};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
@@ -132,6 +132,22 @@ fn shown(context: &Context) -> Shown {
     shown[VARS] = context.get(&NOISE).map(|number| **number);
     shown[VARS + 1] = context.get(&MORE[0]).copied();
     shown
+}
+
+/// What is shown where `top` is laid over a context that shows `below`.
+fn laid_over(top: &Context, below: Shown) -> Shown {
+    fn is_masked<T: Send + Sync>(top: &Context, var: &Var<T>) -> bool {
+        top.try_get(var).is_err_and(|missing| matches!(missing.reason(), Reason::Masked(_)))
+    }
+    let of_top = shown(top);
+    std::array::from_fn(|i| {
+        let is_masked = match i {
+            VARS => is_masked(top, &NOISE),
+            i if i > VARS => is_masked(top, &MORE[0]),
+            _ => is_masked(top, &BOUND[i]),
+        };
+        if is_masked { None } else { of_top[i].or(below[i]) }
+    })
 }
 
 fn check((context, expected): &Known) {
@@ -470,7 +486,23 @@ impl Player {
     fn derive(&mut self) {
         let Some((context, mut shown)) = self.context() else { return };
         let var = self.var();
-        let derived = match self.dice.below(4) {
+        let derived = match self.dice.below(7) {
+            4 => self.extend(&context, &mut shown),
+            5 => {
+                let Some((top, _)) = self.context() else { return };
+                shown = laid_over(&top, shown);
+                context.overlay(&top)
+            }
+            6 => {
+                let Some((later, after)) = self.context() else { return };
+                shown = after;
+                let patch = context.patch_to(&later);
+                if self.dice.below(2) == 0 {
+                    // What it changes is there though nothing else of `later` is.
+                    drop(later);
+                }
+                patch.apply(&context)
+            }
             0 => {
                 shown[var] = None;
                 context.without(&BOUND[var])
@@ -486,6 +518,23 @@ impl Player {
         let known = (derived, shown);
         check(&known);
         self.keep_context(known);
+    }
+
+    /// Binds and masks several at once.
+    fn extend(&mut self, context: &Context, shown: &mut Shown) -> Context {
+        let mut builder = context.extend();
+        for _ in 0..self.dice.below(4) {
+            let var = self.var();
+            builder = if self.dice.below(4) == 0 {
+                shown[var] = None;
+                builder.unset(&BOUND[var])
+            } else {
+                let value = self.value();
+                shown[var] = (var < 4).then(|| value.number());
+                builder.set(&BOUND[var], value)
+            };
+        }
+        builder.done()
     }
 
     fn hand_over(&mut self) {
