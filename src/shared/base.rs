@@ -61,7 +61,7 @@ impl<T> Copy for Used<T> {}
 
 impl<T: Send + Sync + 'static> Used<T> {
     /// The value in a picture.
-    pub(crate) fn get<'t>(self, table: &'t Table) -> Option<&'t T> {
+    pub(crate) fn get(self, table: &Table) -> Option<&T> {
         // G1: it is never of another type.
         table.get(self.number.get())?.downcast_ref()
     }
