@@ -69,11 +69,7 @@ pub fn variables() -> Table {
         (Some(Context::build()), Context::empty()),
         |(builder, context), number| {
             let builder = builder.expect("is not done").set(&vars[number], number as u64);
-            if number + 1 == MILLION {
-                (None, builder.done())
-            } else {
-                (Some(builder), context)
-            }
+            if number + 1 == MILLION { (None, builder.done()) } else { (Some(builder), context) }
         },
         |(_, context), number| *context.get(&vars[number]).expect("is bound"),
     );
@@ -101,7 +97,11 @@ pub fn variables() -> Table {
         },
         |map, number| map[&number],
     );
-    table("A million variables", ["ns to bind", "ns to read", "bytes"], vec![ours, built, imbl, rpds, std])
+    table(
+        "A million variables",
+        ["ns to bind", "ns to read", "bytes"],
+        vec![ours, built, imbl, rpds, std],
+    )
 }
 
 fn generations<S: System>() -> Row {

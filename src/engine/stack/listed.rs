@@ -81,6 +81,10 @@ fn parent() -> usize {
     current()
 }
 
+/// So often in a row others may be given the room that was made for a record. Then the stack is not
+/// listed before its next turn.
+const OTHERS: usize = 64;
+
 /// What a stack knows of its record.
 pub(crate) struct Listing {
     kind: Kind,
@@ -130,8 +134,11 @@ impl Listing {
     }
 
     fn claim(&self, id: usize, parent: usize, state: usize) -> Option<usize> {
-        board().grow(1);
-        let record = board().claim()?;
+        let claim = |_| {
+            board().grow(1);
+            board().claim()
+        };
+        let record = (0..OTHERS).find_map(claim)?;
         let mut words = [ptr::null_mut(); WORDS];
         words[KIND] = number(self.kind as usize);
         words[PLACE] = self.place.map_or(ptr::null_mut(), |at| ptr::from_ref(at).cast_mut().cast());
@@ -174,7 +181,13 @@ impl Listing {
         }
         match self.record.checked_sub(1) {
             Some(record) => take(record),
-            None => self.list(),
+            None => {
+                self.list();
+                // It was made while nobody watched, or while others took the room: its first turn.
+                if let Some(record) = self.record.checked_sub(1) {
+                    board().set(record, TURNS, number(1));
+                }
+            }
         }
         let Some(record) = self.record.checked_sub(1) else { return f(own) };
         let id = board().word(record, ID).addr();
