@@ -63,9 +63,6 @@ macro_rules! switching {
             pub(super) fn store(&self, value: $number, order: Ordering) {
                 self.turn().store(value, order);
             }
-            pub(super) fn fetch_add(&self, n: $number, order: Ordering) -> $number {
-                self.turn().fetch_add(n, order)
-            }
             pub(super) fn compare_exchange(
                 &self,
                 old: $number,
@@ -97,6 +94,9 @@ impl InnerUsize {
 }
 
 impl Inner {
+    pub(super) fn fetch_add(&self, n: u32, order: Ordering) -> u32 {
+        self.turn().fetch_add(n, order)
+    }
     pub(super) fn fetch_sub(&self, n: u32, order: Ordering) -> u32 {
         self.turn().fetch_sub(n, order)
     }
