@@ -216,7 +216,7 @@ fn a_process_wide_value_is_swapped_while_others_read_and_each_is_dropped_once() 
     SWAPPED.set_global(tally.make(0));
     let start = Barrier::new(4);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        let read = || {
             scope.spawn(|| {
                 start.wait();
                 let mut last = 0;
@@ -225,12 +225,15 @@ fn a_process_wide_value_is_swapped_while_others_read_and_each_is_dropped_once() 
                     assert!(next >= last, "an older value never comes back");
                     last = next;
                 }
-            });
-        }
+            })
+        };
+        let readers = [(); 3].map(|()| read());
         start.wait();
         for i in 1..=500 {
             assert_eq!(SWAPPED.set_global(tally.make(i)).unwrap().number, i - 1);
         }
+        // The end of a scope does not wait for the thread-locals of its threads, which let go last.
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
     SWAPPED.clear_global();
     tally.assert_nothing_left();

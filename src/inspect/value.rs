@@ -56,7 +56,9 @@ pub(super) fn of(context: Context) -> Vec<(String, Place, String)> {
     all
 }
 
-/// What a panic carries may panic as it is dropped.
+/// What a panic carries may panic as it is dropped; what that carries is left alone.
 fn forget(panic: Box<dyn std::any::Any + Send>) {
-    std::mem::forget(panic);
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(panic);
+    }
 }
