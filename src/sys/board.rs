@@ -29,7 +29,9 @@ const FIRST: usize = if super::MODELLED { 1 } else { 64 };
 /// So many chunks have room for more records than a program can hold.
 const CHUNKS: usize = 20;
 
-/// The bits of a head that are the index of a slot, and one; those above tell heads apart.
+/// The bits of a head that are the index of a slot, and one; those above tell heads apart: by 2^32
+/// changes on 64 bits, and by 4 096 on 32 bits, where a thread that is stopped between two steps of
+/// `claim` for exactly so many changes would take a slot that has an owner.
 const INDEX: u32 = if usize::BITS == 64 { 32 } else { 20 };
 
 const INDEX_MASK: usize = (1 << INDEX) - 1;
