@@ -254,10 +254,10 @@ impl Snapshot {
     /// A snapshot that shows what `from` does, and `change`: the index leads to the very frame.
     fn on_top(from: Option<Snapshot>, change: &Placed) -> Snapshot {
         let frame = change.frame();
-        if frame.role == Role::Mask {
-            return Snapshot::masked(from, frame);
-        }
         let name = frame.counted_name();
+        if frame.role == Role::Mask {
+            return Snapshot::masked(from, frame.id, &name, frame.place);
+        }
         let spec = FrameSpec {
             role: Role::Reveal,
             id: frame.id,
@@ -272,19 +272,6 @@ impl Snapshot {
             Frame::init(revealed, change.0.clone());
             Snapshot::publish(revealed, from)
         }
-    }
-
-    fn masked(from: Option<Snapshot>, mask: &Frame) -> Snapshot {
-        let name = mask.counted_name();
-        let spec = FrameSpec {
-            role: Role::Mask,
-            id: mask.id,
-            edit: Edit::Put,
-            lets_go: true,
-            ..spec(&from, &name, mask.place)
-        };
-        // SAFETY: as in `with`; a mask has no value.
-        unsafe { Snapshot::publish(spec.build(), from) }
     }
 
     /// A snapshot that shows what `from` does, and what `entry` shows: the same value, bound at the

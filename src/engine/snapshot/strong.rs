@@ -146,12 +146,22 @@ impl Snapshot {
         key: &Key<T>,
         place: &'static Location<'static>,
     ) -> Snapshot {
+        Snapshot::masked(from, key.head().id(), key.name(), place)
+    }
+
+    /// The same, of a variable whose type does not matter.
+    pub(super) fn masked(
+        from: Option<Snapshot>,
+        id: usize,
+        name: &Name,
+        place: &'static Location<'static>,
+    ) -> Snapshot {
         let spec = FrameSpec {
             role: Role::Mask,
-            id: key.head().id(),
+            id,
             edit: Edit::Put,
             lets_go: true,
-            ..spec(&from, key.name(), place)
+            ..spec(&from, name, place)
         };
         // SAFETY: as in `with`; a mask has no value.
         unsafe { Snapshot::publish(spec.build(), from) }
