@@ -11,7 +11,7 @@ use common::{
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
-use stackholm::tower::{AdmitLayer, Base, ContextLayer, PlainLayer};
+use stackholm::tower::{AdmitLayer, Base, BaseOnly, ContextLayer, PlainLayer, RequestContext};
 use stackholm::{Checkpoint, Context, ContextCell, ContextExt, InContext, Reason, Source, Var};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -841,4 +841,43 @@ fn wherever_a_request_that_is_to_be_admitted_ends_its_values_end() {
         drop(response);
         assert_eq!(count.alive(), 0);
     }
+}
+
+/// A function with a name, for a layer whose type is written down.
+#[derive(Clone)]
+struct ByPath;
+
+impl<Q> RequestContext<Request<Q>> for ByPath {
+    fn of(&self, request: &Request<Q>, base: Context) -> Context {
+        of_request(request, base)
+    }
+}
+
+#[test]
+fn a_layer_that_binds_nothing_needs_no_closure_and_gives_each_request_a_stack_of_its_own() {
+    const BASE_ONLY: ContextLayer<BaseOnly> = ContextLayer::base_only();
+    const BY_PATH: ContextLayer<ByPath> = ContextLayer::of(ByPath);
+    let base = Context::empty().with(&M, 7);
+    let service = service_fn(async |_: Request<Nothing>| {
+        let seen = both();
+        N.set(99).expect("the stack of the request is open");
+        Ok::<_, Infallible>(Response::new(Full::new(VecDeque::from(
+            format!("{seen:?}").into_bytes(),
+        ))))
+    });
+    N.sync_scope(1, || {
+        let mut plain = PlainLayer::base_only().on(base.clone()).layer(service);
+        let mut http = BASE_ONLY.on(base.clone()).layer(service);
+        let mut named = BY_PATH.on(base.clone()).layer(service);
+        for _ in 0..2 {
+            let body = |response: Response<Full<_>>| response.into_body();
+            let seen = finish(plain.call(request(5))).map(body);
+            assert_eq!(finish(seen.unwrap().collect()).unwrap().to_bytes(), "(None, Some(7))");
+            let seen = finish(http.call(request(5))).unwrap().into_body();
+            assert_eq!(finish(seen.collect()).unwrap().to_bytes(), "(None, Some(7))");
+            let seen = finish(named.call(request(5))).unwrap().into_body();
+            assert_eq!(finish(seen.collect()).unwrap().to_bytes(), "(Some(5), Some(7))");
+        }
+        assert_eq!(N.get(), 1);
+    });
 }

@@ -8,7 +8,8 @@
 //!
 //! **What a request sees.** Each request has a stack of its own, which begins with a *base*:
 //! nothing, or what was visible where the layer was made, or the contents of a [`ContextCell`], or
-//! what the caller sees ([`Base`]). A function of yours adds what it finds in the request. The
+//! what the caller sees ([`Base`]). A function of yours adds what it finds in the request
+//! (none does if the layer is made by `base_only`). The
 //! synchronous part of `call` and the future run on this stack, and the request and its body are
 //! read and dropped there. It is open: what the service sets is seen by what runs later in the same
 //! request, and by nobody else.
@@ -37,7 +38,7 @@ mod http;
 mod plain;
 
 pub use self::admit::{AdmitFuture, AdmitLayer, AdmitService, Answer, AsItIs, By};
-pub use self::base::{Base, Caller};
+pub use self::base::{Base, BaseOnly, Caller, RequestContext};
 pub use self::http::{ContextFuture, ContextLayer, ContextService};
 pub use self::plain::{PlainLayer, PlainService};
 

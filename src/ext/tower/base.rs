@@ -103,12 +103,33 @@ impl Base for Caller {
     }
 }
 
+/// What a request sees, of the request and the base: any `Fn(&Q, Context) -> Context`, or
+/// [`BaseOnly`].
+///
+/// Implement it for a type of your own if the function needs a name, as in the type of a field.
+pub trait RequestContext<Q> {
+    /// The context of `request`. Runs in the base.
+    fn of(&self, request: &Q, base: Context) -> Context;
+}
+
+impl<Q, F: Fn(&Q, Context) -> Context> RequestContext<Q> for F {
+    fn of(&self, request: &Q, base: Context) -> Context {
+        self(request, base)
+    }
+}
+
+/// Binds nothing: a request sees the base.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BaseOnly;
+
+impl<Q> RequestContext<Q> for BaseOnly {
+    fn of(&self, _: &Q, base: Context) -> Context {
+        base
+    }
+}
+
 /// The stack of a request: the base, and what `bind` adds to it. `bind` itself runs in the base.
-pub(super) fn stack<Q>(
-    base: &impl Base,
-    bind: &impl Fn(&Q, Context) -> Context,
-    request: &Q,
-) -> Stack {
+pub(super) fn stack<Q>(base: &impl Base, bind: &impl RequestContext<Q>, request: &Q) -> Stack {
     let base = base.context();
-    Stack::on(Stack::on(base.clone()).run(|| bind(request, base)))
+    Stack::on(Stack::on(base.clone()).run(|| bind.of(request, base)))
 }

@@ -1,6 +1,6 @@
 //! A checkpoint for each request of HTTP, up to the last frame of the response body.
 
-use super::base::{Base, Caller};
+use super::base::{Base, BaseOnly, Caller, RequestContext};
 use super::plain::{PlainLayer, PlainService};
 use crate::context::Context;
 use crate::future::{ContextExt, InContext};
@@ -60,6 +60,25 @@ impl<F> ContextLayer<F> {
     {
         ContextLayer(PlainLayer::new(bind))
     }
+
+    /// The same, of a type that is no closure.
+    pub const fn of(bind: F) -> Self {
+        ContextLayer(PlainLayer::of(bind))
+    }
+}
+
+impl ContextLayer<BaseOnly> {
+    /// A layer that binds nothing: each request has a stack of its own, which begins with the base.
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::tower::ContextLayer;
+    ///
+    /// let app: axum::Router = axum::Router::new().layer(ContextLayer::base_only().on_current());
+    /// ```
+    pub const fn base_only() -> Self {
+        ContextLayer::of(BaseOnly)
+    }
 }
 
 impl<F, B> ContextLayer<F, B> {
@@ -107,7 +126,7 @@ impl<S, F, B> ContextService<S, F, B> {
 impl<Q, R, S, F, B> Service<Request<Q>> for ContextService<S, F, B>
 where
     S: Service<Request<Q>, Response = Response<R>>,
-    F: Fn(&Request<Q>, Context) -> Context,
+    F: RequestContext<Request<Q>>,
     B: Base,
 {
     type Response = Response<InContext<R>>;

@@ -1,6 +1,6 @@
 //! A checkpoint for each request, whatever a request is; the response is passed through.
 
-use super::base::{self, Base, Caller};
+use super::base::{self, Base, BaseOnly, Caller, RequestContext};
 use crate::context::Context;
 use crate::future::InContext;
 use crate::stack::Stack;
@@ -51,6 +51,18 @@ impl<F> PlainLayer<F> {
         F: Fn(&Q, Context) -> Context,
     {
         PlainLayer { bind, base: Context::empty() }
+    }
+
+    /// The same, of a type that is no closure.
+    pub const fn of(bind: F) -> Self {
+        PlainLayer { bind, base: Context::empty() }
+    }
+}
+
+impl PlainLayer<BaseOnly> {
+    /// A layer that binds nothing: each request has a stack of its own, which begins with the base.
+    pub const fn base_only() -> Self {
+        PlainLayer::of(BaseOnly)
     }
 }
 
@@ -103,7 +115,7 @@ impl<S, F, B> PlainService<S, F, B> {
 impl<Q, S, F, B> Service<Q> for PlainService<S, F, B>
 where
     S: Service<Q>,
-    F: Fn(&Q, Context) -> Context,
+    F: RequestContext<Q>,
     B: Base,
 {
     type Response = S::Response;
