@@ -19,7 +19,7 @@ models! {
     shared_node_used_again_while_missed {
         control_count_is_confirmed: ConfirmLooks => "race",
         control_node_confirmed_without_acquire: SharedConfirm => "race",
-        control_node_taken_without_acquire: NodeTake => "race",
+        control_node_taken_without_acquire: NodeAcquire => "race",
         control_node_freed_without_release: NodeFree => "race",
         control_node_claimed_without_acquire: NodeClaim => "race",
     }
@@ -31,7 +31,7 @@ models! {
         control_list_read_without_acquire: NodesLoad => "race",
     }
     shared_counted_last_by_a_reader {
-        control_node_given_without_edge: NodeGive => "race",
+        control_node_given_without_edge: NodeRelease => "race",
     }
     shared_thread_ends {
         control_thread_end_lets_go: CacheEnds => "wrong number alive",

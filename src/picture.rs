@@ -2,7 +2,7 @@
 //! stack, else the newest.
 
 use crate::engine::{Key, Name, current};
-use crate::shared::{self, Place, Snapshot, Table, Used};
+use crate::shared::{self, GlobalId, GlobalSlot, Snapshot, Table};
 use crate::sys::Arc;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -71,7 +71,7 @@ fn pinned<R>(f: impl FnOnce(&Globals) -> R) -> Option<R> {
 /// value before, else `other` with `f`.
 #[inline(always)]
 pub(crate) fn read_fast<T: Send + Sync + 'static, R, E, F: FnOnce(&T) -> R>(
-    used: Used<T>,
+    used: GlobalId<T>,
     f: F,
     other: impl FnOnce(F) -> Result<R, E>,
 ) -> Result<R, E> {
@@ -80,7 +80,7 @@ pub(crate) fn read_fast<T: Send + Sync + 'static, R, E, F: FnOnce(&T) -> R>(
 
 /// Calls `f` with the process-wide value that is seen here; gives it back if there is none.
 pub(crate) fn read<T: Send + Sync + 'static, R, F: FnOnce(&T) -> R>(
-    used: Used<T>,
+    used: GlobalId<T>,
     f: F,
 ) -> Result<R, F> {
     let mut f = Some(f);
@@ -97,14 +97,14 @@ pub(crate) fn read<T: Send + Sync + 'static, R, F: FnOnce(&T) -> R>(
 }
 
 /// The process-wide value that is seen here, counted.
-pub(crate) fn counted<T: Send + Sync + 'static>(place: &Place<T>) -> Option<Arc<T>> {
+pub(crate) fn counted<T: Send + Sync + 'static>(place: &GlobalSlot<T>) -> Option<Arc<T>> {
     let used = place.used()?;
     let pinned = pinned(|globals| used.counted(globals.table()));
     pinned.unwrap_or_else(|| shared::with_newest(|table| used.counted(table)))
 }
 
 /// Whether there is one.
-pub(crate) fn is_set<T: Send + Sync + 'static>(place: &Place<T>) -> bool {
+pub(crate) fn is_set<T: Send + Sync + 'static>(place: &GlobalSlot<T>) -> bool {
     place.used().is_some_and(|used| read(used, |_| ()).is_ok())
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn is_set<T: Send + Sync + 'static>(place: &Place<T>) -> bool {
 /// another is lost: if one came in between, `f` is called again.
 pub(crate) fn update(mut f: impl FnMut(&Globals, &mut Table)) -> Globals {
     loop {
-        let now = Globals(shared::load_once());
+        let now = Globals(shared::load_uncached());
         let mut table = now.table().clone();
         f(&now, &mut table);
         if let Some(new) = shared::exchange(&now.0, table) {

@@ -9,7 +9,7 @@ use crate::engine::{Miss, current};
 use crate::entered::Entered;
 use crate::error::{Missing, NotOpen, Reason, SetError};
 use crate::picture;
-use crate::shared::Place as GlobalPlace;
+use crate::shared::GlobalSlot;
 use crate::sys::{Arc, Notes, OnceLock};
 use std::borrow::Cow;
 use std::fmt;
@@ -44,7 +44,7 @@ use std::panic::Location;
 ))]
 pub struct Var<T: 'static> {
     key: Key<T>,
-    pub(crate) place: GlobalPlace<T>,
+    pub(crate) place: GlobalSlot<T>,
     default: Option<fn() -> T>,
     made: OnceLock<T>,
     watch: Notes<Asked>,
@@ -74,7 +74,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     }
 
     const fn keyed(key: Key<T>, default: Option<fn() -> T>) -> Self {
-        let place = GlobalPlace::new();
+        let place = GlobalSlot::new();
         Var { key, place, default, made: OnceLock::new(), watch: Notes::new() }
     }
 

@@ -5,7 +5,7 @@
 
 use super::cache;
 use super::cell::Shared;
-use super::local::{Kept, Look};
+use super::global_cache::{CachedGlobal, Lookup};
 use super::number::Number;
 use super::slot::stamp_of;
 use super::snapshot::Snapshot;
@@ -21,22 +21,22 @@ static BASE: Shared<Table> = Shared::new(Table::new);
 
 /// What a variable has to do with the process-wide values: its number. When it ends, its value
 /// ends.
-pub(crate) struct Place<T: 'static> {
+pub(crate) struct GlobalSlot<T: 'static> {
     number: Number,
     of: PhantomData<Arc<T>>,
 }
 
-impl<T> Place<T> {
+impl<T> GlobalSlot<T> {
     pub(crate) const fn new() -> Self {
-        Place { number: Number::new(), of: PhantomData }
+        GlobalSlot { number: Number::new(), of: PhantomData }
     }
 
     /// The number, if there ever was a value.
     #[inline(always)]
-    pub(crate) fn used(&self) -> Option<Used<T>> {
+    pub(crate) fn used(&self) -> Option<GlobalId<T>> {
         // Whoever happens after the change that first used it sees that, by coherence; whoever does
         // not may see the process as it was before.
-        NonZeroUsize::new(self.number.peek()).map(|number| Used { number, of: PhantomData })
+        NonZeroUsize::new(self.number.peek()).map(|number| GlobalId { number, of: PhantomData })
     }
 
     #[inline(always)]
@@ -46,20 +46,20 @@ impl<T> Place<T> {
 }
 
 /// The number of a variable that has had a process-wide value.
-pub(crate) struct Used<T: 'static> {
+pub(crate) struct GlobalId<T: 'static> {
     number: NonZeroUsize,
     of: PhantomData<Arc<T>>,
 }
 
-impl<T> Clone for Used<T> {
+impl<T> Clone for GlobalId<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Used<T> {}
+impl<T> Copy for GlobalId<T> {}
 
-impl<T: Send + Sync + 'static> Used<T> {
+impl<T: Send + Sync + 'static> GlobalId<T> {
     /// The value in a picture.
     pub(crate) fn get(self, table: &Table) -> Option<&T> {
         // G1: it is never of another type.
@@ -88,11 +88,11 @@ impl<T: Send + Sync + 'static> Used<T> {
     /// Calls `f` with the newest value; gives it back if there is none.
     pub(crate) fn read<R, F: FnOnce(&T) -> R>(self, f: F) -> Result<R, F> {
         let number = self.number.get();
-        match cache::local(|local| local.look(number, BASE.stamp())) {
+        match cache::globals(|local| local.lookup(number, BASE.stamp())) {
             // SAFETY: as in `read_fast`.
-            Some(Look::Value(value, _reading)) => Ok(f(unsafe { value.cast::<T>().as_ref() })),
-            Some(Look::Absent) => Err(f),
-            Some(Look::Unknown) | None => self.miss(f),
+            Some(Lookup::Value(value, _reading)) => Ok(f(unsafe { value.cast::<T>().as_ref() })),
+            Some(Lookup::Absent) => Err(f),
+            Some(Lookup::Unknown) | None => self.miss(f),
         }
     }
 
@@ -100,27 +100,29 @@ impl<T: Send + Sync + 'static> Used<T> {
     #[inline(never)]
     fn miss<R, F: FnOnce(&T) -> R>(self, f: F) -> Result<R, F> {
         if step(Site::MissLetsGoGlobals) {
-            let_go(BASE.stamp());
+            evict_old(BASE.stamp());
         }
         // The first picture is not made here: an allocator that reads would never come to an end.
-        let Some(held) = BASE.made_already() else { return Err(f) };
+        let Some(held) = BASE.acquire_if_any() else { return Err(f) };
         let number = self.number.get();
         let stamp = stamp_of(held.version());
         let value = held.value().get(number).cloned();
         // Foreign code, if it was replaced meanwhile.
         drop(held);
         let Some(value) = value else {
-            let before = cache::making(|| cache::local(|local| local.keep(number, stamp, None)));
+            let before = cache::without_reentry(|| {
+                cache::globals(|local| local.insert(number, stamp, None))
+            });
             drop(before);
             return Err(f);
         };
-        match cache::making(|| Box::new(Kept::new(Arc::clone(&value)))) {
+        match cache::without_reentry(|| Box::new(CachedGlobal::new(Arc::clone(&value)))) {
             None => Ok(f(typed_ref(&value))),
             Some(kept) => {
                 let at = NonNull::from(typed_ref::<T>(kept.value())).cast();
                 drop(value);
-                let before = cache::local(|local| {
-                    let before = local.keep(number, stamp, Some((at, kept)));
+                let before = cache::globals(|local| {
+                    let before = local.insert(number, stamp, Some((at, kept)));
                     (before, local.read(number, stamp))
                 });
                 let (before, read) = before.expect("the thread is to keep it");
@@ -134,7 +136,7 @@ impl<T: Send + Sync + 'static> Used<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Place<T> {
+impl<T: Send + Sync + 'static> GlobalSlot<T> {
     /// Puts a value there, or takes it away; gives what was. No change by another is lost.
     pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         if value.is_none() && !self.is_used() {
@@ -150,7 +152,7 @@ impl<T: Send + Sync + 'static> Place<T> {
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T> Drop for GlobalSlot<T> {
     fn drop(&mut self) {
         if self.is_used() {
             drop(update(&Change { number: self.number.peek(), value: None }));
@@ -194,7 +196,7 @@ fn update(change: &Change) -> Option<Value> {
         let changes = old.is_some() || change.value.is_some();
         changes.then_some(table).ok_or(())
     });
-    let_go(BASE.stamp());
+    evict_old(BASE.stamp());
     drop(updated);
     old
 }
@@ -202,14 +204,14 @@ fn update(change: &Change) -> Option<Value> {
 /// Puts a picture in the place of the newest one, if that is `old`; gives it then.
 pub(crate) fn exchange(old: &Snapshot<Table>, table: Table) -> Option<Snapshot<Table>> {
     let new = BASE.replace(old, table);
-    let_go(BASE.stamp());
+    evict_old(BASE.stamp());
     new
 }
 
 /// What this thread keeps of other versions goes.
-fn let_go(but: usize) {
-    BASE.let_go(but);
-    cache::let_go(Some(but));
+fn evict_old(except: usize) {
+    BASE.evict_old(except);
+    cache::evict_globals(Some(except));
 }
 
 /// The newest picture, to be held. It counts on a line that this thread alone gives out, and the
@@ -219,13 +221,13 @@ pub(crate) fn load() -> Snapshot<Table> {
 }
 
 /// The same, and the thread keeps nothing.
-pub(crate) fn load_once() -> Snapshot<Table> {
-    Snapshot::new(BASE.tap(&BASE.held()))
+pub(crate) fn load_uncached() -> Snapshot<Table> {
+    Snapshot::new(BASE.versioned(&BASE.acquire()))
 }
 
 /// Calls `f` with the newest picture, if there is one. Nothing foreign happens in `f`.
 pub(crate) fn with_newest<R>(f: impl FnOnce(&Table) -> Option<R>) -> Option<R> {
-    f(BASE.made_already()?.value())
+    f(BASE.acquire_if_any()?.value())
 }
 
 crate::sys::in_models! {

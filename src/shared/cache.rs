@@ -1,7 +1,7 @@
 //! What a thread keeps of the cells that it reads.
 //!
 //! A table of fixed size in a slot of the thread that needs no destructor: an entry is the number
-//! of a cell, the version that the value had, and a pointer to a `Tap` with the value. The number
+//! of a cell, the version that the value had, and a pointer to a `Versioned` with the value. The number
 //! says the type, for no other cell ever has it. There are four entries for each set of cells, so
 //! that a read inside a read of the same cell finds an entry too.
 //!
@@ -9,7 +9,7 @@
 //! So whatever happens meanwhile, a read, a store, the end of the thread, a change to another
 //! machine stack, can neither end it nor find it.
 
-use super::local::{self, Local, Reading};
+use super::global_cache::{self, GlobalCache, Reading};
 use crate::sys::{Site, at_thread_end, step, thread_slot};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -27,48 +27,48 @@ const CLOSED: usize = 3;
 /// anew.
 const ENDS: u32 = 4;
 
-/// What is kept.
+/// What is cached.
 ///
 /// Invariant: C6.
-pub(super) struct Kept {
+pub(super) struct Cached {
     number: usize,
     stamp: usize,
-    tap: *const (),
+    pointer: *const (),
     end: unsafe fn(*const ()),
 }
 
-impl Kept {
+impl Cached {
     /// # Safety
-    /// 1. `end` may be called with `tap`, once, on any thread; the count that it gives passes to
+    /// 1. `end` may be called with `pointer`, once, on any thread; the count that it gives passes to
     ///    this.
     pub(super) unsafe fn new(
         number: usize,
         stamp: usize,
-        tap: *const (),
+        pointer: *const (),
         end: unsafe fn(*const ()),
-    ) -> Kept {
-        Kept { number, stamp, tap, end }
+    ) -> Cached {
+        Cached { number, stamp, pointer, end }
     }
 
     /// What was given to [`new`](Self::new), with the count.
-    pub(super) fn into_tap(self) -> *const () {
-        let tap = self.tap;
+    pub(super) fn into_raw(self) -> *const () {
+        let pointer = self.pointer;
         std::mem::forget(self);
-        tap
+        pointer
     }
 }
 
-impl Drop for Kept {
+impl Drop for Cached {
     fn drop(&mut self) {
         // SAFETY: #1 of `new`.
-        unsafe { (self.end)(self.tap) }
+        unsafe { (self.end)(self.pointer) }
     }
 }
 
 struct Entry {
     number: Cell<usize>,
     stamp: Cell<usize>,
-    tap: Cell<*const ()>,
+    pointer: Cell<*const ()>,
     end: Cell<unsafe fn(*const ())>,
 }
 
@@ -79,7 +79,7 @@ impl Entry {
         Entry {
             number: Cell::new(0),
             stamp: Cell::new(CLOSED),
-            tap: Cell::new(ptr::null()),
+            pointer: Cell::new(ptr::null()),
             end: Cell::new(nothing),
         }
     }
@@ -89,25 +89,25 @@ impl Entry {
         self.number.get() == number && self.stamp.get() == stamp
     }
 
-    fn is_kept(&self) -> bool {
+    fn is_occupied(&self) -> bool {
         self.stamp.get() & 1 == 0
     }
 
     /// Takes it out, if there is one.
-    fn take(&self) -> Option<Kept> {
-        let stamp = self.is_kept().then(|| self.stamp.replace(EMPTY))?;
-        let (number, tap, end) = (self.number.get(), self.tap.get(), self.end.get());
-        Some(Kept { number, stamp, tap, end })
+    fn take(&self) -> Option<Cached> {
+        let stamp = self.is_occupied().then(|| self.stamp.replace(EMPTY))?;
+        let (number, pointer, end) = (self.number.get(), self.pointer.get(), self.end.get());
+        Some(Cached { number, stamp, pointer, end })
     }
 
     /// Puts one in, where none is.
     #[inline(always)]
-    fn put(&self, kept: Kept) {
+    fn put(&self, cached: Cached) {
         debug_assert_eq!(self.stamp.get(), EMPTY);
-        self.number.set(kept.number);
-        self.stamp.set(kept.stamp);
-        self.end.set(kept.end);
-        self.tap.set(kept.into_tap());
+        self.number.set(cached.number);
+        self.stamp.set(cached.stamp);
+        self.end.set(cached.end);
+        self.pointer.set(cached.into_raw());
     }
 }
 
@@ -117,7 +117,7 @@ struct Cache {
     is_armed: Cell<bool>,
     ends: Cell<u32>,
     is_busy: Cell<bool>,
-    local: Local,
+    globals: GlobalCache,
 }
 
 thread_slot! {
@@ -126,7 +126,7 @@ thread_slot! {
         is_armed: Cell::new(false),
         ends: Cell::new(0),
         is_busy: Cell::new(false),
-        local: Local::new(),
+        globals: GlobalCache::new(),
     };
 }
 
@@ -142,8 +142,8 @@ impl Cache {
         self.sets.iter().flatten()
     }
 
-    /// Whether something may be kept: the thread lets go of it at its end.
-    fn may_keep(&self) -> bool {
+    /// Whether something may be cached: the thread lets go of it at its end.
+    fn can_cache(&self) -> bool {
         if !self.is_armed.get() && self.ends.get() < ENDS {
             self.ends.set(self.ends.get() + 1);
             self.is_armed.set(true);
@@ -157,19 +157,19 @@ impl Cache {
 
 fn end_of_thread(cache: &Cache) {
     cache.is_armed.set(false);
-    cache.entries().filter(|entry| !entry.is_kept()).for_each(|entry| entry.stamp.set(CLOSED));
-    let end = |kept| if step(Site::CacheEnds) { drop(kept) } else { std::mem::forget(kept) };
-    local::let_go(|take| take(&cache.local), None, end);
+    cache.entries().filter(|entry| !entry.is_occupied()).for_each(|entry| entry.stamp.set(CLOSED));
+    let end = |cached| if step(Site::CacheEnds) { drop(cached) } else { std::mem::forget(cached) };
+    global_cache::evict_all(|take| take(&cache.globals), None, end);
     for entry in cache.entries() {
-        let kept = entry.take();
-        if kept.is_some() && !cache.is_armed.get() {
+        let cached = entry.take();
+        if cached.is_some() && !cache.is_armed.get() {
             entry.stamp.set(CLOSED);
         }
         // Foreign code; it may bring values anew, and have this called once more.
         if step(Site::CacheEnds) {
-            drop(kept);
+            drop(cached);
         } else {
-            std::mem::forget(kept);
+            std::mem::forget(cached);
         }
     }
 }
@@ -182,7 +182,7 @@ pub(super) fn take(number: usize, stamp: usize) -> Option<*const ()> {
             let entry = &cache.set(number)[0];
             entry.is(number, stamp).then(|| {
                 entry.stamp.set(EMPTY);
-                entry.tap.get()
+                entry.pointer.get()
             })
         })
         .unwrap_or(None)
@@ -192,7 +192,7 @@ pub(super) fn take(number: usize, stamp: usize) -> Option<*const ()> {
 pub(super) fn take_beside(number: usize, stamp: usize) -> Option<*const ()> {
     let take = |cache: &Cache| {
         let entry = cache.set(number).iter().find(|entry| entry.is(number, stamp))?;
-        entry.take().map(Kept::into_tap)
+        entry.take().map(Cached::into_raw)
     };
     CACHE.try_with(take).unwrap_or(None)
 }
@@ -200,24 +200,24 @@ pub(super) fn take_beside(number: usize, stamp: usize) -> Option<*const ()> {
 /// Calls `f` with what the thread keeps of that cell, which stays there. Nothing foreign happens in
 /// `f`.
 #[inline(always)]
-pub(super) fn glance<R>(number: usize, stamp: usize, f: impl FnOnce(*const ()) -> R) -> Option<R> {
-    let glance = |cache: &Cache| {
+pub(super) fn peek<R>(number: usize, stamp: usize, f: impl FnOnce(*const ()) -> R) -> Option<R> {
+    let peek = |cache: &Cache| {
         let entry = &cache.set(number)[0];
-        entry.is(number, stamp).then(|| f(entry.tap.get()))
+        entry.is(number, stamp).then(|| f(entry.pointer.get()))
     };
-    CACHE.try_with(glance).unwrap_or(None)
+    CACHE.try_with(peek).unwrap_or(None)
 }
 
 /// Puts back what [`take`] gave, with its count, if its place is free and the cell's still. Says so;
 /// else the count is the caller's still.
 #[inline(always)]
-pub(super) fn put_back(number: usize, stamp: usize, tap: *const ()) -> bool {
+pub(super) fn put_back(number: usize, stamp: usize, pointer: *const ()) -> bool {
     let put = |cache: &Cache| {
         let entry = &cache.set(number)[0];
         // How it ends is there already, as the number is (C6).
         let is_free = entry.stamp.get() == EMPTY && entry.number.get() == number;
         if is_free {
-            entry.tap.set(tap);
+            entry.pointer.set(pointer);
             entry.stamp.set(stamp);
         }
         is_free
@@ -227,36 +227,37 @@ pub(super) fn put_back(number: usize, stamp: usize, tap: *const ()) -> bool {
 
 /// Keeps that; drops it if that cannot be.
 #[inline(never)]
-pub(super) fn put(kept: Kept) {
+pub(super) fn put(cached: Cached) {
     let rest = CACHE.try_with(|cache| {
-        let entry = &cache.set(kept.number)[0];
+        let entry = &cache.set(cached.number)[0];
         if entry.stamp.get() != EMPTY {
-            return Err(kept);
+            return Err(cached);
         }
-        entry.put(kept);
+        entry.put(cached);
         Ok(())
     });
-    if let Ok(Err(kept)) = rest {
-        put_beside(kept);
+    if let Ok(Err(cached)) = rest {
+        put_beside(cached);
     }
 }
 
 /// The same, where the first place is taken.
 #[cold]
 #[inline(never)]
-fn put_beside(kept: Kept) {
+fn put_beside(cached: Cached) {
     let rest = CACHE.try_with(|cache| {
-        if !cache.may_keep() {
-            return Some(kept);
+        if !cache.can_cache() {
+            return Some(cached);
         }
-        let set = cache.set(kept.number);
-        let old =
-            |entry: &&Entry| entry.number.get() == kept.number && entry.stamp.get() != kept.stamp;
+        let set = cache.set(cached.number);
+        let old = |entry: &&Entry| {
+            entry.number.get() == cached.number && entry.stamp.get() != cached.stamp
+        };
         let entry = set.iter().find(|entry| entry.stamp.get() == EMPTY);
         let entry = entry.or_else(|| set.iter().find(old));
-        let entry = entry.unwrap_or(&set[(kept.number / SETS) % WAYS]);
+        let entry = entry.unwrap_or(&set[(cached.number / SETS) % WAYS]);
         let before = entry.take();
-        entry.put(kept);
+        entry.put(cached);
         before
     });
     // Foreign code, now that all is in its place.
@@ -264,24 +265,26 @@ fn put_beside(kept: Kept) {
 }
 
 /// Lets go of what the thread keeps of that cell, but for one version of it.
-pub(super) fn forget(number: usize, but: Option<usize>) {
+pub(super) fn evict(number: usize, except: Option<usize>) {
     let next = || {
         let take = |cache: &Cache| {
             let is_old = |entry: &&Entry| {
-                entry.is_kept() && entry.number.get() == number && Some(entry.stamp.get()) != but
+                entry.is_occupied()
+                    && entry.number.get() == number
+                    && Some(entry.stamp.get()) != except
             };
             cache.set(number).iter().find(is_old).and_then(Entry::take)
         };
         CACHE.try_with(take).unwrap_or(None)
     };
-    while let Some(kept) = next() {
-        drop(kept);
+    while let Some(cached) = next() {
+        drop(cached);
     }
 }
 
 /// Lets go of all that the thread keeps.
 pub(super) fn flush() {
-    let_go(None);
+    evict_globals(None);
     for at in 0..SETS * WAYS {
         let take = |cache: &Cache| cache.sets[at / WAYS][at % WAYS].take();
         drop(CACHE.try_with(take).unwrap_or(None));
@@ -289,7 +292,7 @@ pub(super) fn flush() {
 }
 
 /// Calls `f` if something may be kept here and now; not inside of `f`, as an allocator may be.
-pub(super) fn making<R>(f: impl FnOnce() -> R) -> Option<R> {
+pub(super) fn without_reentry<R>(f: impl FnOnce() -> R) -> Option<R> {
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {
@@ -297,7 +300,7 @@ pub(super) fn making<R>(f: impl FnOnce() -> R) -> Option<R> {
         }
     }
     let may = CACHE.try_with(|cache| {
-        let may = !cache.is_busy.get() && cache.may_keep();
+        let may = !cache.is_busy.get() && cache.can_cache();
         may.then(|| {
             cache.is_busy.set(true);
             Done
@@ -307,19 +310,19 @@ pub(super) fn making<R>(f: impl FnOnce() -> R) -> Option<R> {
     Some(f())
 }
 
-/// As [`Local::read`], of this thread.
+/// As [`GlobalCache::read`], of this thread.
 #[inline(always)]
 pub(super) fn read(number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)> {
-    CACHE.try_with(|cache| cache.local.read(number, stamp)).unwrap_or(None)
+    CACHE.try_with(|cache| cache.globals.read(number, stamp)).unwrap_or(None)
 }
 
 /// Calls `f` with what this thread keeps of the process-wide values. Nothing foreign happens in
 /// `f`.
-pub(super) fn local<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
-    CACHE.try_with(|cache| f(&cache.local)).ok()
+pub(super) fn globals<R>(f: impl FnOnce(&GlobalCache) -> R) -> Option<R> {
+    CACHE.try_with(|cache| f(&cache.globals)).ok()
 }
 
 /// Lets go of the process-wide values that this thread keeps, but for those of one version.
-pub(super) fn let_go(but: Option<usize>) {
-    local::let_go(|take| local(take).flatten(), but, drop);
+pub(super) fn evict_globals(except: Option<usize>) {
+    global_cache::evict_all(|take| globals(take).flatten(), except, drop);
 }

@@ -1,10 +1,10 @@
 //! `Shared`: a value that many read and few replace.
 
 use super::cache;
-use super::lent::{Back, Lent, own};
-use super::node::Held;
+use super::node::NodeGuard;
+use super::read_guard::{CachedGuard, ReadGuard, from_raw};
 use super::slot::{Slot, next_version, stamp_of, version_of};
-use super::snapshot::{Snapshot, Tap};
+use super::snapshot::{Snapshot, Versioned};
 use super::wait::{self, Changed, Waiters};
 use crate::sys::{Arc, Site, step};
 use std::fmt;
@@ -107,50 +107,54 @@ impl<T: Send + Sync + 'static> Shared<T> {
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         let stamp = self.slot.stamp();
-        if let Some(tap) = cache::take(self.slot.peek(), stamp) {
+        if let Some(versioned) = cache::take(self.slot.peek(), stamp) {
             // SAFETY: C6: it is of this cell, and its count is ours now.
-            let back = Back::new(&self.slot, unsafe { own(tap) }, stamp);
+            let back = CachedGuard::new(&self.slot, unsafe { from_raw(versioned) }, stamp);
             return f(back.value());
         }
-        f(self.lend().value())
+        f(self.read_slowly().value())
     }
 
     #[cold]
     #[inline(never)]
-    fn lend(&self) -> Lent<'_, T> {
+    fn read_slowly(&self) -> ReadGuard<'_, T> {
         if !self.is_cached {
-            return Lent::Held(self.held());
+            return ReadGuard::Counted(self.acquire());
         }
         let (number, stamp) = (self.slot.number(), self.slot.stamp());
-        if let Some(tap) = cache::take_beside(number, stamp) {
+        if let Some(versioned) = cache::take_beside(number, stamp) {
             // SAFETY: C6: as in `with`.
-            return Lent::Kept(Back::new(&self.slot, unsafe { own(tap) }, stamp));
+            return ReadGuard::Cached(CachedGuard::new(
+                &self.slot,
+                unsafe { from_raw(versioned) },
+                stamp,
+            ));
         }
-        let held = self.held();
+        let held = self.acquire();
         if step(Site::MissLetsGo) {
-            cache::forget(number, Some(stamp_of(held.version())));
+            cache::evict(number, Some(stamp_of(held.version())));
         }
-        match cache::making(|| self.tap(&held)) {
-            Some(tap) => {
-                let stamp = stamp_of(tap.version);
-                Lent::Kept(Back::new(&self.slot, ManuallyDrop::new(tap), stamp))
+        match cache::without_reentry(|| self.versioned(&held)) {
+            Some(versioned) => {
+                let stamp = stamp_of(versioned.version);
+                ReadGuard::Cached(CachedGuard::new(&self.slot, ManuallyDrop::new(versioned), stamp))
             }
-            None => Lent::Held(held),
+            None => ReadGuard::Counted(held),
         }
     }
 
-    pub(super) fn tap(&self, held: &Held<'_, T>) -> Arc<Tap<T>> {
+    pub(super) fn versioned(&self, held: &NodeGuard<'_, T>) -> Arc<Versioned<T>> {
         let version = match step(Site::StampOfNode) {
             true => held.version(),
             false => version_of(self.slot.stamp()) as usize,
         };
-        Arc::new(Tap { version, value: Arc::clone(held.value()) })
+        Arc::new(Versioned { version, value: Arc::clone(held.value()) })
     }
 
     /// The newest value, counted where it is.
-    pub(super) fn held(&self) -> Held<'_, T> {
+    pub(super) fn acquire(&self) -> NodeGuard<'_, T> {
         loop {
-            match self.made_already() {
+            match self.acquire_if_any() {
                 Some(held) => return held,
                 None => self.make_first(),
             }
@@ -158,8 +162,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     /// The same, unless there never was a value.
-    pub(super) fn made_already(&self) -> Option<Held<'_, T>> {
-        let held = self.slot.held()?;
+    pub(super) fn acquire_if_any(&self) -> Option<NodeGuard<'_, T>> {
+        let held = self.slot.acquire()?;
         // C5: before anybody hears of the value.
         if step(Site::ReaderRaises) {
             self.slot.raise_unless(held.version(), &self.waiters);
@@ -178,13 +182,13 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// The newest value, to be held.
     #[inline]
     pub fn load(&self) -> Snapshot<T> {
-        let clone = |tap: *const ()| {
+        let clone = |versioned: *const ()| {
             // SAFETY: C6: it is of this cell, and stays where it is: what is made here is forgotten.
-            let tap = unsafe { own::<T>(tap) };
-            Arc::clone(&tap)
+            let versioned = unsafe { from_raw::<T>(versioned) };
+            Arc::clone(&versioned)
         };
-        match cache::glance(self.slot.peek(), self.slot.stamp(), clone) {
-            Some(tap) => Snapshot::new(tap),
+        match cache::peek(self.slot.peek(), self.slot.stamp(), clone) {
+            Some(versioned) => Snapshot::new(versioned),
             None => self.load_slowly(),
         }
     }
@@ -192,9 +196,9 @@ impl<T: Send + Sync + 'static> Shared<T> {
     #[cold]
     #[inline(never)]
     fn load_slowly(&self) -> Snapshot<T> {
-        Snapshot::new(match &self.lend() {
-            Lent::Kept(back) => Arc::clone(back.tap()),
-            Lent::Held(held) => self.tap(held),
+        Snapshot::new(match &self.read_slowly() {
+            ReadGuard::Cached(back) => Arc::clone(back.versioned()),
+            ReadGuard::Counted(held) => self.versioned(held),
         })
     }
 
@@ -208,8 +212,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     pub fn store(&self, value: T) {
         let mut value = Arc::new(value);
         loop {
-            let old = self.slot.held();
-            let version = next_version(old.as_ref().map_or(0, Held::version));
+            let old = self.slot.acquire();
+            let version = next_version(old.as_ref().map_or(0, NodeGuard::version));
             match self.exchange(old, version, value) {
                 Ok(()) => return,
                 Err(back) => value = back,
@@ -221,19 +225,19 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// back.
     fn exchange(
         &self,
-        old: Option<Held<'_, T>>,
+        old: Option<NodeGuard<'_, T>>,
         version: usize,
         value: Arc<T>,
     ) -> Result<(), Arc<T>> {
         self.slot.exchange(old, version, value, &self.waiters)?;
         // What this thread kept is old now.
-        self.let_go(stamp_of(version));
+        self.evict_old(stamp_of(version));
         Ok(())
     }
 
     /// What this thread keeps of other versions goes.
-    pub(super) fn let_go(&self, but: usize) {
-        cache::forget(self.slot.peek(), Some(but));
+    pub(super) fn evict_old(&self, except: usize) {
+        cache::evict(self.slot.peek(), Some(except));
     }
 
     /// Replaces the value, and gives the old one.
@@ -242,10 +246,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
     pub fn swap(&self, value: T) -> Snapshot<T> {
         let mut value = Arc::new(value);
         loop {
-            let old = self.held();
-            let (tap, version) = (self.tap(&old), next_version(old.version()));
+            let old = self.acquire();
+            let (versioned, version) = (self.versioned(&old), next_version(old.version()));
             match self.exchange(Some(old), version, value) {
-                Ok(()) => return Snapshot::new(tap),
+                Ok(()) => return Snapshot::new(versioned),
                 Err(back) => value = back,
             }
         }
@@ -282,15 +286,15 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// That of `f`; the value stays as it is.
     pub fn try_update<E>(&self, mut f: impl FnMut(&T) -> Result<T, E>) -> Result<Snapshot<T>, E> {
         loop {
-            let mut old = self.held();
+            let mut old = self.acquire();
             let new = Arc::new(f(old.value())?);
             if !step(Site::ExchangeLooks) {
-                old = self.held();
+                old = self.acquire();
             }
             let version = next_version(old.version());
-            let tap = Arc::new(Tap { version, value: Arc::clone(&new) });
+            let versioned = Arc::new(Versioned { version, value: Arc::clone(&new) });
             if self.exchange(Some(old), version, new).is_ok() {
-                return Ok(Snapshot::new(tap));
+                return Ok(Snapshot::new(versioned));
             }
         }
     }
@@ -300,7 +304,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// # Errors
     /// Gives `new` back if there is another one.
     pub fn compare_and_swap(&self, old: &Snapshot<T>, new: T) -> Result<(), T> {
-        let there = self.held();
+        let there = self.acquire();
         if !Arc::ptr_eq(there.value(), old.value()) {
             return Err(new);
         }
@@ -312,13 +316,13 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// As [`compare_and_swap`](Self::compare_and_swap); gives the new value.
     pub(super) fn replace(&self, old: &Snapshot<T>, new: T) -> Option<Snapshot<T>> {
-        let there = self.held();
+        let there = self.acquire();
         if !Arc::ptr_eq(there.value(), old.value()) && step(Site::ReplaceLooks) {
             return None;
         }
         let (version, value) = (next_version(there.version()), Arc::new(new));
-        let tap = Arc::new(Tap { version, value: Arc::clone(&value) });
-        self.exchange(Some(there), version, value).is_ok().then(|| Snapshot::new(tap))
+        let versioned = Arc::new(Versioned { version, value: Arc::clone(&value) });
+        self.exchange(Some(there), version, value).is_ok().then(|| Snapshot::new(versioned))
     }
 
     /// How often the value was replaced. The first value has version 0, also if it is not made yet;
@@ -420,7 +424,7 @@ impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         match self.slot.peek() {
             0 => {}
-            number => cache::forget(number, None),
+            number => cache::evict(number, None),
         }
     }
 }

@@ -23,16 +23,16 @@
 mod base;
 mod cache;
 mod cell;
-mod lent;
-mod local;
+mod global_cache;
 mod node;
 mod number;
+mod read_guard;
 mod slot;
 mod snapshot;
 mod table;
 mod wait;
 
-pub(crate) use base::{Change, Place, Used, exchange, load, load_once, with_newest};
+pub(crate) use base::{Change, GlobalId, GlobalSlot, exchange, load, load_uncached, with_newest};
 pub(crate) use table::Table;
 
 crate::sys::in_models! {

@@ -43,17 +43,17 @@ impl<T> Node<T> {
 
     /// Takes a count, whatever the node is up to: while we have it, nobody claims the node. Whether
     /// it has a value for us is for the slot to say.
-    pub(super) fn take(&self) {
-        // Acquire: pairs with the Release in `give`, through all that was done to the word since:
+    pub(super) fn acquire(&self) {
+        // Acquire: pairs with the Release in `release`, through all that was done to the word since:
         // whoever counts a node sees that the slot was led away from what it had before.
-        self.word.fetch_add(1, ordering(Site::NodeTake, Acquire));
+        self.word.fetch_add(1, ordering(Site::NodeAcquire, Acquire));
     }
 
     /// Gives counts. With the last one the value ends.
-    fn give(&self, counts: u32) {
+    fn release(&self, counts: u32) {
         // Release: pairs with the Acquire in `claim`: our reads of the node happen before whoever
         // claims it next writes it. And with that in `take`: so does what we did to the slot.
-        if self.word.fetch_sub(counts, ordering(Site::NodeGive, Release)) == counts {
+        if self.word.fetch_sub(counts, ordering(Site::NodeRelease, Release)) == counts {
             self.empty();
         }
     }
@@ -73,7 +73,7 @@ impl<T> Node<T> {
 
     /// Makes this thread the owner, if the node is free.
     fn claim(&self) -> bool {
-        // Acquire: pairs with the Release in `give` and `free`.
+        // Acquire: pairs with the Release in `release` and `free`.
         self.word.compare_exchange(0, OWNER, ordering(Site::NodeClaim, Acquire), Relaxed).is_ok()
     }
 
@@ -89,21 +89,21 @@ impl<T> Node<T> {
 }
 
 /// A count of a node that the slot led to while we had it: the node has a value, and keeps it.
-pub(super) struct Held<'a, T>(&'a Node<T>);
+pub(super) struct NodeGuard<'a, T>(&'a Node<T>);
 
-impl<'a, T> Held<'a, T> {
+impl<'a, T> NodeGuard<'a, T> {
     /// # Safety
     /// 1. One count of the node is the caller's, and passes to this.
     /// 2. The slot led to the node, by a load that acquires, after that count was taken.
     pub(super) unsafe fn new(node: &'a Node<T>) -> Self {
-        Held(node)
+        NodeGuard(node)
     }
 
     /// The slot was led from here to another node: what is given in the end is its count too.
-    pub(super) fn replaced(self) -> Replaced<'a, T> {
+    pub(super) fn replaced(self) -> ReplacedNode<'a, T> {
         let node = self.0;
         std::mem::forget(self);
-        Replaced(node)
+        ReplacedNode(node)
     }
 
     pub(super) fn node(&self) -> &'a Node<T> {
@@ -124,18 +124,18 @@ impl<'a, T> Held<'a, T> {
     }
 }
 
-impl<T> Drop for Held<'_, T> {
+impl<T> Drop for NodeGuard<'_, T> {
     fn drop(&mut self) {
-        self.0.give(1);
+        self.0.release(1);
     }
 }
 
 /// A count, and that of the slot.
-pub(super) struct Replaced<'a, T>(&'a Node<T>);
+pub(super) struct ReplacedNode<'a, T>(&'a Node<T>);
 
-impl<T> Drop for Replaced<'_, T> {
+impl<T> Drop for ReplacedNode<'_, T> {
     fn drop(&mut self) {
-        self.0.give(OWNER + 1);
+        self.0.release(OWNER + 1);
     }
 }
 
@@ -178,7 +178,7 @@ impl<'a, T> Offer<'a, T> {
 /// there before has not come to it.
 impl<T> Drop for Offer<'_, T> {
     fn drop(&mut self) {
-        self.0.give(OWNER);
+        self.0.release(OWNER);
     }
 }
 
@@ -191,7 +191,7 @@ impl<T> Nodes<T> {
     }
 
     /// A node for a new value: one that is free, else one more. Not that one, which is not free.
-    pub(super) fn offer(&self, but: Option<&Held<'_, T>>) -> Offer<'_, T> {
+    pub(super) fn offer(&self, but: Option<&NodeGuard<'_, T>>) -> Offer<'_, T> {
         let but = but.map_or(ptr::null_mut(), |held| held.node().at());
         let free = |node: &&Node<T>| node.at() != but && node.claim();
         Offer(self.all().find(free).unwrap_or_else(|| self.add()))

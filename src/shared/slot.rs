@@ -1,6 +1,6 @@
 //! Which node has the newest value, and its version.
 
-use super::node::{Held, Node, Nodes};
+use super::node::{Node, NodeGuard, Nodes};
 use super::number::Number;
 use super::wait::Waiters;
 use crate::sys::{
@@ -58,15 +58,15 @@ impl<T> Slot<T> {
 
     /// The newest value, or nothing if there never was one. Nobody may hear of it before
     /// [`raise_unless`](Self::raise_unless).
-    pub(super) fn held(&self) -> Option<Held<'_, T>> {
+    pub(super) fn acquire(&self) -> Option<NodeGuard<'_, T>> {
         loop {
             // Acquire: pairs with the Release in `exchange`: the node is there.
             let there = self.newest.load(ordering(Site::SharedSlot, Acquire));
             // SAFETY: C1: null, or a node that is there as long as the cell is.
             let node = unsafe { there.as_ref() }?;
-            node.take();
+            node.acquire();
             // SAFETY: the count is ours; whether the slot leads there is seen before it is used.
-            let held = unsafe { Held::new(node) };
+            let held = unsafe { NodeGuard::new(node) };
             // Acquire: pairs with the Release in `exchange`: what the node has is seen.
             let again = self.newest.load(ordering(Site::SharedConfirm, Acquire));
             if again != there && step(Site::ConfirmLooks) {
@@ -80,7 +80,7 @@ impl<T> Slot<T> {
     /// else is there.
     pub(super) fn exchange(
         &self,
-        old: Option<Held<'_, T>>,
+        old: Option<NodeGuard<'_, T>>,
         version: usize,
         value: Arc<T>,
         waiters: &Waiters,
@@ -89,7 +89,7 @@ impl<T> Slot<T> {
         offer.fill(version, value);
         let there = old.as_ref().map_or(ptr::null_mut(), |old| old.node().at());
         let new = offer.node().at();
-        // Release: pairs with the Acquires in `held`. The old node cannot have been used again
+        // Release: pairs with the Acquires in `acquire`. The old node cannot have been used again
         // meanwhile, for the caller has a count of it: that the slot leads there means that it
         // never led anywhere else since.
         let exchanged = self.newest.compare_exchange(
@@ -103,7 +103,7 @@ impl<T> Slot<T> {
         }
         offer.publish();
         // Given when the version has risen, whatever those do who are woken.
-        let _old = old.map(Held::replaced);
+        let _old = old.map(NodeGuard::replaced);
         self.raise(version, waiters);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 /// A value as a thread keeps it, with a count of its own: whoever holds one that the same thread
 /// gave out counts here, and no other thread does.
-pub(super) struct Tap<T> {
+pub(super) struct Versioned<T> {
     pub(super) version: usize,
     pub(super) value: Arc<T>,
 }
@@ -16,11 +16,11 @@ pub(super) struct Tap<T> {
 ///
 /// May be held for as long as you like, over awaits too; it blocks nobody. Cloning one counts where
 /// only the snapshots count that the same thread took of this version.
-pub struct Snapshot<T>(Arc<Tap<T>>);
+pub struct Snapshot<T>(Arc<Versioned<T>>);
 
 impl<T> Snapshot<T> {
-    pub(super) fn new(tap: Arc<Tap<T>>) -> Self {
-        Snapshot(tap)
+    pub(super) fn new(versioned: Arc<Versioned<T>>) -> Self {
+        Snapshot(versioned)
     }
 
     pub(super) fn value(&self) -> &Arc<T> {

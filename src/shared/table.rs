@@ -9,7 +9,7 @@ use std::any::Any;
 /// A value, whatever it is.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// Invariant: G1 — what stands by a number is of the type of the one `Place` that has the number.
+/// Invariant: G1 — what stands by a number is of the type of the one `GlobalSlot` that has the number.
 #[derive(Clone)]
 pub(crate) struct Table(Vec<(usize, Value)>);
 

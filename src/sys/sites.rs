@@ -108,9 +108,9 @@ sites! {
     /// It looks once more, with a count of the node.
     SharedConfirm,
     /// It takes a count of the node.
-    NodeTake,
+    NodeAcquire,
     /// It gives that back.
-    NodeGive,
+    NodeRelease,
     /// A node is free again.
     NodeFree,
     /// A writer takes a free node for itself.

@@ -13,18 +13,18 @@ use std::ptr::{self, NonNull};
 const NONE: usize = 1;
 
 /// How many variables' values are kept; two whose numbers meet in one place take turns.
-const PLACES: usize = 16;
+const ENTRIES: usize = 16;
 
 /// A value with its count.
-pub(super) struct Kept {
+pub(super) struct CachedGlobal {
     value: Value,
     /// The reads that are running, once it is in its place no more; until then the place counts.
     reads: Cell<usize>,
 }
 
-impl Kept {
-    pub(super) fn new(value: Value) -> Kept {
-        Kept { value, reads: Cell::new(0) }
+impl CachedGlobal {
+    pub(super) fn new(value: Value) -> CachedGlobal {
+        CachedGlobal { value, reads: Cell::new(0) }
     }
 }
 
@@ -33,17 +33,17 @@ impl Kept {
 /// Invariant: G2 — unless the stamp is [`NONE`], the variable by that number has that value by that
 /// version: `kept` is the raw form of a box, which is ours, `value` lies in it, and `reads` of it are
 /// running; or `kept` is null and there is no value, and the number stands there with all bits turned.
-struct Place {
+struct Entry {
     number: Cell<usize>,
     stamp: Cell<usize>,
     value: Cell<NonNull<()>>,
-    kept: Cell<*const Kept>,
+    kept: Cell<*const CachedGlobal>,
     reads: Cell<usize>,
 }
 
-impl Place {
+impl Entry {
     const fn new() -> Self {
-        Place {
+        Entry {
             number: Cell::new(0),
             stamp: Cell::new(NONE),
             value: Cell::new(NonNull::dangling()),
@@ -58,7 +58,7 @@ impl Place {
 
     /// Takes out what is there, for the caller to drop: that is foreign code. If reads of it are
     /// running, the last of them does.
-    fn take(&self) -> Option<Box<Kept>> {
+    fn take(&self) -> Option<Box<CachedGlobal>> {
         let (kept, reads) = (self.kept.replace(ptr::null()), self.reads.replace(0));
         self.stamp.set(NONE);
         if kept.is_null() {
@@ -71,83 +71,83 @@ impl Place {
     }
 }
 
-pub(super) struct Local([Place; PLACES]);
+pub(super) struct GlobalCache([Entry; ENTRIES]);
 
 /// What a look finds.
-pub(super) enum Look {
+pub(super) enum Lookup {
     Value(NonNull<()>, Reading),
     /// There is none by that version.
     Absent,
     Unknown,
 }
 
-impl Local {
+impl GlobalCache {
     pub(super) const fn new() -> Self {
-        Local([const { Place::new() }; PLACES])
+        GlobalCache([const { Entry::new() }; ENTRIES])
     }
 
-    fn place(&self, number: usize) -> &Place {
-        &self.0[number % PLACES]
+    fn entry(&self, number: usize) -> &Entry {
+        &self.0[number % ENTRIES]
     }
 
     /// The value that a variable has by that version, with a read that has begun.
     #[inline(always)]
     pub(super) fn read(&self, number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)> {
-        let place = self.place(number);
-        place.is(number, stamp).then(|| {
-            place.reads.set(place.reads.get() + 1);
-            (place.value.get(), Reading(place, place.kept.get()))
+        let entry = self.entry(number);
+        entry.is(number, stamp).then(|| {
+            entry.reads.set(entry.reads.get() + 1);
+            (entry.value.get(), Reading(entry, entry.kept.get()))
         })
     }
 
     /// As [`read`](Self::read); knows too that there is none.
-    pub(super) fn look(&self, number: usize, stamp: usize) -> Look {
+    pub(super) fn lookup(&self, number: usize, stamp: usize) -> Lookup {
         match self.read(number, stamp) {
-            Some((value, reading)) => Look::Value(value, reading),
-            None if self.place(number).is(!number, stamp) => Look::Absent,
-            None => Look::Unknown,
+            Some((value, reading)) => Lookup::Value(value, reading),
+            None if self.entry(number).is(!number, stamp) => Lookup::Absent,
+            None => Lookup::Unknown,
         }
     }
 
     /// Keeps a value that lies in `kept`, or that there is none. Gives what was in its place, for
     /// the caller to drop.
-    pub(super) fn keep(
+    pub(super) fn insert(
         &self,
         number: usize,
         stamp: usize,
-        found: Option<(NonNull<()>, Box<Kept>)>,
-    ) -> Option<Box<Kept>> {
-        let place = self.place(number);
-        let before = place.take();
+        found: Option<(NonNull<()>, Box<CachedGlobal>)>,
+    ) -> Option<Box<CachedGlobal>> {
+        let entry = self.entry(number);
+        let before = entry.take();
         let (value, kept) = match found {
             Some((value, kept)) => (value, Box::into_raw(kept).cast_const()),
             None => (NonNull::dangling(), ptr::null()),
         };
-        place.number.set(if kept.is_null() { !number } else { number });
-        place.value.set(value);
-        place.kept.set(kept);
-        place.stamp.set(stamp);
+        entry.number.set(if kept.is_null() { !number } else { number });
+        entry.value.set(value);
+        entry.kept.set(kept);
+        entry.stamp.set(stamp);
         before
     }
 
     /// Takes out what is in a place, unless it has that version, for the caller to drop.
-    fn take_old(&self, at: usize, but: Option<usize>) -> Option<Box<Kept>> {
+    fn evict(&self, at: usize, except: Option<usize>) -> Option<Box<CachedGlobal>> {
         let stamp = self.0[at].stamp.get();
-        if stamp == NONE || Some(stamp) == but { None } else { self.0[at].take() }
+        if stamp == NONE || Some(stamp) == except { None } else { self.0[at].take() }
     }
 }
 
 /// Has each place of a thread let go of what has another version, and `end` drop it: that is
 /// foreign code. Once each: what a thread frees may make it read, and keep something anew.
-pub(super) fn let_go(
-    local: impl Fn(&dyn Fn(&Local) -> Option<Box<Kept>>) -> Option<Box<Kept>>,
-    but: Option<usize>,
-    end: impl Fn(Box<Kept>),
+pub(super) fn evict_all(
+    local: impl Fn(&dyn Fn(&GlobalCache) -> Option<Box<CachedGlobal>>) -> Option<Box<CachedGlobal>>,
+    except: Option<usize>,
+    end: impl Fn(Box<CachedGlobal>),
 ) {
-    (0..PLACES).filter_map(|at| local(&|local| local.take_old(at, but))).for_each(end);
+    (0..ENTRIES).filter_map(|at| local(&|local| local.evict(at, except))).for_each(end);
 }
 
-impl Kept {
+impl CachedGlobal {
     pub(super) fn value(&self) -> &Value {
         &self.value
     }
@@ -156,17 +156,17 @@ impl Kept {
 /// A read that is running: the value stays.
 ///
 /// It does not leave its thread: it is on the machine's stack of a read.
-pub(super) struct Reading(*const Place, *const Kept);
+pub(super) struct Reading(*const Entry, *const CachedGlobal);
 
 impl Drop for Reading {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: places lie in the thread, and it is there.
-        let place = unsafe { &*self.0 };
+        let entry = unsafe { &*self.0 };
         // What is in its place no more never comes back there, and its box is there until its last
         // read is over: so no other one has that address.
-        if place.kept.get() == self.1 {
-            place.reads.set(place.reads.get() - 1);
+        if entry.kept.get() == self.1 {
+            entry.reads.set(entry.reads.get() - 1);
         } else {
             // SAFETY: one of the reads that it counts is ours.
             unsafe { end(self.1) }
@@ -178,7 +178,7 @@ impl Drop for Reading {
 /// 1. It is in its place no more, and one of its reads is the caller's, which ends here.
 #[cold]
 #[inline(never)]
-unsafe fn end(kept: *const Kept) {
+unsafe fn end(kept: *const CachedGlobal) {
     // SAFETY: #1.
     let reads = unsafe { &(*kept).reads };
     reads.set(reads.get() - 1);
