@@ -6,8 +6,9 @@ use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::kept::Kept;
 use crate::var::Var;
-use std::fmt;
-use std::panic::Location;
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::Location;
 
 /// Everything that was visible at one point: immutable, `Send + Sync`, cloned in O(1).
 ///
@@ -279,7 +280,7 @@ impl fmt::Debug for Binding<'_> {
 }
 
 /// The bindings that a context shows; made by [`Context::iter`].
-pub struct Bindings<'a>(std::vec::IntoIter<BindingRef<'a>>);
+pub struct Bindings<'a>(alloc::vec::IntoIter<BindingRef<'a>>);
 
 impl<'a> Iterator for Bindings<'a> {
     type Item = Binding<'a>;

@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::future::InContext;
 use crate::hop::Hop;
 use crate::stack::Stack;
-use std::fmt;
-use std::mem;
+use core::fmt;
+use core::mem;
 
 /// A message or a job, with the context of its sender.
 ///

@@ -297,6 +297,8 @@
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
 
+extern crate alloc;
+
 mod asked;
 mod builder;
 pub mod cancel;

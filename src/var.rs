@@ -11,9 +11,10 @@ use crate::error::{Missing, NotOpen, Reason, SetError};
 use crate::picture;
 use crate::shared::Place as GlobalPlace;
 use crate::sys::{Arc, Notes, OnceLock};
-use std::borrow::Cow;
-use std::fmt;
-use std::panic::Location;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+use core::panic::Location;
 
 /// A variable that is bound for the extent of a block, a future or a stack.
 ///

@@ -11,9 +11,10 @@ use super::slot::stamp_of;
 use super::snapshot::Snapshot;
 use super::table::{Table, Value};
 use crate::sys::{Arc, Site, step};
-use std::marker::PhantomData;
-use std::num::NonZeroUsize;
-use std::ptr::NonNull;
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+use core::num::NonZeroUsize;
+use core::ptr::NonNull;
 
 /// Threads keep the values that they read in a place of their own; a picture is kept as of any cell,
 /// by those that take pictures.

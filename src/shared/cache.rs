@@ -11,8 +11,8 @@
 
 use super::local::{self, Local, Reading};
 use crate::sys::{Site, at_thread_end, step, thread_slot};
-use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
 
 const SETS: usize = 8;
 const WAYS: usize = 4;
@@ -53,7 +53,7 @@ impl Kept {
     /// What was given to [`new`](Self::new), with the count.
     pub(super) fn into_tap(self) -> *const () {
         let tap = self.tap;
-        std::mem::forget(self);
+        core::mem::forget(self);
         tap
     }
 }
@@ -158,7 +158,7 @@ impl Cache {
 fn end_of_thread(cache: &Cache) {
     cache.is_armed.set(false);
     cache.entries().filter(|entry| !entry.is_kept()).for_each(|entry| entry.stamp.set(CLOSED));
-    let end = |kept| if step(Site::CacheEnds) { drop(kept) } else { std::mem::forget(kept) };
+    let end = |kept| if step(Site::CacheEnds) { drop(kept) } else { core::mem::forget(kept) };
     local::let_go(|take| take(&cache.local), None, end);
     for entry in cache.entries() {
         let kept = entry.take();
@@ -169,7 +169,7 @@ fn end_of_thread(cache: &Cache) {
         if step(Site::CacheEnds) {
             drop(kept);
         } else {
-            std::mem::forget(kept);
+            core::mem::forget(kept);
         }
     }
 }

@@ -7,9 +7,9 @@ use super::slot::{Slot, next_version, stamp_of, version_of};
 use super::snapshot::{Snapshot, Tap};
 use super::wait::{self, Changed, Waiters};
 use crate::sys::{Arc, Site, step};
-use std::fmt;
-use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 
 /// A value that many read and few replace: flags, routes, limits, the configuration of a service.
 ///
@@ -270,7 +270,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// assert_eq!((*HITS.load(), HITS.version()), (400, 400));
     /// ```
     pub fn update(&self, mut f: impl FnMut(&T) -> T) -> Snapshot<T> {
-        match self.try_update(|value| Ok::<T, std::convert::Infallible>(f(value))) {
+        match self.try_update(|value| Ok::<T, core::convert::Infallible>(f(value))) {
             Ok(new) => new,
             Err(never) => match never {},
         }

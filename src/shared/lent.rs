@@ -5,7 +5,7 @@ use super::node::Held;
 use super::slot::Slot;
 use super::snapshot::Tap;
 use crate::sys::{Arc, Site, step};
-use std::mem::ManuallyDrop;
+use core::mem::ManuallyDrop;
 
 /// A value for the length of one read.
 pub(super) enum Lent<'a, T> {

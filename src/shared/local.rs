@@ -6,8 +6,9 @@
 //! old value ends with the last of them.
 
 use super::table::Value;
-use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use alloc::boxed::Box;
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
 
 /// In the place of a version, which is even: nothing is kept.
 const NONE: usize = 1;

@@ -10,8 +10,9 @@ use crate::sys::{
     Ordering::{Acquire, Relaxed, Release},
     Site, StaticPointer, Watch, ordering,
 };
-use std::cell::{Cell, UnsafeCell};
-use std::ptr;
+use alloc::boxed::Box;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
 
 /// What the owner of a node counts for: the slot that leads there, or one thread that fills it or
 /// empties it. Each reader counts for one.
@@ -102,7 +103,7 @@ impl<'a, T> Held<'a, T> {
     /// The slot was led from here to another node: what is given in the end is its count too.
     pub(super) fn replaced(self) -> Replaced<'a, T> {
         let node = self.0;
-        std::mem::forget(self);
+        core::mem::forget(self);
         Replaced(node)
     }
 
@@ -166,7 +167,7 @@ impl<'a, T> Offer<'a, T> {
 
     /// Gives the node up to the slot, which was led to it.
     pub(super) fn publish(self) {
-        std::mem::forget(self);
+        core::mem::forget(self);
     }
 
     pub(super) fn node(&self) -> &'a Node<T> {
@@ -200,7 +201,7 @@ impl<T> Nodes<T> {
     fn all(&self) -> impl Iterator<Item = &Node<T>> {
         // Acquire: pairs with the Release in `add`.
         let mut next = self.0.load(ordering(Site::NodesLoad, Acquire));
-        std::iter::from_fn(move || {
+        core::iter::from_fn(move || {
             // SAFETY: C1: null, or a node that is there as long as the cell is.
             let node = unsafe { next.as_ref() }?;
             next = node.next.get();

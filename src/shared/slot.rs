@@ -8,7 +8,7 @@ use crate::sys::{
     Ordering::{Acquire, Relaxed, Release},
     Site, StaticAtomicUsize, StaticPointer, ordering, step,
 };
-use std::ptr;
+use core::ptr;
 
 /// A version as the cell has it: the number, and in the lowest bit whether somebody waits for the
 /// next one.

@@ -1,8 +1,8 @@
 //! `Snapshot`: a value of a cell that is held.
 
 use crate::sys::Arc;
-use std::fmt;
-use std::ops::Deref;
+use core::fmt;
+use core::ops::Deref;
 
 /// A value as a thread keeps it, with a count of its own: whoever holds one that the same thread
 /// gave out counts here, and no other thread does.

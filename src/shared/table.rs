@@ -4,7 +4,8 @@
 //! seldom, and an array shows and keeps exactly what is set.
 
 use crate::sys::Arc;
-use std::any::Any;
+use alloc::vec::Vec;
+use core::any::Any;
 
 /// A value, whatever it is.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
@@ -29,7 +30,7 @@ impl Table {
     /// Puts a value there, or takes away what is there; gives what was.
     pub(super) fn put(&mut self, number: usize, value: Option<Value>) -> Option<Value> {
         match (self.find(number), value) {
-            (Ok(at), Some(value)) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            (Ok(at), Some(value)) => Some(core::mem::replace(&mut self.0[at].1, value)),
             (Ok(at), None) => Some(self.0.remove(at).1),
             (Err(at), Some(value)) => {
                 self.0.insert(at, (number, value));

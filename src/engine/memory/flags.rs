@@ -9,7 +9,7 @@
 //! All eight bits of the first two are taken. A ninth trait goes to `Position`, whose number of
 //! bytes needs fewer bits than it has; a ninth stage of a life goes beside `gone` in the frame.
 
-use std::ops::{BitOr, BitOrAssign};
+use core::ops::{BitOr, BitOrAssign};
 
 macro_rules! flags {
     ($(#[$doc:meta])* $name:ident($integer:ty) { $($(#[$flag_doc:meta])* $flag:ident = $bit:expr;)* }) => {

@@ -5,7 +5,7 @@
 //! numbers are never handed out twice: when the last one has gone, the process ends.
 
 use crate::sys::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
-use std::cell::Cell;
+use core::cell::Cell;
 
 /// The number of one checkpoint. Only [`Serials`] makes one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

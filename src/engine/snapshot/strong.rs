@@ -21,10 +21,11 @@ use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::release_strong;
 use crate::engine::reclaim::seen;
 use crate::sys::{Site, step};
-use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
-use std::panic::Location;
-use std::ptr::{self, NonNull};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::ptr::{self, NonNull};
 
 /// Invariant: L1 — the frame is shared, and one of its `strong` counts is the snapshot's.
 #[repr(transparent)]

@@ -16,8 +16,8 @@ use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::{Site, at_thread_end, step, thread_slot};
-use std::cell::Cell;
-use std::panic::Location;
+use core::cell::Cell;
+use core::panic::Location;
 
 pub(crate) struct Current {
     pub(in crate::engine) raw: RawStack,
@@ -46,7 +46,7 @@ fn end_of_thread(current: &Current) {
             return;
         }
         if step(Site::ThreadEnds) {
-            current.raw.note_unclosed(std::ptr::null());
+            current.raw.note_unclosed(core::ptr::null());
             let floor = current.raw.clear(&Departures::under(&current.reads));
             drop(floor);
         }

@@ -7,8 +7,10 @@ use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::{AtomicU32, Ordering::SeqCst};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// What must be true of a frame.
 #[derive(Clone, Copy, Default)]
@@ -99,7 +101,7 @@ impl Walk {
 
     /// A frame that is on a stack, or kept with its parents.
     fn keep(&mut self, frame: *const Frame) {
-        if !std::mem::replace(&mut self.found(frame).is_kept, true) {
+        if !core::mem::replace(&mut self.found(frame).is_kept, true) {
             // One for all of `strong` (I5).
             self.found(frame).values += 1;
             self.next.push(frame);
@@ -185,7 +187,7 @@ impl Walk {
                     });
                 }
             }
-            if this.gone.get() || std::mem::replace(&mut self.found(frame).is_opened, true) {
+            if this.gone.get() || core::mem::replace(&mut self.found(frame).is_opened, true) {
                 return;
             }
             match this.role {
