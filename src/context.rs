@@ -1,5 +1,6 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
+#[cfg(feature = "std")]
 use crate::captures;
 use crate::engine::{At, BindingRef, Resolution, Snapshot, WeakSnapshot, current, seen};
 use crate::entered::Entered;
@@ -48,6 +49,7 @@ impl Context {
     #[track_caller]
     pub(crate) fn captured(link: Option<Snapshot>) -> Context {
         seen::make_room();
+        #[cfg(feature = "std")]
         captures::note(link.as_ref(), Location::caller());
         Context(link)
     }

@@ -151,6 +151,7 @@ impl<R, F: FnOnce() -> R> Envelope<F> {
     }
 
     /// A closure that opens the envelope and calls the closure inside.
+    #[cfg(feature = "std")]
     pub(crate) fn into_job(self) -> impl FnOnce() -> R {
         move || self.call()
     }

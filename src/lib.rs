@@ -296,12 +296,16 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
+#![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
+#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "nobody watches"))]
 mod asked;
 mod builder;
+#[cfg(feature = "std")]
 pub mod cancel;
+#[cfg(feature = "std")]
 mod captures;
 mod cell;
 mod checkpoint;
@@ -312,12 +316,14 @@ mod companion;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
+#[cfg(feature = "std")]
 pub mod deadline;
 mod declared;
 mod engine;
 mod entered;
 mod envelope;
 mod error;
+#[cfg(feature = "std")]
 mod ext;
 mod field;
 pub mod fields;
@@ -341,9 +347,12 @@ mod shorthand;
 mod source;
 mod stack;
 mod sys;
+#[cfg(feature = "std")]
 pub mod testing;
+#[cfg(feature = "std")]
 pub mod thread;
 mod var;
+#[cfg(feature = "std")]
 mod watch;
 mod wrap;
 
@@ -355,6 +364,7 @@ pub use engine::Bind;
 pub use entered::Entered;
 pub use envelope::Envelope;
 pub use error::{Missing, NotOpen, Place, Reason, SetError};
+#[cfg(feature = "std")]
 #[allow(unused_imports, unreachable_pub, reason = "without features there is nothing in it")]
 pub use ext::*;
 pub use future::{ContextExt, InContext};
@@ -366,7 +376,9 @@ pub use merge::{Clash, Keep};
 pub use misuse::{Misuse, on_misuse};
 pub use patch::Patch;
 pub use picture::Globals;
-pub use shared::{Changed, Shared, Snapshot};
+#[cfg(feature = "std")]
+pub use shared::Changed;
+pub use shared::{Shared, Snapshot};
 pub use source::Source;
 pub use var::Var;
 
@@ -390,6 +402,8 @@ struct Structures;
 pub mod embed {
     pub use crate::on_stack::OnStack;
     pub use crate::stack::Stack;
+    #[cfg(not(feature = "std"))]
+    pub use crate::sys::{FindSlot, Slot};
 }
 
 #[doc(hidden)]

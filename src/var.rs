@@ -214,6 +214,7 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it. For
     /// variables of the crate's own, which have no default.
+    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn has_nothing(&self) -> bool {
         debug_assert!(self.default.is_none(), "a default is not looked for");

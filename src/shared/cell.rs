@@ -5,7 +5,7 @@ use super::lent::{Back, Lent, own};
 use super::node::Held;
 use super::slot::{Slot, next_version, stamp_of, version_of};
 use super::snapshot::{Snapshot, Tap};
-use super::wait::{self, Changed, Waiters};
+use super::wait::Waiters;
 use crate::sys::{Arc, Site, step};
 use core::fmt;
 use core::marker::PhantomData;
@@ -70,8 +70,8 @@ use core::mem::ManuallyDrop;
 /// assert_eq!((snapshot.len(), ROUTES.with(HashMap::len)), (1, 0));
 /// ```
 pub struct Shared<T: 'static> {
-    slot: Slot<T>,
-    waiters: Waiters,
+    pub(super) slot: Slot<T>,
+    pub(super) waiters: Waiters,
     first: Option<fn() -> T>,
     is_cached: bool,
     /// It is as thread-safe as an `Arc` of what it has.
@@ -337,53 +337,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.version() > version
     }
 
-    /// Waits for a newer version than that one, and gives it.
-    ///
-    /// Several changes in a row may be seen as one: the newest is. On a thread, see
-    /// [`wait`](Self::wait).
-    ///
-    /// # Examples
-    /// ```
-    /// use stackholm::Shared;
-    ///
-    /// static LIMIT: Shared<u32> = Shared::new(|| 10);
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let seen = LIMIT.load();
-    /// let watcher = tokio::spawn(async move {
-    ///     LIMIT.changed(seen.version()).await;
-    ///     *LIMIT.load()
-    /// });
-    /// tokio::task::yield_now().await;
-    /// LIMIT.store(20);
-    /// assert_eq!(watcher.await.unwrap(), 20);
-    /// # }
-    /// ```
-    pub fn changed(&self, since: u64) -> Changed<'_, T> {
-        Changed::new(self, since)
-    }
-
-    /// Blocks this thread until there is a newer version than that one, and gives it.
-    pub fn wait(&self, since: u64) -> u64 {
-        wait::wait(self.changed(since))
-    }
-
     /// The version of the newest value, as the word that stands for it.
     #[inline(always)]
     pub(super) fn stamp(&self) -> usize {
         self.slot.stamp()
-    }
-
-    /// Marks that somebody waits for a version after that one, unless there is one. Says so.
-    pub(super) fn mark(&self, since: u64) -> bool {
-        self.slot.mark(usize::try_from(since).unwrap_or(usize::MAX))
-    }
-}
-
-impl<T> Shared<T> {
-    pub(super) fn waiters(&self) -> &Waiters {
-        &self.waiters
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! - `node`: where a cell has its values, and the counts that keep a node from being used again.
 //! - `slot`: which node has the newest value, and its version.
-//! - `wait`: who waits for the next version.
+//! - `wait`: who waits for the next version; `unwaited` stands there without the standard library.
 //! - `cache`: what a thread keeps of the cells that it reads.
 //! - `snapshot`: a value that is held.
 //! - `lent`: a value for the length of one read.
@@ -30,6 +30,9 @@ mod number;
 mod slot;
 mod snapshot;
 mod table;
+#[cfg(not(feature = "std"))]
+mod unwaited;
+#[cfg(feature = "std")]
 mod wait;
 
 pub(crate) use base::{Change, Place, Used, exchange, load, load_once, with_newest};
@@ -41,4 +44,7 @@ crate::sys::in_models! {
 
 pub use cell::Shared;
 pub use snapshot::Snapshot;
+#[cfg(not(feature = "std"))]
+use unwaited as wait;
+#[cfg(feature = "std")]
 pub use wait::Changed;

@@ -128,6 +128,7 @@ impl<T> Slot<T> {
     }
 
     /// Marks that somebody waits for a version after this one, unless there is one. Says so.
+    #[cfg(feature = "std")]
     pub(super) fn mark(&self, since: usize) -> bool {
         let mark = |now: usize| (now / ONE <= since).then_some(now | WAITED_FOR);
         // Acquire if there is one: as in `stamp`. The mark is one step with the look, so whoever

@@ -80,6 +80,45 @@ impl Drop for OnUnwind<'_> {
     }
 }
 
+impl<T: Send + Sync + 'static> Shared<T> {
+    /// Waits for a newer version than that one, and gives it.
+    ///
+    /// Several changes in a row may be seen as one: the newest is. On a thread, see
+    /// [`wait`](Self::wait).
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::Shared;
+    ///
+    /// static LIMIT: Shared<u32> = Shared::new(|| 10);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let seen = LIMIT.load();
+    /// let watcher = tokio::spawn(async move {
+    ///     LIMIT.changed(seen.version()).await;
+    ///     *LIMIT.load()
+    /// });
+    /// tokio::task::yield_now().await;
+    /// LIMIT.store(20);
+    /// assert_eq!(watcher.await.unwrap(), 20);
+    /// # }
+    /// ```
+    pub fn changed(&self, since: u64) -> Changed<'_, T> {
+        Changed::new(self, since)
+    }
+
+    /// Blocks this thread until there is a newer version than that one, and gives it.
+    pub fn wait(&self, since: u64) -> u64 {
+        wait(self.changed(since))
+    }
+
+    /// Marks that somebody waits for a version after that one, unless there is one. Says so.
+    fn mark(&self, since: u64) -> bool {
+        self.slot.mark(usize::try_from(since).unwrap_or(usize::MAX))
+    }
+}
+
 /// Ready when a cell has a newer version than one; made by [`Shared::changed`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Changed<'a, T: 'static> {
@@ -89,7 +128,7 @@ pub struct Changed<'a, T: 'static> {
 }
 
 impl<'a, T: Send + Sync + 'static> Changed<'a, T> {
-    pub(super) fn new(cell: &'a Shared<T>, since: u64) -> Self {
+    fn new(cell: &'a Shared<T>, since: u64) -> Self {
         Changed { cell, since, number: None }
     }
 }
@@ -101,7 +140,7 @@ impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
         let this = &mut *self;
         if !this.cell.changed_since(this.since) {
             let waker = context.waker().clone();
-            this.number = Some(this.cell.waiters().put(this.number, waker));
+            this.number = Some(this.cell.waiters.put(this.number, waker));
             // Looks once more, in one step with the mark: of two, this and a store, the later one
             // sees the other.
             if this.cell.mark(this.since) {
@@ -109,7 +148,7 @@ impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
             }
         }
         if let Some(number) = this.number.take() {
-            this.cell.waiters().remove(number);
+            this.cell.waiters.remove(number);
         }
         Poll::Ready(this.cell.version())
     }
@@ -118,7 +157,7 @@ impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
 impl<T: 'static> Drop for Changed<'_, T> {
     fn drop(&mut self) {
         if let Some(number) = self.number.take() {
-            self.cell.waiters().remove(number);
+            self.cell.waiters.remove(number);
         }
     }
 }
@@ -139,7 +178,7 @@ impl Wake for Parked {
 }
 
 /// Waits on this thread until the future is ready.
-pub(super) fn wait<T: Send + Sync + 'static>(mut changed: Changed<'_, T>) -> u64 {
+fn wait<T: Send + Sync + 'static>(mut changed: Changed<'_, T>) -> u64 {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {

@@ -15,7 +15,7 @@ use crate::engine::memory::serial::{Serial, Serials};
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sys::{Site, at_thread_end, step, thread_slot};
+use crate::sys::{Site, abort, at_thread_end, step, thread_slot};
 use core::cell::Cell;
 use core::panic::Location;
 
@@ -68,7 +68,7 @@ pub(in crate::engine) fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
 pub(in crate::engine) fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     match with(|_| ()) {
         // It was there just now, and nothing of the thread ended since.
-        Some(()) => with(f).unwrap_or_else(|| std::process::abort()),
+        Some(()) => with(f).unwrap_or_else(|| abort()),
         None => without_slot(f),
     }
 }

@@ -6,11 +6,10 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
 use crate::engine::snapshot::strong::Snapshot;
+use crate::sys::AddressMap;
 use crate::sys::{AtomicU32, Ordering::SeqCst};
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::hash::{BuildHasherDefault, Hasher};
-use std::collections::HashMap;
 
 /// What must be true of a frame.
 #[derive(Clone, Copy, Default)]
@@ -34,7 +33,7 @@ impl Roots {
     /// 1. What was named is as it was then, no other thread works on it, and nothing else has a
     ///    count of any of it.
     pub unsafe fn check(&self) -> usize {
-        let mut walk = Walk { found: HashMap::default(), next: Vec::new() };
+        let mut walk = Walk { found: AddressMap::default(), next: Vec::new() };
         // SAFETY: #1; what has a count is alive, or its memory is.
         unsafe {
             for frame in &self.snapshots {
@@ -70,26 +69,8 @@ impl Roots {
     }
 }
 
-/// Addresses differ enough as they are, and debug builds are slow.
-#[derive(Default)]
-struct Address(u64);
-
-impl Hasher for Address {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("addresses are numbers");
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        self.0 = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 struct Walk {
-    found: HashMap<*const Frame, Found, BuildHasherDefault<Address>>,
+    found: AddressMap<Frame, Found>,
     /// Frames that are kept, or their value is, and are still to be looked into.
     next: Vec<*const Frame>,
 }
