@@ -254,11 +254,12 @@
 //!
 //! # Integrations
 //!
-//! Each is a feature, off by default. All but `companions` and `wire` are named after the crate
-//! that they serve or use:
+//! Each is a feature. Only `std` is on by default, and the others enable it. All but `std`,
+//! `companions`, `inspect` and `wire` are named after the crate that they serve or use:
 //!
 //! | feature | what it brings |
 //! |---|---|
+//! | `std` | threads, thread-locals, deadlines, cancellation, [`testing`]; without it the crate is `no_std` with `alloc` |
 //! | `axum` | variables and contexts as arguments of handlers |
 //! | `companions` | each hop also carries what is ambient in another crate |
 //! | `futures-io` | reading and writing through a wrapper |
@@ -292,7 +293,7 @@
 //! values of that request.
 //!
 //! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds
-//! [`embed::Stack`].
+//! [`embed::Stack`], and on a target without the standard library an [`embed::Slot`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
@@ -402,7 +403,8 @@ struct Structures;
 pub mod embed {
     pub use crate::on_stack::OnStack;
     pub use crate::stack::Stack;
-    #[cfg(not(feature = "std"))]
+    #[cfg(any(not(feature = "std"), doc))]
+    #[cfg_attr(docsrs, doc(cfg(not(feature = "std"))))]
     pub use crate::sys::{FindSlot, Slot};
 }
 

@@ -42,7 +42,7 @@ mod reached;
 mod real;
 #[cfg(stackholm_shuttle)]
 mod shuttle;
-#[cfg(not(feature = "std"))]
+#[cfg(any(not(feature = "std"), doc))]
 mod slot;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod statics;
@@ -82,7 +82,7 @@ pub(crate) use reached::{Way, reached};
 pub(crate) use real::*;
 #[cfg(not(feature = "std"))]
 pub(crate) use slot::*;
-#[cfg(not(feature = "std"))]
+#[cfg(any(not(feature = "std"), doc))]
 pub use slot::{FindSlot, Slot};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;

@@ -23,6 +23,7 @@ unsafe impl<T: Send> Send for OnceBox<T> {}
 unsafe impl<T: Send + Sync> Sync for OnceBox<T> {}
 
 impl<T> OnceBox<T> {
+    /// Nothing is set.
     pub const fn new() -> Self {
         OnceBox { to: StaticPointer::new(ptr::null_mut()), of: PhantomData }
     }
@@ -33,12 +34,14 @@ impl<T> OnceBox<T> {
         self.to.load(ordering(Site::OnceIsSeen, Ordering::Acquire))
     }
 
+    /// What is set.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // SAFETY: the invariant.
         unsafe { self.there().as_ref() }
     }
 
+    /// Sets it, unless it is set; then the value comes back.
     pub fn set(&self, value: T) -> Result<(), T> {
         let new = Box::into_raw(Box::new(value));
         // Release: pairs with the Acquire in `there`. Who comes too late looks at nothing.
@@ -52,6 +55,7 @@ impl<T> OnceBox<T> {
         set.map(drop).map_err(|_| *unsafe { Box::from_raw(new) })
     }
 
+    /// What is set, else what `value` makes. That may be in vain, if another is faster.
     pub fn get_or_init(&self, value: impl FnOnce() -> T) -> &T {
         if self.get().is_none() {
             // Whoever was first has set it.

@@ -100,8 +100,9 @@ impl Slot {
     /// Gives `find` back if there is one already.
     ///
     /// # Safety
-    /// A *thread of execution* is what runs on by itself and has a machine stack of its own for
-    /// that: a core, a thread, a coroutine, an interrupt or signal handler.
+    /// A *thread of execution* is a core, a thread, an interrupt or signal handler, or a coroutine
+    /// that has a slot of its own. Coroutines that share the slot of a thread are none, and keep to
+    /// the rule of [`Stack::run`](crate::embed::Stack::run).
     /// 1. To one thread of execution `find` gives the same answer from the beginning of a call of
     ///    this crate to its end, and so within everything that the call runs. Between calls, as
     ///    between two polls, the answer may change.
