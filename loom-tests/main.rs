@@ -19,6 +19,7 @@ mod executor;
 mod globals;
 mod handover;
 mod hidden;
+mod once;
 mod reach;
 mod reentry;
 mod runtime;

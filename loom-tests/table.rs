@@ -2,8 +2,8 @@
 
 use crate::support::Model;
 use crate::{
-    batches, board, cancel, cells, combine, counts, drops, ends, globals, handover, hidden, reach,
-    reentry, runtime, shared, shorten, tasks,
+    batches, board, cancel, cells, combine, counts, drops, ends, globals, handover, hidden, once,
+    reach, reentry, runtime, shared, shorten, tasks,
 };
 
 macro_rules! table {
@@ -19,6 +19,9 @@ table! {
         idle_stack_read_while_its_owner_goes_on 9,
         slot_goes_from_one_owner_to_the_next 8,
         slots_claimed_while_others_come_back 70,
+    }
+    once {
+        set_by_two_while_read 187,
     }
     counts {
         capture_against_leave 2,

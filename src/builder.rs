@@ -3,8 +3,9 @@
 use crate::context::Context;
 use crate::engine::{Placed, Snapshot};
 use crate::var::Var;
-use std::fmt;
-use std::panic::Location;
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::Location;
 
 /// A context that is being made of any number of bindings; see [`Context::build`] and
 /// [`Context::extend`].

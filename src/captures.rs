@@ -7,6 +7,8 @@ use crate::engine::{Snapshot, WeakSnapshot};
 use crate::error::Place;
 use crate::sys::{Arc, Mutex, PoisonError, Tally};
 use crate::var::Var;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// So many are noted; there is room for them from the start, since nothing may be allocated under
 /// the lock.
@@ -60,7 +62,7 @@ impl Witness {
     /// What was captured and is alive, each point once, with the places where it was. A point that
     /// is kept by another one, further in on the same chain, is left out.
     pub(crate) fn alive(&self) -> Vec<(Snapshot, Vec<Place>)> {
-        let noted = std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let noted = core::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut alive: Vec<(Snapshot, Vec<Place>)> = Vec::new();
         for (link, place) in
             noted.iter().filter_map(|(weak, place)| Some((weak.upgrade()?, *place)))

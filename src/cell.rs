@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::shared::Shared;
-use std::fmt;
+use core::fmt;
 
 /// A context that many read and few replace: the base of all requests of a service.
 ///

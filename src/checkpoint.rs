@@ -5,8 +5,10 @@ use crate::entered::Entered;
 use crate::future::InContext;
 use crate::stack::Stack;
 use crate::var::Var;
-use std::fmt;
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// A block that may be changed from inside: [`Var::set`], [`unset`](Var::unset), [`pop`](Var::pop)
 /// and [`reset`](Var::reset) act on the innermost one. Leaving it restores exactly what was visible

@@ -1,13 +1,15 @@
 //! `Context`: an immutable snapshot of everything visible at one point.
 
+#[cfg(feature = "std")]
 use crate::captures;
 use crate::engine::{At, BindingRef, Resolution, Snapshot, WeakSnapshot, current, seen};
 use crate::entered::Entered;
 use crate::error::{Missing, Place};
 use crate::kept::Kept;
 use crate::var::Var;
-use std::fmt;
-use std::panic::Location;
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::Location;
 
 /// Everything that was visible at one point: immutable, `Send + Sync`, cloned in O(1).
 ///
@@ -47,6 +49,7 @@ impl Context {
     #[track_caller]
     pub(crate) fn captured(link: Option<Snapshot>) -> Context {
         seen::make_room();
+        #[cfg(feature = "std")]
         captures::note(link.as_ref(), Location::caller());
         Context(link)
     }
@@ -279,7 +282,7 @@ impl fmt::Debug for Binding<'_> {
 }
 
 /// The bindings that a context shows; made by [`Context::iter`].
-pub struct Bindings<'a>(std::vec::IntoIter<BindingRef<'a>>);
+pub struct Bindings<'a>(alloc::vec::IntoIter<BindingRef<'a>>);
 
 impl<'a> Iterator for Bindings<'a> {
     type Item = Binding<'a>;

@@ -2,7 +2,7 @@
 
 use crate::field::{AsItIs, Logged, Project};
 use crate::var::Var;
-use std::fmt;
+use core::fmt;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// Allows [`Binding`](crate::Binding) to show the values in its `Debug`. That is for people,

@@ -5,8 +5,8 @@
 
 use crate::engine::{Leaving, Serial, current};
 use crate::misuse::{Misuse, report};
-use std::fmt;
-use std::marker::PhantomData;
+use core::fmt;
+use core::marker::PhantomData;
 
 /// Leaves a checkpoint, and all inside it, when it is dropped.
 ///

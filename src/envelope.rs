@@ -7,8 +7,8 @@ use crate::context::Context;
 use crate::future::InContext;
 use crate::hop::Hop;
 use crate::stack::Stack;
-use std::fmt;
-use std::mem;
+use core::fmt;
+use core::mem;
 
 /// A message or a job, with the context of its sender.
 ///
@@ -151,6 +151,7 @@ impl<R, F: FnOnce() -> R> Envelope<F> {
     }
 
     /// A closure that opens the envelope and calls the closure inside.
+    #[cfg(feature = "std")]
     pub(crate) fn into_job(self) -> impl FnOnce() -> R {
         move || self.call()
     }

@@ -1,9 +1,9 @@
 //! What can go wrong, each a small type that says which variable, what was expected, and where it
 //! was bound.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::panic::Location;
+use alloc::borrow::Cow;
+use core::fmt;
+use core::panic::Location;
 
 /// A place in the source.
 pub type Place = &'static Location<'static>;
@@ -97,7 +97,7 @@ impl fmt::Display for Missing {
     }
 }
 
-impl std::error::Error for Missing {}
+impl core::error::Error for Missing {}
 
 /// The innermost checkpoint cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl fmt::Display for NotOpen {
     }
 }
 
-impl std::error::Error for NotOpen {}
+impl core::error::Error for NotOpen {}
 
 /// A value could not be set; the error gives it back.
 #[derive(Clone, PartialEq, Eq)]
@@ -176,4 +176,4 @@ impl<T> fmt::Display for SetError<T> {
     }
 }
 
-impl<T> std::error::Error for SetError<T> {}
+impl<T> core::error::Error for SetError<T> {}

@@ -3,10 +3,12 @@
 //! The projection is a type, not a function: a binding gets it from the declaration of its
 //! variable, and still has it when the variable is gone.
 
-use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt::{self, Display, Write};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::num;
 
 /// Bytes of text that a field has at most, unless its projection says otherwise.
 const MOST_TEXT: usize = 4096;

@@ -31,18 +31,21 @@
 //! - The order is that in which the variables were first used. If two variables have one key, the
 //!   one that came into use later is logged, and [`on_misuse`](crate::on_misuse) is told.
 //! - A field that the event has itself wins, and no key is written twice.
-//! - A projection that panics gives `<panicked>`. What a projection logs has no fields.
+//! - A projection that panics gives `<panicked>`; without the feature `std` nothing catches the
+//!   panic. What a projection logs has no fields.
 
 use crate::context::Context;
 use crate::engine::{At, WeakSnapshot, current, fields as engine};
 use crate::field::Filled;
 use crate::line::{OneLine, Pair, json_member};
 use crate::misuse::{Misuse, report};
-use crate::sys::{Arc, OnceLock, thread_slot};
-use std::cell::Cell;
-use std::fmt::{self, Write};
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::sys::{Arc, OnceLock, finishes, thread_slot};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt::{self, Write};
+use core::ops::Range;
 
 pub use crate::field::{AsItIs, Displayed, Field, FieldValue, Logged, Project};
 
@@ -285,7 +288,7 @@ impl Rendered {
         let key = start..self.text.len();
         let mut filled = None;
         let put = || found.put(Field::new(&mut self.text, found.most(), &mut filled));
-        if catch_unwind(AssertUnwindSafe(put)).is_err() {
+        if !finishes(put) {
             self.text.truncate(key.end);
             self.text.push_str(PANICKED);
             filled = Some(Filled::Text);

@@ -10,14 +10,14 @@ use crate::engine::listed::Kind;
 use crate::error::Place;
 use crate::hop::Hop;
 use crate::stack::Stack;
+use core::fmt;
+use core::future::Future;
+use core::iter::FusedIterator;
+use core::pin::Pin;
+use core::task::{self, Poll};
 use futures_core::{FusedFuture, FusedStream, Stream};
 use futures_sink::Sink;
 use pin_project_lite::pin_project;
-use std::fmt;
-use std::future::Future;
-use std::iter::FusedIterator;
-use std::pin::Pin;
-use std::task::{self, Poll};
 
 /// Hands contexts to futures, streams, sinks and iterators, whatever drives them.
 ///

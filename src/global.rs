@@ -4,7 +4,8 @@ use crate::picture::{self, Globals};
 use crate::shared::{Change, Table};
 use crate::sys::Arc;
 use crate::var::Var;
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// Sets the value that the whole process sees where nothing is bound; gives back the one

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::engine::Origin;
 use crate::engine::listed::Kind;
 use crate::stack::Stack;
-use std::fmt;
+use core::fmt;
 
 /// What is handed over from one point: its context, and what the
 /// [companions](crate::companion::Companion) have there.

@@ -4,8 +4,8 @@ use crate::engine::{self, Resolution, current};
 use crate::error::Missing;
 use crate::sys::Arc;
 use crate::var::Var;
-use std::fmt;
-use std::ops::Deref;
+use core::fmt;
+use core::ops::Deref;
 
 /// The value that a variable had, shared with its binding and not cloned; made by [`Var::keep`].
 ///

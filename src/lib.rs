@@ -254,11 +254,12 @@
 //!
 //! # Integrations
 //!
-//! Each is a feature, off by default. All but `companions` and `wire` are named after the crate
-//! that they serve or use:
+//! Each is a feature. Only `std` is on by default, and the others enable it. All but `std`,
+//! `companions`, `inspect` and `wire` are named after the crate that they serve or use:
 //!
 //! | feature | what it brings |
 //! |---|---|
+//! | `std` | threads, thread-locals, deadlines, cancellation, [`testing`]; without it the crate is `no_std` with `alloc` |
 //! | `axum` | variables and contexts as arguments of handlers |
 //! | `companions` | each hop also carries what is ambient in another crate |
 //! | `futures-io` | reading and writing through a wrapper |
@@ -292,14 +293,20 @@
 //! values of that request.
 //!
 //! Futures, streams and sinks need none of them: [`ContextExt`]. The author of a runtime embeds
-//! [`embed::Stack`].
+//! [`embed::Stack`], and on a target without the standard library an [`embed::Slot`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(missing_docs)]
 #![cfg_attr(stackholm_nightly, feature(thread_spawn_hook))]
+#![cfg_attr(not(feature = "std"), no_std)]
 
+extern crate alloc;
+
+#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "nobody watches"))]
 mod asked;
 mod builder;
+#[cfg(feature = "std")]
 pub mod cancel;
+#[cfg(feature = "std")]
 mod captures;
 mod cell;
 mod checkpoint;
@@ -310,12 +317,14 @@ mod companion;
 #[cfg(doctest)]
 mod compile_fail_tests;
 mod context;
+#[cfg(feature = "std")]
 pub mod deadline;
 mod declared;
 mod engine;
 mod entered;
 mod envelope;
 mod error;
+#[cfg(feature = "std")]
 mod ext;
 mod field;
 pub mod fields;
@@ -339,9 +348,12 @@ mod shorthand;
 mod source;
 mod stack;
 mod sys;
+#[cfg(feature = "std")]
 pub mod testing;
+#[cfg(feature = "std")]
 pub mod thread;
 mod var;
+#[cfg(feature = "std")]
 mod watch;
 mod wrap;
 
@@ -353,6 +365,7 @@ pub use engine::Bind;
 pub use entered::Entered;
 pub use envelope::Envelope;
 pub use error::{Missing, NotOpen, Place, Reason, SetError};
+#[cfg(feature = "std")]
 #[allow(unused_imports, unreachable_pub, reason = "without features there is nothing in it")]
 pub use ext::*;
 pub use future::{ContextExt, InContext};
@@ -364,7 +377,9 @@ pub use merge::{Clash, Keep};
 pub use misuse::{Misuse, on_misuse};
 pub use patch::Patch;
 pub use picture::Globals;
-pub use shared::{Changed, Shared, Snapshot};
+#[cfg(feature = "std")]
+pub use shared::Changed;
+pub use shared::{Shared, Snapshot};
 pub use source::Source;
 pub use var::Var;
 
@@ -388,6 +403,9 @@ struct Structures;
 pub mod embed {
     pub use crate::on_stack::OnStack;
     pub use crate::stack::Stack;
+    #[cfg(any(not(feature = "std"), doc))]
+    #[cfg_attr(docsrs, doc(cfg(not(feature = "std"))))]
+    pub use crate::sys::{FindSlot, Slot};
 }
 
 #[doc(hidden)]

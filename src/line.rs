@@ -1,7 +1,7 @@
 //! How a field is written: as a member of an object of JSON, or on a line of text.
 
 use crate::field::FieldValue;
-use std::fmt::{self, Write};
+use core::fmt::{self, Write};
 
 /// Writes `"key":value`.
 pub(crate) fn json_member(

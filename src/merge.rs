@@ -4,7 +4,8 @@ use crate::context::{Binding, Context};
 use crate::engine::{Difference, Placed, Snapshot};
 use crate::error::Place;
 use crate::var::Var;
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Which of two bindings a merged context shows; see [`Context::merge`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +140,7 @@ impl Context {
                 Keep::Ours => is_theirs = false,
                 Keep::Neither => {
                     is_theirs = false;
-                    changes.push(ours.masked(std::panic::Location::caller()));
+                    changes.push(ours.masked(core::panic::Location::caller()));
                 }
             }
         }

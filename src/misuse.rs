@@ -1,7 +1,7 @@
 //! Misuse that does no harm but is worth counting, such as guards dropped out of order.
 
 use crate::sys::OnceLock;
-use std::fmt;
+use core::fmt;
 
 /// A use that cannot have been meant. None of these corrupts anything or panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

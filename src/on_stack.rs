@@ -1,11 +1,11 @@
 //! Futures on a stack that is lent to them, and given back.
 
 use crate::stack::Stack;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{self, Poll};
 use pin_project_lite::pin_project;
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{self, Poll};
 
 /// Futures on a stack that is given back.
 impl Stack {

@@ -5,8 +5,10 @@ use crate::context::{Binding, Change, Context};
 use crate::engine::{Closed, Difference, Placed, Snapshot, current};
 use crate::error::{NotOpen, Place};
 use crate::var::Var;
-use std::fmt;
-use std::panic::Location;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::panic::Location;
 
 impl Context {
     /// Applies the differences between `before` and this context to the innermost checkpoint, which
@@ -175,7 +177,7 @@ impl Change<'_> {
     /// If no checkpoint is entered here, or a sealed scope is.
     #[track_caller]
     pub fn apply(&self) -> Result<(), NotOpen> {
-        apply(std::slice::from_ref(self), Location::caller())
+        apply(core::slice::from_ref(self), Location::caller())
     }
 }
 

@@ -4,8 +4,8 @@
 use crate::engine::{Key, Name, current};
 use crate::shared::{self, GlobalId, GlobalSlot, Snapshot, Table};
 use crate::sys::Arc;
-use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
+use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 /// All process-wide values of one moment: what [`set_globals`](crate::set_globals) published
 /// together is in it together or not at all.

@@ -5,7 +5,7 @@ use crate::entered::Entered;
 use crate::future::InContext;
 use crate::picture::{Globals, PIN};
 use crate::stack::Stack;
-use std::panic::Location;
+use core::panic::Location;
 
 impl Globals {
     /// Calls `f` with this picture pinned: what is read of process-wide values in there is of this

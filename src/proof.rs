@@ -18,7 +18,7 @@ mod roots {
     use crate::future::InContext;
     use crate::patch::Patch;
     use crate::stack::Stack;
-    use std::pin::Pin;
+    use core::pin::Pin;
 
     /// Each method names one thing that has counts, and does nothing else.
     impl Roots {

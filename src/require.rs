@@ -54,8 +54,11 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Notes what a reader gets, for the tests that watch.
     #[cold]
     pub(crate) fn note_asked(&self) {
-        let seen = current::see(self.key());
-        self.note(if let Resolution::Bound(_) = seen { None } else { Some(self.lost(seen)) });
+        #[cfg(feature = "std")]
+        {
+            let seen = current::see(self.key());
+            self.note(if let Resolution::Bound(_) = seen { None } else { Some(self.lost(seen)) });
+        }
     }
 
     #[cold]

@@ -4,6 +4,7 @@ use crate::engine::{Resolution, current};
 use crate::error::{Place, Reason};
 use crate::picture;
 use crate::var::{Var, reason};
+use alloc::vec::Vec;
 
 /// Where the value comes from that a variable has here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use crate::engine::{RawStack, Resolution, Serial, current};
 use crate::error::{Missing, NotOpen, Place, SetError};
 use crate::sys::{Way, reached};
 use crate::var::Var;
-use std::fmt;
-use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use core::fmt;
+use core::panic::{Location, RefUnwindSafe, UnwindSafe};
 
 /// The checkpoints of one thread or one task, held as a value.
 ///
@@ -56,7 +56,7 @@ struct Laden {
 #[cfg(feature = "companions")]
 impl Drop for Laden {
     fn drop(&mut self) {
-        let stack = std::mem::replace(&mut self.stack, Stack::over());
+        let stack = core::mem::replace(&mut self.stack, Stack::over());
         self.load.run(|| drop(stack));
     }
 }
@@ -148,7 +148,7 @@ impl Stack {
     #[cfg(feature = "companions")]
     pub(crate) fn unladen(&mut self) {
         if let Some(mut laden) = self.laden.take() {
-            *self = std::mem::replace(&mut laden.stack, Stack::over());
+            *self = core::mem::replace(&mut laden.stack, Stack::over());
         }
     }
 
@@ -209,7 +209,7 @@ impl Stack {
     }
 
     fn into_own(mut self) -> OwnedStack {
-        std::mem::replace(&mut self.own, OwnedStack::new(RawStack::held()))
+        core::mem::replace(&mut self.own, OwnedStack::new(RawStack::held()))
     }
 
     /// The value bound to a variable on this stack. Process-wide values and defaults are not on it.

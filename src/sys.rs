@@ -12,6 +12,8 @@
 //!   hooks and the notes of tests, which no model changes while others look. What threads set while
 //!   others look is a [`SetOnce`] under a [`Lock`]: the same two, and loom's own in its models.
 //! - The chunks of a [`Board`](board::Board) are in a `OnceLock` too; models make them first.
+//! - Without the feature `std` a thread-local is a part of a [`Slot`](slot::Slot), and a
+//!   [`OnceLock`] is a [`OnceBox`](once_box::OnceBox), which has a model of its own.
 //! - The slot of a thread is gone once loom ends the thread; outside loom it answers to the very
 //!   end.
 //!
@@ -21,6 +23,8 @@
 //! `loom-tests/README.md` and `shuttle-tests/README.md`).
 #![expect(unsafe_code, reason = "the loom and the std allocator are unsafe to call")]
 
+#[cfg(debug_assertions)]
+mod addresses;
 #[cfg(any(all(feature = "inspect", not(stackholm_shuttle)), stackholm_loom))]
 mod board;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
@@ -30,14 +34,23 @@ mod debug_notes;
 mod model;
 #[cfg(stackholm_loom)]
 mod once;
+#[cfg(any(not(feature = "std"), stackholm_loom))]
+mod once_box;
 mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
 #[cfg(stackholm_shuttle)]
 mod shuttle;
+#[cfg(any(not(feature = "std"), doc))]
+mod slot;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod statics;
+#[cfg(all(feature = "std", not(any(stackholm_loom, stackholm_shuttle))))]
+mod thread_locals;
+
+#[cfg(all(not(feature = "std"), any(stackholm_loom, stackholm_shuttle)))]
+compile_error!("models run with the feature `std`");
 
 #[cfg(stackholm_loom)]
 use model as primitives;
@@ -47,24 +60,53 @@ use real as primitives;
 #[cfg(stackholm_shuttle)]
 use shuttle as primitives;
 
+#[cfg(debug_assertions)]
+pub(crate) use addresses::AddressMap;
+pub(crate) use alloc::sync::Arc;
 #[cfg(all(feature = "inspect", not(stackholm_shuttle)))]
 pub(crate) use board::{Board, Word};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
-pub(crate) use debug_notes::{LastPlace, Notes, Tally};
+#[cfg(feature = "std")]
+pub(crate) use debug_notes::Tally;
+pub(crate) use debug_notes::{LastPlace, Notes};
 #[cfg(stackholm_loom)]
 pub(crate) use once::{Lock, SetOnce};
+#[cfg(not(feature = "std"))]
+pub(crate) use once_box::OnceBox as OnceLock;
 pub(crate) use popcount::{ask_processor, popcount};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
 pub(crate) use reached::{Way, reached};
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
+#[cfg(not(feature = "std"))]
+pub(crate) use slot::*;
+#[cfg(any(not(feature = "std"), doc))]
+pub use slot::{FindSlot, Slot};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;
-pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-#[cfg(not(stackholm_loom))]
+#[cfg(feature = "std")]
+pub(crate) use std::process::abort;
+#[cfg(all(feature = "std", not(stackholm_loom)))]
 pub(crate) use std::sync::{Mutex as Lock, OnceLock as SetOnce};
+#[cfg(feature = "std")]
+pub(crate) use std::sync::{Mutex, OnceLock, PoisonError};
+#[cfg(all(feature = "std", not(any(stackholm_loom, stackholm_shuttle))))]
+pub(crate) use thread_locals::*;
+
+/// Calls foreign code; says whether it came to its end. If it panics, that is the end of the panic.
+#[cfg(feature = "std")]
+pub(crate) fn finishes(f: impl FnOnce()) -> bool {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_ok()
+}
+
+/// Calls foreign code. If it panics, nobody catches that.
+#[cfg(not(feature = "std"))]
+pub(crate) fn finishes(f: impl FnOnce()) -> bool {
+    f();
+    true
+}
 
 /// Whether this is a build for exhaustive models. Structures are smaller there: they show as much
 /// as large ones and cost less.
@@ -114,7 +156,9 @@ pub use sites::Site;
 pub(crate) mod proof {
     #[cfg(stackholm_loom)]
     pub use super::board::NumberBoard;
-    #[cfg(debug_assertions)]
+    #[cfg(stackholm_loom)]
+    pub use super::once_box::OnceBox;
+    #[cfg(all(debug_assertions, feature = "std"))]
     pub use super::reached::take_ways;
     #[cfg(any(stackholm_loom, stackholm_shuttle))]
     pub use super::{

@@ -11,9 +11,10 @@ use crate::error::{Missing, NotOpen, Reason, SetError};
 use crate::picture;
 use crate::shared::GlobalSlot;
 use crate::sys::{Arc, Notes, OnceLock};
-use std::borrow::Cow;
-use std::fmt;
-use std::panic::Location;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+use core::panic::Location;
 
 /// A variable that is bound for the extent of a block, a future or a stack.
 ///
@@ -213,6 +214,7 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// Whether a read would find nothing, and nobody takes notes; quicker than an error of it. For
     /// variables of the crate's own, which have no default.
+    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn has_nothing(&self) -> bool {
         debug_assert!(self.default.is_none(), "a default is not looked for");

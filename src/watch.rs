@@ -43,7 +43,7 @@ impl<'v, T: Send + Sync + 'static> Watching<'v, T> {
         let own = Notes::new();
         own.turn(|_| Some(Asked::default()));
         let outer = WATCH.try_get().ok();
-        Watching(var, Arc::new(Watch { of: std::ptr::from_ref(var).addr(), own, outer, before }))
+        Watching(var, Arc::new(Watch { of: core::ptr::from_ref(var).addr(), own, outer, before }))
     }
 
     pub(crate) fn name(&self) -> &'v str {
@@ -85,7 +85,7 @@ impl<T: Send + Sync + 'static> Var<T> {
         let note = |notes: &Notes<Asked>| {
             notes.turn(|asked| asked.map(|asked| asked.and(lost)));
         };
-        let of = std::ptr::from_ref(self).addr();
+        let of = core::ptr::from_ref(self).addr();
         let noted = WATCH.try_with(|watch| watch.find(of).map(|watch| note(&watch.own)).is_some());
         if noted != Ok(true) {
             note(self.watch());

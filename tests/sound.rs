@@ -13,8 +13,11 @@ static B: Var<u64> = Var::new("b");
 static TEXT: Var<String> = Var::new("text");
 static COUNTED: Var<Arc<u64>> = Var::new("counted");
 
-/// Runs one test of this binary again, by itself, with `STACKHOLM_CHILD` set.
+/// Runs one test of this file again, by itself, with `STACKHOLM_CHILD` set.
 fn child(test: &str) -> std::process::Output {
+    // The file may be a module of another binary.
+    let path = format!("{}::{test}", module_path!());
+    let (_binary, test) = path.split_once("::").unwrap();
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env("STACKHOLM_CHILD", "1")

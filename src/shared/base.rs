@@ -1,7 +1,7 @@
-//! The process-wide values: one cell with a picture of all of them.
+//! The process-wide values: one cell, whose value is a table of all of them.
 //!
-//! A read that finds what its thread kept takes one word that others write, the version of the
-//! cell. A miss counts the newest picture as that of any cell; see `docs/engine.md`.
+//! A hit in the thread's cache loads one word that others write, the version of the cell. A miss
+//! counts the newest table as it would the value of any cell; see `docs/engine.md`.
 
 use super::cache;
 use super::cell::Shared;
@@ -11,16 +11,17 @@ use super::slot::stamp_of;
 use super::snapshot::Snapshot;
 use super::table::{Table, Value};
 use crate::sys::{Arc, Site, step};
-use std::marker::PhantomData;
-use std::num::NonZeroUsize;
-use std::ptr::NonNull;
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+use core::num::NonZeroUsize;
+use core::ptr::NonNull;
 
-/// Threads keep the values that they read in a place of their own; a picture is kept as of any cell,
-/// by those that take pictures.
+/// A thread caches single values in `global_cache`. It caches a whole table, like the value of any
+/// cell, only if it takes a picture.
 static BASE: Shared<Table> = Shared::new(Table::new);
 
-/// What a variable has to do with the process-wide values: its number. When it ends, its value
-/// ends.
+/// The part of a variable that is for its process-wide value: its id in the tables, once it has
+/// one. When the variable is dropped, its process-wide value is removed.
 pub(crate) struct GlobalSlot<T: 'static> {
     number: Number,
     of: PhantomData<Arc<T>>,
@@ -31,11 +32,11 @@ impl<T> GlobalSlot<T> {
         GlobalSlot { number: Number::new(), of: PhantomData }
     }
 
-    /// The number, if there ever was a value.
+    /// The id, if there ever was a value.
     #[inline(always)]
     pub(crate) fn used(&self) -> Option<GlobalId<T>> {
-        // Whoever happens after the change that first used it sees that, by coherence; whoever does
-        // not may see the process as it was before.
+        // A read that happens after the first set sees the id, by coherence; any other read may see
+        // the process as it was before.
         NonZeroUsize::new(self.number.peek()).map(|number| GlobalId { number, of: PhantomData })
     }
 
@@ -45,7 +46,7 @@ impl<T> GlobalSlot<T> {
     }
 }
 
-/// The number of a variable that has had a process-wide value.
+/// The id of a variable that has had a process-wide value.
 pub(crate) struct GlobalId<T: 'static> {
     number: NonZeroUsize,
     of: PhantomData<Arc<T>>,
@@ -60,7 +61,7 @@ impl<T> Clone for GlobalId<T> {
 impl<T> Copy for GlobalId<T> {}
 
 impl<T: Send + Sync + 'static> GlobalId<T> {
-    /// The value in a picture.
+    /// The value in a table.
     pub(crate) fn get(self, table: &Table) -> Option<&T> {
         // G1: it is never of another type.
         table.get(self.number.get())?.downcast_ref()
@@ -71,7 +72,7 @@ impl<T: Send + Sync + 'static> GlobalId<T> {
         table.get(self.number.get()).cloned().and_then(typed)
     }
 
-    /// Calls `f` with the newest value, if this thread has read it before, else `other` with `f`.
+    /// Calls `f` with the newest value if it is in the thread's cache, else `other` with `f`.
     #[inline(always)]
     pub(crate) fn read_fast<R, E, F: FnOnce(&T) -> R>(
         self,
@@ -79,13 +80,13 @@ impl<T: Send + Sync + 'static> GlobalId<T> {
         other: impl FnOnce(F) -> Result<R, E>,
     ) -> Result<R, E> {
         match cache::read(self.number.get(), BASE.stamp()) {
-            // SAFETY: G1: it is of our type; the read that has begun keeps it.
+            // SAFETY: G1: it is of our type; `_reading` keeps it alive.
             Some((value, _reading)) => Ok(f(unsafe { value.cast::<T>().as_ref() })),
             None => other(f),
         }
     }
 
-    /// Calls `f` with the newest value; gives it back if there is none.
+    /// Calls `f` with the newest value; returns `f` if there is none.
     pub(crate) fn read<R, F: FnOnce(&T) -> R>(self, f: F) -> Result<R, F> {
         let number = self.number.get();
         match cache::globals(|local| local.lookup(number, BASE.stamp())) {
@@ -102,12 +103,12 @@ impl<T: Send + Sync + 'static> GlobalId<T> {
         if step(Site::MissLetsGoGlobals) {
             evict_old(BASE.stamp());
         }
-        // The first picture is not made here: an allocator that reads would never come to an end.
+        // The first table is not made here: an allocator that reads would recurse without end.
         let Some(held) = BASE.acquire_if_any() else { return Err(f) };
         let number = self.number.get();
         let stamp = stamp_of(held.version());
         let value = held.value().get(number).cloned();
-        // Foreign code, if it was replaced meanwhile.
+        // Runs the user's code if the table was replaced meanwhile.
         drop(held);
         let Some(value) = value else {
             let before = cache::without_reentry(|| {
@@ -127,7 +128,7 @@ impl<T: Send + Sync + 'static> GlobalId<T> {
                 });
                 let (before, read) = before.expect("the thread is to keep it");
                 let (at, _reading) = read.expect("it was put there just now");
-                // Foreign code, now that all is in its place.
+                // Runs the user's code, after the cache was changed.
                 drop(before);
                 // SAFETY: as in `read_fast`.
                 Ok(f(unsafe { at.cast::<T>().as_ref() }))
@@ -137,7 +138,7 @@ impl<T: Send + Sync + 'static> GlobalId<T> {
 }
 
 impl<T: Send + Sync + 'static> GlobalSlot<T> {
-    /// Puts a value there, or takes it away; gives what was. No change by another is lost.
+    /// Sets the value, or removes it; returns the old one. No change of another thread is lost.
     pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
         if value.is_none() && !self.is_used() {
             return None;
@@ -145,9 +146,9 @@ impl<T: Send + Sync + 'static> GlobalSlot<T> {
         update(&self.change(value)).and_then(typed)
     }
 
-    /// That change.
+    /// The change that sets the value, or removes it.
     pub(crate) fn change(&self, value: Option<Arc<T>>) -> Change {
-        // G1: the number is ours alone.
+        // G1: no other variable has the id.
         Change { number: self.number.get(), value: value.map(|value| value as Value) }
     }
 }
@@ -160,14 +161,14 @@ impl<T> Drop for GlobalSlot<T> {
     }
 }
 
-/// A variable whose process-wide value is to be changed, and to what.
+/// A change of one process-wide value.
 pub(crate) struct Change {
     number: usize,
     value: Option<Value>,
 }
 
 impl Change {
-    /// Makes it in a picture; gives what was there.
+    /// Applies the change to a table; returns the old value.
     fn put(&self, table: &mut Table) -> Option<Value> {
         table.put(self.number, self.value.clone())
     }
@@ -186,8 +187,8 @@ fn typed<T: Send + Sync + 'static>(value: Value) -> Option<Arc<T>> {
     value.downcast().ok()
 }
 
-/// Makes a change in the newest picture; gives what was there. What is not there is not taken away
-/// once more.
+/// Publishes a table with the change; returns the old value. Publishes nothing if a value is to be
+/// removed that is not there.
 fn update(change: &Change) -> Option<Value> {
     let mut old = None;
     let updated = BASE.try_update(|table| {
@@ -201,37 +202,38 @@ fn update(change: &Change) -> Option<Value> {
     old
 }
 
-/// Puts a picture in the place of the newest one, if that is `old`; gives it then.
+/// Replaces the newest table by `table` if it is still `old`; returns the new one then.
 pub(crate) fn exchange(old: &Snapshot<Table>, table: Table) -> Option<Snapshot<Table>> {
     let new = BASE.replace(old, table);
     evict_old(BASE.stamp());
     new
 }
 
-/// What this thread keeps of other versions goes.
+/// Evicts what this thread caches of other versions.
 fn evict_old(except: usize) {
     BASE.evict_old(except);
     cache::evict_globals(Some(except));
 }
 
-/// The newest picture, to be held. It counts on a line that this thread alone gives out, and the
-/// thread keeps it for the next time.
+/// The newest table, owned. Its count is on a cache line of this thread, and the thread caches the
+/// table for the next call.
 pub(crate) fn load() -> Snapshot<Table> {
     BASE.load()
 }
 
-/// The same, and the thread keeps nothing.
+/// The same; the thread caches nothing.
 pub(crate) fn load_uncached() -> Snapshot<Table> {
     Snapshot::new(BASE.versioned(&BASE.acquire()))
 }
 
-/// Calls `f` with the newest picture, if there is one. Nothing foreign happens in `f`.
+/// Calls `f` with the newest table, if there is one. `f` runs no code of the user.
 pub(crate) fn with_newest<R>(f: impl FnOnce(&Table) -> Option<R>) -> Option<R> {
     f(BASE.acquire_if_any()?.value())
 }
 
 crate::sys::in_models! {
-    /// Frees what the process would keep to its end: each execution of a model begins without it.
+    /// Frees what the process would keep until it ends, so that each execution of a model begins
+    /// without it.
     ///
     /// # Safety
     /// 1. The execution uses no process-wide value any more.

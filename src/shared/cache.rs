@@ -1,33 +1,33 @@
-//! What a thread keeps of the cells that it reads.
+//! The cache of a thread: the values that it read last.
 //!
-//! A table of fixed size in a slot of the thread that needs no destructor: an entry is the number
-//! of a cell, the version that the value had, and a pointer to a `Versioned` with the value. The number
-//! says the type, for no other cell ever has it. There are four entries for each set of cells, so
-//! that a read inside a read of the same cell finds an entry too.
+//! A table of fixed size in a thread-local that needs no destructor. An entry is the id of a cell,
+//! a version, and a pointer to a `Versioned` with the value of that version. The id implies the
+//! type, since no other cell ever has it. A set has four entries, so that a read inside a read of
+//! the same cell finds one too.
 //!
-//! To use an entry is to take it out, and to put it back after: whoever uses one is its only owner.
-//! So whatever happens meanwhile, a read, a store, the end of the thread, a change to another
-//! machine stack, can neither end it nor find it.
+//! A read takes the entry out and puts it back when it ends, so it is the only owner meanwhile:
+//! nothing that happens during the read (another read, a store, the end of the thread, a switch to
+//! another machine stack) can find the entry or drop it.
 
 use super::global_cache::{self, GlobalCache, Reading};
 use crate::sys::{Site, at_thread_end, step, thread_slot};
-use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
 
 const SETS: usize = 8;
 const WAYS: usize = 4;
 
-/// In the place of a version, which is even: nothing is kept here.
+/// A stamp of an entry that is empty; stamps of versions are even.
 const EMPTY: usize = 1;
 
-/// The same, and the thread has not promised to let go at its end.
+/// The same, while the thread has not registered to empty its cache when it ends.
 const CLOSED: usize = 3;
 
-/// How often a thread can be told to let go at its end: as often as its destructors bring values
-/// anew.
+/// How often a thread may register that, since destructors of thread-locals may read again after
+/// the cache was emptied.
 const ENDS: u32 = 4;
 
-/// What is cached.
+/// An entry that is not in the table.
 ///
 /// Invariant: C6.
 pub(super) struct Cached {
@@ -39,8 +39,8 @@ pub(super) struct Cached {
 
 impl Cached {
     /// # Safety
-    /// 1. `end` may be called with `pointer`, once, on any thread; the count that it gives passes to
-    ///    this.
+    /// 1. `end` may be called with `pointer`, once, on any thread. The count that it releases
+    ///    passes to this value.
     pub(super) unsafe fn new(
         number: usize,
         stamp: usize,
@@ -50,10 +50,10 @@ impl Cached {
         Cached { number, stamp, pointer, end }
     }
 
-    /// What was given to [`new`](Self::new), with the count.
+    /// The pointer that [`new`](Self::new) took, with its count.
     pub(super) fn into_raw(self) -> *const () {
         let pointer = self.pointer;
-        std::mem::forget(self);
+        core::mem::forget(self);
         pointer
     }
 }
@@ -93,14 +93,14 @@ impl Entry {
         self.stamp.get() & 1 == 0
     }
 
-    /// Takes it out, if there is one.
+    /// Takes the entry out, if it is occupied.
     fn take(&self) -> Option<Cached> {
         let stamp = self.is_occupied().then(|| self.stamp.replace(EMPTY))?;
         let (number, pointer, end) = (self.number.get(), self.pointer.get(), self.end.get());
         Some(Cached { number, stamp, pointer, end })
     }
 
-    /// Puts one in, where none is.
+    /// Fills an empty entry.
     #[inline(always)]
     fn put(&self, cached: Cached) {
         debug_assert_eq!(self.stamp.get(), EMPTY);
@@ -142,7 +142,8 @@ impl Cache {
         self.sets.iter().flatten()
     }
 
-    /// Whether something may be cached: the thread lets go of it at its end.
+    /// Whether the thread may cache: it has registered, or registers now, to empty its cache when it
+    /// ends.
     fn can_cache(&self) -> bool {
         if !self.is_armed.get() && self.ends.get() < ENDS {
             self.ends.set(self.ends.get() + 1);
@@ -158,23 +159,23 @@ impl Cache {
 fn end_of_thread(cache: &Cache) {
     cache.is_armed.set(false);
     cache.entries().filter(|entry| !entry.is_occupied()).for_each(|entry| entry.stamp.set(CLOSED));
-    let end = |cached| if step(Site::CacheEnds) { drop(cached) } else { std::mem::forget(cached) };
+    let end = |cached| if step(Site::CacheEnds) { drop(cached) } else { core::mem::forget(cached) };
     global_cache::evict_all(|take| take(&cache.globals), None, end);
     for entry in cache.entries() {
         let cached = entry.take();
         if cached.is_some() && !cache.is_armed.get() {
             entry.stamp.set(CLOSED);
         }
-        // Foreign code; it may bring values anew, and have this called once more.
+        // Runs the user's code, which may cache values again; then this is called once more.
         if step(Site::CacheEnds) {
             drop(cached);
         } else {
-            std::mem::forget(cached);
+            core::mem::forget(cached);
         }
     }
 }
 
-/// Takes out what the thread keeps of that cell, if it has that version.
+/// Takes the first entry of the cell's set out, if it has that id and version.
 #[inline(always)]
 pub(super) fn take(number: usize, stamp: usize) -> Option<*const ()> {
     CACHE
@@ -188,7 +189,7 @@ pub(super) fn take(number: usize, stamp: usize) -> Option<*const ()> {
         .unwrap_or(None)
 }
 
-/// The same, where it is not in its first place.
+/// The same for any entry of the set.
 pub(super) fn take_beside(number: usize, stamp: usize) -> Option<*const ()> {
     let take = |cache: &Cache| {
         let entry = cache.set(number).iter().find(|entry| entry.is(number, stamp))?;
@@ -197,8 +198,8 @@ pub(super) fn take_beside(number: usize, stamp: usize) -> Option<*const ()> {
     CACHE.try_with(take).unwrap_or(None)
 }
 
-/// Calls `f` with what the thread keeps of that cell, which stays there. Nothing foreign happens in
-/// `f`.
+/// Calls `f` with the pointer of the first entry of the cell's set, which stays there. `f` runs no
+/// code of the user.
 #[inline(always)]
 pub(super) fn peek<R>(number: usize, stamp: usize, f: impl FnOnce(*const ()) -> R) -> Option<R> {
     let peek = |cache: &Cache| {
@@ -208,13 +209,13 @@ pub(super) fn peek<R>(number: usize, stamp: usize, f: impl FnOnce(*const ()) -> 
     CACHE.try_with(peek).unwrap_or(None)
 }
 
-/// Puts back what [`take`] gave, with its count, if its place is free and the cell's still. Says so;
-/// else the count is the caller's still.
+/// Puts back what [`take`] took out, with its count, if that entry is empty and nobody used it for
+/// another cell. If it returns `false`, the count stays with the caller.
 #[inline(always)]
 pub(super) fn put_back(number: usize, stamp: usize, pointer: *const ()) -> bool {
     let put = |cache: &Cache| {
         let entry = &cache.set(number)[0];
-        // How it ends is there already, as the number is (C6).
+        // `end` is there already, since the id is (C6).
         let is_free = entry.stamp.get() == EMPTY && entry.number.get() == number;
         if is_free {
             entry.pointer.set(pointer);
@@ -225,7 +226,7 @@ pub(super) fn put_back(number: usize, stamp: usize, pointer: *const ()) -> bool 
     CACHE.try_with(put).unwrap_or(false)
 }
 
-/// Keeps that; drops it if that cannot be.
+/// Caches an entry, or drops it if the thread may not cache.
 #[inline(never)]
 pub(super) fn put(cached: Cached) {
     let rest = CACHE.try_with(|cache| {
@@ -241,7 +242,7 @@ pub(super) fn put(cached: Cached) {
     }
 }
 
-/// The same, where the first place is taken.
+/// The same if the first entry is not empty. May evict another entry.
 #[cold]
 #[inline(never)]
 fn put_beside(cached: Cached) {
@@ -260,11 +261,11 @@ fn put_beside(cached: Cached) {
         entry.put(cached);
         before
     });
-    // Foreign code, now that all is in its place.
+    // Runs the user's code, after the table was changed.
     drop(rest);
 }
 
-/// Lets go of what the thread keeps of that cell, but for one version of it.
+/// Evicts the entries of that cell, except those of one version.
 pub(super) fn evict(number: usize, except: Option<usize>) {
     let next = || {
         let take = |cache: &Cache| {
@@ -282,7 +283,7 @@ pub(super) fn evict(number: usize, except: Option<usize>) {
     }
 }
 
-/// Lets go of all that the thread keeps.
+/// Empties the cache.
 pub(super) fn flush() {
     evict_globals(None);
     for at in 0..SETS * WAYS {
@@ -291,7 +292,8 @@ pub(super) fn flush() {
     }
 }
 
-/// Calls `f` if something may be kept here and now; not inside of `f`, as an allocator may be.
+/// Calls `f` if the thread may cache, unless `f` of an outer call is running, as when an allocator
+/// reads.
 pub(super) fn without_reentry<R>(f: impl FnOnce() -> R) -> Option<R> {
     struct Done;
     impl Drop for Done {
@@ -316,13 +318,12 @@ pub(super) fn read(number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)
     CACHE.try_with(|cache| cache.globals.read(number, stamp)).unwrap_or(None)
 }
 
-/// Calls `f` with what this thread keeps of the process-wide values. Nothing foreign happens in
-/// `f`.
+/// Calls `f` with this thread's cache of process-wide values. `f` runs no code of the user.
 pub(super) fn globals<R>(f: impl FnOnce(&GlobalCache) -> R) -> Option<R> {
     CACHE.try_with(|cache| f(&cache.globals)).ok()
 }
 
-/// Lets go of the process-wide values that this thread keeps, but for those of one version.
+/// Evicts the process-wide values that this thread caches, except those of one version.
 pub(super) fn evict_globals(except: Option<usize>) {
     global_cache::evict_all(|take| globals(take).flatten(), except, drop);
 }

@@ -1,46 +1,46 @@
-//! `Shared`: a value that many read and few replace.
+//! `Shared`: a value that many threads read and few replace.
 
 use super::cache;
 use super::node::NodeGuard;
 use super::read_guard::{CachedGuard, ReadGuard, from_raw};
 use super::slot::{Slot, next_version, stamp_of, version_of};
 use super::snapshot::{Snapshot, Versioned};
-use super::wait::{self, Changed, Waiters};
+use super::wait::Waiters;
 use crate::sys::{Arc, Site, step};
-use std::fmt;
-use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 
 /// A value that many read and few replace: flags, routes, limits, the configuration of a service.
 ///
 /// | | |
 /// |---|---|
-/// | [`with`](Self::with) | a borrowed read. No lock, no count, no line that another thread writes: two loads, and a look at what this thread keeps |
-/// | [`load`](Self::load) | a [`Snapshot`] to hold, for a request or over awaits. It counts on a line that this thread alone gives out |
+/// | [`with`](Self::with) | a borrowed read. No lock, no count, no cache line that another thread writes: two loads, and a lookup in this thread's cache |
+/// | [`load`](Self::load) | a [`Snapshot`] to hold, for a request or over awaits. Its count is on a cache line of this thread |
 /// | [`update`](Self::update), [`try_update`](Self::try_update) | the value changed. No change by another is lost |
 /// | [`store`](Self::store), [`swap`](Self::swap) | the value replaced, whatever it was |
 /// | [`compare_and_swap`](Self::compare_and_swap) | the value replaced if it is the one that you saw |
 /// | [`version`](Self::version), [`changed_since`](Self::changed_since) | whether there is a newer one |
 /// | [`changed`](Self::changed), [`wait`](Self::wait) | the next one as an event |
 ///
-/// Readers and writers are lock-free: a thread that is stopped in the middle of either keeps no
-/// other from going on. (Writers take a lock only to wake those who [wait](Self::changed).) What a
-/// store costs does not depend on how many threads ever read.
+/// Readers and writers are lock-free: a thread that is stopped in the middle of a read or a store
+/// blocks no other. (Writers take a lock only to wake those who [wait](Self::changed).) The cost of
+/// a store does not depend on how many threads have ever read.
 ///
 /// # When an old value ends
 ///
-/// It is dropped by whoever lets go of it last, on that thread: a writer, a reader, the holder of a
-/// snapshot. There is no collector. A thread keeps the value that it read last, and lets it go
+/// The last owner drops it, on its own thread: a writer, a reader, or the holder of a snapshot.
+/// There is no collector. A thread caches the value that it read last, and releases it
 ///
-/// - when it stores itself, at its next read of the cell after a store, and at the end of a read
-///   that a store came into;
-/// - when it ends, or its place is taken by another cell: a thread keeps 32 values at most;
+/// - when it stores a value itself, at its next read of the cell after a store, and at the end of a
+///   read during which a value was stored;
+/// - when it ends, or when another cell needs the entry: a thread caches 32 values at most;
 /// - at [`Shared::flush_thread`].
 ///
-/// So a thread that reads a cell, and never again, and neither ends nor flushes, keeps one value of
-/// it (and up to four counts of that, if reads were nested). So does such a thread of a cell that
-/// was dropped. If that is too much, see [`uncached`](Self::uncached), or let the threads of a runtime
-/// flush before they idle. For tokio that is one line:
+/// So a thread that never reads the cell again, and neither ends nor flushes, keeps one old value
+/// alive (and up to four counts of it, if reads were nested), even if the cell is dropped. If that
+/// is too much, see [`uncached`](Self::uncached), or let the threads of a runtime flush before they
+/// idle. For tokio that is one line:
 ///
 /// ```
 /// use stackholm::Shared;
@@ -70,28 +70,28 @@ use std::mem::ManuallyDrop;
 /// assert_eq!((snapshot.len(), ROUTES.with(HashMap::len)), (1, 0));
 /// ```
 pub struct Shared<T: 'static> {
-    slot: Slot<T>,
-    waiters: Waiters,
+    pub(super) slot: Slot<T>,
+    pub(super) waiters: Waiters,
     first: Option<fn() -> T>,
     is_cached: bool,
-    /// It is as thread-safe as an `Arc` of what it has.
+    /// It is as thread-safe as an `Arc` of its value.
     of: PhantomData<Arc<T>>,
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
     /// A cell whose first value `first` makes, when it is needed.
     ///
-    /// `first` runs with nothing of the library held; if two threads need it at once it may run
-    /// twice, and one of the values is dropped. It must not read the cell itself.
+    /// The library holds no lock while `first` runs. If two threads need the value at once, `first`
+    /// may run twice, and one of the values is dropped. It must not read the cell itself.
     pub const fn new(first: fn() -> T) -> Self {
         Self::made(Some(first), true)
     }
 
-    /// A cell of whose values threads keep none: an old value ends with its last snapshot and the
+    /// A cell whose values no thread caches: an old value is dropped with its last snapshot and the
     /// last read that is running.
     ///
-    /// Each read is a miss: it counts twice on lines that all readers share, and still takes no
-    /// lock.
+    /// Each read is a miss: it changes two counts on cache lines that all readers share. It takes
+    /// no lock either.
     pub const fn uncached(first: fn() -> T) -> Self {
         Self::made(Some(first), false)
     }
@@ -102,8 +102,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// Calls `f` with the newest value.
     ///
-    /// `f` may do anything, reads and stores of the cell included; the reference stays valid, and a
-    /// store makes no difference to it.
+    /// `f` may do anything, reads and stores of the cell included. The reference stays valid, and
+    /// stays the same value.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> R {
         let stamp = self.slot.stamp();
@@ -151,7 +151,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         Arc::new(Versioned { version, value: Arc::clone(held.value()) })
     }
 
-    /// The newest value, counted where it is.
+    /// Counts the node of the newest value; makes the first value if there is none.
     pub(super) fn acquire(&self) -> NodeGuard<'_, T> {
         loop {
             match self.acquire_if_any() {
@@ -161,10 +161,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// The same, unless there never was a value.
+    /// The same; `None` if there never was a value.
     pub(super) fn acquire_if_any(&self) -> Option<NodeGuard<'_, T>> {
         let held = self.slot.acquire()?;
-        // C5: before anybody hears of the value.
+        // C5: before anybody sees the value.
         if step(Site::ReaderRaises) {
             self.slot.raise_unless(held.version(), &self.waiters);
         }
@@ -175,15 +175,16 @@ impl<T: Send + Sync + 'static> Shared<T> {
     fn make_first(&self) {
         let first = self.first.expect("a cell that was made with a value has one");
         let value = Arc::new(first());
-        // If somebody was faster, ours goes.
+        // If another thread was faster, this value is dropped.
         drop(self.slot.exchange(None, 0, value, &self.waiters));
     }
 
-    /// The newest value, to be held.
+    /// The newest value, owned.
     #[inline]
     pub fn load(&self) -> Snapshot<T> {
         let clone = |versioned: *const ()| {
-            // SAFETY: C6: it is of this cell, and stays where it is: what is made here is forgotten.
+            // SAFETY: C6: it is of this cell, and its count stays in the cache, which nothing drops
+            // here.
             let versioned = unsafe { from_raw::<T>(versioned) };
             Arc::clone(&versioned)
         };
@@ -204,9 +205,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// Replaces the value, whatever it is.
     ///
-    /// **A value that you made of one that you read does not belong here**: if another thread
-    /// stored one in between, this would take its change back. [`update`](Self::update) cannot lose
-    /// one.
+    /// **Do not store a value that you made from one that you read**: if another thread stored one
+    /// in between, its change would be lost. [`update`](Self::update) loses none.
     ///
     /// Readers that have the old value go on with it.
     pub fn store(&self, value: T) {
@@ -221,8 +221,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Puts `value` in the place of what `old` holds, unless another was faster: then gives it
-    /// back.
+    /// Replaces the value of `old` by `value`; returns `value` if another thread was faster.
     fn exchange(
         &self,
         old: Option<NodeGuard<'_, T>>,
@@ -230,19 +229,19 @@ impl<T: Send + Sync + 'static> Shared<T> {
         value: Arc<T>,
     ) -> Result<(), Arc<T>> {
         self.slot.exchange(old, version, value, &self.waiters)?;
-        // What this thread kept is old now.
+        // What this thread cached is old now.
         self.evict_old(stamp_of(version));
         Ok(())
     }
 
-    /// What this thread keeps of other versions goes.
+    /// Evicts what this thread caches of other versions.
     pub(super) fn evict_old(&self, except: usize) {
         cache::evict(self.slot.peek(), Some(except));
     }
 
-    /// Replaces the value, and gives the old one.
+    /// Replaces the value, and returns the old one.
     ///
-    /// As to values that were made of one that you read see [`store`](Self::store).
+    /// For a value that is made from the old one see [`update`](Self::update).
     pub fn swap(&self, value: T) -> Snapshot<T> {
         let mut value = Arc::new(value);
         loop {
@@ -255,10 +254,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Replaces the value by what `f` makes of it, and gives the new one. No change by another is
-    /// lost: if one came in between, `f` is called again, with what is there now.
+    /// Replaces the value by what `f` returns for it, and returns the new one. No change of another
+    /// thread is lost: if there was one meanwhile, `f` is called again with the newest value.
     ///
-    /// `f` runs with nothing of the library held. If it panics, the value stays as it is.
+    /// The library holds no lock while `f` runs. If `f` panics, the value stays as it is.
     ///
     /// # Examples
     /// ```
@@ -274,7 +273,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// assert_eq!((*HITS.load(), HITS.version()), (400, 400));
     /// ```
     pub fn update(&self, mut f: impl FnMut(&T) -> T) -> Snapshot<T> {
-        match self.try_update(|value| Ok::<T, std::convert::Infallible>(f(value))) {
+        match self.try_update(|value| Ok::<T, core::convert::Infallible>(f(value))) {
             Ok(new) => new,
             Err(never) => match never {},
         }
@@ -299,22 +298,22 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Replaces the value if it is still the very one that `old` is, not merely an equal one.
+    /// Replaces the value if it is still the very value of `old`, not merely an equal one.
     ///
     /// # Errors
-    /// Gives `new` back if there is another one.
+    /// Returns `new` if the cell has another value.
     pub fn compare_and_swap(&self, old: &Snapshot<T>, new: T) -> Result<(), T> {
         let there = self.acquire();
         if !Arc::ptr_eq(there.value(), old.value()) {
             return Err(new);
         }
         let version = next_version(there.version());
-        // A value comes into a cell once, so what is not there any more does not come back.
+        // A value is stored in a cell once only, so a value that was replaced never comes back.
         self.exchange(Some(there), version, Arc::new(new))
             .map_err(|new| Arc::into_inner(new).expect("a value that was not taken has one owner"))
     }
 
-    /// As [`compare_and_swap`](Self::compare_and_swap); gives the new value.
+    /// As [`compare_and_swap`](Self::compare_and_swap); returns the new value.
     pub(super) fn replace(&self, old: &Snapshot<T>, new: T) -> Option<Snapshot<T>> {
         let there = self.acquire();
         if !Arc::ptr_eq(there.value(), old.value()) && step(Site::ReplaceLooks) {
@@ -325,69 +324,26 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.exchange(Some(there), version, value).is_ok().then(|| Snapshot::new(versioned))
     }
 
-    /// How often the value was replaced. The first value has version 0, also if it is not made yet;
+    /// How often the value was replaced. The first value has version 0, even before it is made;
     /// each change adds one.
     ///
-    /// Whoever is told of a version reads that value next, or a newer one.
+    /// Whoever learns of a version reads the value of that version next, or a newer one.
     #[inline]
     pub fn version(&self) -> u64 {
         version_of(self.slot.stamp())
     }
 
-    /// Whether there is a newer version than that one, which a [`Snapshot`] has or
-    /// [`version`](Self::version) gave.
+    /// Whether there is a newer version than `version`, which came from a [`Snapshot`] or from
+    /// [`version`](Self::version).
     #[inline]
     pub fn changed_since(&self, version: u64) -> bool {
         self.version() > version
     }
 
-    /// Waits for a newer version than that one, and gives it.
-    ///
-    /// Several changes in a row may be seen as one: the newest is. On a thread, see
-    /// [`wait`](Self::wait).
-    ///
-    /// # Examples
-    /// ```
-    /// use stackholm::Shared;
-    ///
-    /// static LIMIT: Shared<u32> = Shared::new(|| 10);
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// let seen = LIMIT.load();
-    /// let watcher = tokio::spawn(async move {
-    ///     LIMIT.changed(seen.version()).await;
-    ///     *LIMIT.load()
-    /// });
-    /// tokio::task::yield_now().await;
-    /// LIMIT.store(20);
-    /// assert_eq!(watcher.await.unwrap(), 20);
-    /// # }
-    /// ```
-    pub fn changed(&self, since: u64) -> Changed<'_, T> {
-        Changed::new(self, since)
-    }
-
-    /// Blocks this thread until there is a newer version than that one, and gives it.
-    pub fn wait(&self, since: u64) -> u64 {
-        wait::wait(self.changed(since))
-    }
-
-    /// The version of the newest value, as the word that stands for it.
+    /// The stamp of the newest version.
     #[inline(always)]
     pub(super) fn stamp(&self) -> usize {
         self.slot.stamp()
-    }
-
-    /// Marks that somebody waits for a version after that one, unless there is one. Says so.
-    pub(super) fn mark(&self, since: u64) -> bool {
-        self.slot.mark(usize::try_from(since).unwrap_or(usize::MAX))
-    }
-}
-
-impl<T> Shared<T> {
-    pub(super) fn waiters(&self) -> &Waiters {
-        &self.waiters
     }
 }
 
@@ -403,10 +359,10 @@ crate::sys::in_models! {
 }
 
 impl Shared<()> {
-    /// Lets go of all values that this thread keeps, of all cells. For a thread that stays idle for
+    /// Drops all values that this thread caches, of all cells. For a thread that will be idle for
     /// long.
     ///
-    /// A value that is being read stays until that read is over.
+    /// A value that is being read stays until that read ends.
     ///
     /// # Examples
     /// ```
@@ -419,7 +375,7 @@ impl Shared<()> {
     }
 }
 
-/// What this thread keeps of the cell is let go; other threads do as they do after a store.
+/// Evicts what this thread caches of the cell; other threads do as they do after a store.
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         match self.slot.peek() {
@@ -429,7 +385,7 @@ impl<T> Drop for Shared<T> {
     }
 }
 
-/// A cell that has a value.
+/// A cell with its first value.
 impl<T: Send + Sync + 'static> From<T> for Shared<T> {
     fn from(value: T) -> Self {
         let cell = Self::made(None, true);

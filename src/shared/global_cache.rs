@@ -1,24 +1,25 @@
-//! What a thread keeps of the process-wide values: those that it read last, each with a count of
-//! its own.
+//! The process-wide values in a thread's cache: those that it read last, each with a count of its
+//! own.
 //!
-//! A read counts what it has for as long as it runs, in a word of this thread: so reads inside
-//! reads, and reads that end in any order, go on with what they had, whatever is set meanwhile. An
-//! old value ends with the last of them.
+//! An entry counts the reads that are running, in a word of this thread. So nested reads, and reads
+//! that end in any order, keep the value that they began with, whatever is set meanwhile. An
+//! evicted value is dropped when the last of its reads ends.
 
 use super::table::Value;
-use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use alloc::boxed::Box;
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
 
-/// In the place of a version, which is even: nothing is kept.
+/// The stamp of an empty entry; stamps of versions are even.
 const NONE: usize = 1;
 
-/// How many variables' values are kept; two whose numbers meet in one place take turns.
+/// The number of entries. Two variables whose ids fall on one entry evict each other.
 const ENTRIES: usize = 16;
 
-/// A value with its count.
+/// A cached value, with its count.
 pub(super) struct CachedGlobal {
     value: Value,
-    /// The reads that are running, once it is in its place no more; until then the place counts.
+    /// The reads that are running, once the value was evicted; until then the entry counts them.
     reads: Cell<usize>,
 }
 
@@ -28,11 +29,12 @@ impl CachedGlobal {
     }
 }
 
-/// What is kept of one variable.
+/// The entry of one variable.
 ///
-/// Invariant: G2 — unless the stamp is [`NONE`], the variable by that number has that value by that
-/// version: `kept` is the raw form of a box, which is ours, `value` lies in it, and `reads` of it are
-/// running; or `kept` is null and there is no value, and the number stands there with all bits turned.
+/// Invariant: G2 — unless the stamp is [`NONE`], the entry has the value that the variable with
+/// that id has in that version: `kept` is the raw form of a box that this entry owns, `value`
+/// points into it, and `reads` reads of it are running. Or the variable has no value in that
+/// version: then `kept` is null, and `number` is the complement of the id.
 struct Entry {
     number: Cell<usize>,
     stamp: Cell<usize>,
@@ -56,15 +58,15 @@ impl Entry {
         self.number.get() == number && self.stamp.get() == stamp
     }
 
-    /// Takes out what is there, for the caller to drop: that is foreign code. If reads of it are
-    /// running, the last of them does.
+    /// Empties the entry, and returns the value for the caller to drop, which runs the user's code.
+    /// If reads of it are running, the last of them drops it instead.
     fn take(&self) -> Option<Box<CachedGlobal>> {
         let (kept, reads) = (self.kept.replace(ptr::null()), self.reads.replace(0));
         self.stamp.set(NONE);
         if kept.is_null() {
             return None;
         }
-        // SAFETY: G2: it is ours.
+        // SAFETY: G2: this entry owns the box.
         unsafe { &(*kept).reads }.set(reads);
         // SAFETY: as above; no read of it is running.
         (reads == 0).then(|| unsafe { Box::from_raw(kept.cast_mut()) })
@@ -73,10 +75,10 @@ impl Entry {
 
 pub(super) struct GlobalCache([Entry; ENTRIES]);
 
-/// What a look finds.
+/// The result of a lookup.
 pub(super) enum Lookup {
     Value(NonNull<()>, Reading),
-    /// There is none by that version.
+    /// The variable has no value in that version.
     Absent,
     Unknown,
 }
@@ -90,7 +92,7 @@ impl GlobalCache {
         &self.0[number % ENTRIES]
     }
 
-    /// The value that a variable has by that version, with a read that has begun.
+    /// The value of a variable in that version, and the read that begins now.
     #[inline(always)]
     pub(super) fn read(&self, number: usize, stamp: usize) -> Option<(NonNull<()>, Reading)> {
         let entry = self.entry(number);
@@ -100,7 +102,7 @@ impl GlobalCache {
         })
     }
 
-    /// As [`read`](Self::read); knows too that there is none.
+    /// As [`read`](Self::read); can also find that the variable has no value.
     pub(super) fn lookup(&self, number: usize, stamp: usize) -> Lookup {
         match self.read(number, stamp) {
             Some((value, reading)) => Lookup::Value(value, reading),
@@ -109,8 +111,8 @@ impl GlobalCache {
         }
     }
 
-    /// Keeps a value that lies in `kept`, or that there is none. Gives what was in its place, for
-    /// the caller to drop.
+    /// Caches a value, which lies in the box, or that the variable has none. Returns what the entry
+    /// had, for the caller to drop.
     pub(super) fn insert(
         &self,
         number: usize,
@@ -130,15 +132,15 @@ impl GlobalCache {
         before
     }
 
-    /// Takes out what is in a place, unless it has that version, for the caller to drop.
+    /// Empties an entry unless it has that version, and returns the value for the caller to drop.
     fn evict(&self, at: usize, except: Option<usize>) -> Option<Box<CachedGlobal>> {
         let stamp = self.0[at].stamp.get();
         if stamp == NONE || Some(stamp) == except { None } else { self.0[at].take() }
     }
 }
 
-/// Has each place of a thread let go of what has another version, and `end` drop it: that is
-/// foreign code. Once each: what a thread frees may make it read, and keep something anew.
+/// Evicts the values of all other versions, and calls `end` with each, which runs the user's code.
+/// Visits each entry once, since that code may read and cache values again.
 pub(super) fn evict_all(
     local: impl Fn(&dyn Fn(&GlobalCache) -> Option<Box<CachedGlobal>>) -> Option<Box<CachedGlobal>>,
     except: Option<usize>,
@@ -153,29 +155,29 @@ impl CachedGlobal {
     }
 }
 
-/// A read that is running: the value stays.
+/// A read that is running, which keeps its value alive.
 ///
-/// It does not leave its thread: it is on the machine's stack of a read.
+/// It never leaves its thread: it lies on the machine stack of the read.
 pub(super) struct Reading(*const Entry, *const CachedGlobal);
 
 impl Drop for Reading {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: places lie in the thread, and it is there.
+        // SAFETY: entries lie in a thread-local without a destructor, and this is its thread.
         let entry = unsafe { &*self.0 };
-        // What is in its place no more never comes back there, and its box is there until its last
-        // read is over: so no other one has that address.
+        // A value that was evicted is never cached again, and its box lives until its last read
+        // ends: so no other box has that address meanwhile.
         if entry.kept.get() == self.1 {
             entry.reads.set(entry.reads.get() - 1);
         } else {
-            // SAFETY: one of the reads that it counts is ours.
+            // SAFETY: it was evicted, and counts this read.
             unsafe { end(self.1) }
         }
     }
 }
 
 /// # Safety
-/// 1. It is in its place no more, and one of its reads is the caller's, which ends here.
+/// 1. It was evicted, and counts one read of the caller, which ends here.
 #[cold]
 #[inline(never)]
 unsafe fn end(kept: *const CachedGlobal) {
@@ -183,7 +185,7 @@ unsafe fn end(kept: *const CachedGlobal) {
     let reads = unsafe { &(*kept).reads };
     reads.set(reads.get() - 1);
     if reads.get() == 0 {
-        // SAFETY: #1: it was the last one, and the place let it go.
+        // SAFETY: #1: that was its last read.
         drop(unsafe { Box::from_raw(kept.cast_mut()) });
     }
 }

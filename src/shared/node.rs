@@ -1,29 +1,30 @@
-//! Nodes: where a cell has its values, and the counts that keep a node from being used again.
+//! The nodes that store the values of a cell, and their reference counts.
 //!
 //! A cell has a few nodes, on a list that only grows: one for the newest value, and one for each
-//! thread that is in the middle of a miss or a store. They are used again and again, and freed with
-//! the cell; so a thread may look at the counts of a node that it found a while ago. What a node
-//! *has* is another matter: that is the user's, and ends as soon as the last count is given.
+//! thread that is in the middle of a miss or a store. Nodes are reused, and freed only with the
+//! cell; so a thread may read the count of a node that it found a while ago. The *value* in a node
+//! is the user's, and is dropped as soon as the last count is released.
 
 use crate::sys::{
     Arc, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
     Site, StaticPointer, Watch, ordering,
 };
-use std::cell::{Cell, UnsafeCell};
-use std::ptr;
+use alloc::boxed::Box;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
 
-/// What the owner of a node counts for: the slot that leads there, or one thread that fills it or
-/// empties it. Each reader counts for one.
+/// The count of a node's owner: the slot that points to it, or one thread that fills or empties it.
+/// Each reader counts for one.
 const OWNER: u32 = 1 << 31;
 
-/// One place for a value.
+/// Storage for one value.
 ///
 /// Invariants: C1, C2, C3, C4.
 pub(super) struct Node<T> {
     /// How many readers count the node, and [`OWNER`] if it has one. 0: it is free.
     word: AtomicU32,
-    /// The next one on the list. Not changed once it is there.
+    /// The next node on the list. It does not change once the node is on the list.
     next: Cell<*mut Node<T>>,
     watch: Watch,
     version: Cell<usize>,
@@ -41,15 +42,15 @@ impl<T> Node<T> {
         }
     }
 
-    /// Takes a count, whatever the node is up to: while we have it, nobody claims the node. Whether
-    /// it has a value for us is for the slot to say.
+    /// Takes a count, in whatever state the node is: until it is released, nobody claims the node.
+    /// The caller must check that the slot still points here before it reads the value.
     pub(super) fn acquire(&self) {
-        // Acquire: pairs with the Release in `release`, through all that was done to the word since:
-        // whoever counts a node sees that the slot was led away from what it had before.
+        // Acquire: pairs with the Release in `release`, by the release sequence of the word:
+        // whoever counts a node sees that the slot no longer points to its earlier value.
         self.word.fetch_add(1, ordering(Site::NodeAcquire, Acquire));
     }
 
-    /// Gives counts. With the last one the value ends.
+    /// Releases counts. The last one drops the value.
     fn release(&self, counts: u32) {
         // Release: pairs with the Acquire in `claim`: our reads of the node happen before whoever
         // claims it next writes it. And with that in `take`: so does what we did to the slot.
@@ -58,15 +59,15 @@ impl<T> Node<T> {
         }
     }
 
-    /// Ends the value, unless somebody was faster: a writer that claimed the node ends it, and who
-    /// took a count meanwhile comes here when that is given.
+    /// Drops the value, unless another thread was faster: a writer that claimed the node drops it,
+    /// and a reader that counted the node meanwhile comes here when it releases that count.
     fn empty(&self) {
         if self.claim() {
             self.watch.writes();
-            // SAFETY: C3: we own the node, and the slot does not lead there.
+            // SAFETY: C3: we own the node, and the slot does not point to it.
             let value = unsafe { (*self.value.get()).take() };
             self.free();
-            // Foreign code, now that nothing is held.
+            // Runs the user's code, after the node was freed.
             drop(value);
         }
     }
@@ -77,7 +78,7 @@ impl<T> Node<T> {
         self.word.compare_exchange(0, OWNER, ordering(Site::NodeClaim, Acquire), Relaxed).is_ok()
     }
 
-    /// Gives up a node that has nothing.
+    /// Frees a node that has no value.
     fn free(&self) {
         // Release: pairs with the Acquire in `claim`.
         self.word.fetch_sub(OWNER, ordering(Site::NodeFree, Release));
@@ -88,21 +89,21 @@ impl<T> Node<T> {
     }
 }
 
-/// A count of a node that the slot led to while we had it: the node has a value, and keeps it.
+/// A count of a node to which the slot pointed after the count was taken: the node keeps its value.
 pub(super) struct NodeGuard<'a, T>(&'a Node<T>);
 
 impl<'a, T> NodeGuard<'a, T> {
     /// # Safety
     /// 1. One count of the node is the caller's, and passes to this.
-    /// 2. The slot led to the node, by a load that acquires, after that count was taken.
+    /// 2. An acquire load after that count was taken found that the slot points to the node.
     pub(super) unsafe fn new(node: &'a Node<T>) -> Self {
         NodeGuard(node)
     }
 
-    /// The slot was led from here to another node: what is given in the end is its count too.
+    /// The slot now points to another node: the drop releases the count of the slot as well.
     pub(super) fn replaced(self) -> ReplacedNode<'a, T> {
         let node = self.0;
-        std::mem::forget(self);
+        core::mem::forget(self);
         ReplacedNode(node)
     }
 
@@ -130,7 +131,7 @@ impl<T> Drop for NodeGuard<'_, T> {
     }
 }
 
-/// A count, and that of the slot.
+/// The count of a reader, and the count of the slot.
 pub(super) struct ReplacedNode<'a, T>(&'a Node<T>);
 
 impl<T> Drop for ReplacedNode<'_, T> {
@@ -139,24 +140,24 @@ impl<T> Drop for ReplacedNode<'_, T> {
     }
 }
 
-/// A node that a writer owns and fills with a value, until the slot leads there.
+/// A node that a writer owns and fills with a value, until the slot points to it.
 ///
-/// Nobody but the writer reads what the node has before that: a count that a late reader takes of it
-/// is not confirmed. So a value that was not taken is the writer's again, the only owner, as if it
-/// had never been offered.
+/// Until then only the writer reads the value: a late reader that counts the node finds that the
+/// slot does not point to it. So if the exchange fails, the writer is the only owner of the value
+/// again.
 pub(super) struct Offer<'a, T>(&'a Node<T>);
 
 impl<'a, T> Offer<'a, T> {
     pub(super) fn fill(&self, version: usize, value: Arc<T>) {
         self.0.watch.writes();
         self.0.version.set(version);
-        // SAFETY: C3: we own the node, and the slot does not lead there.
+        // SAFETY: C3: we own the node, and the slot does not point to it.
         let before = unsafe { (*self.0.value.get()).replace(value) };
-        // Of one who gave the last count, and we were faster.
+        // It is there if another thread released the last count, and this one was faster.
         drop(before);
     }
 
-    /// What [`fill`](Self::fill) put there, when the slot was not led to it.
+    /// Takes back what [`fill`](Self::fill) put there, after the exchange failed.
     pub(super) fn take_back(&self) -> Arc<T> {
         self.0.watch.writes();
         // SAFETY: C3: as in `fill`.
@@ -164,9 +165,9 @@ impl<'a, T> Offer<'a, T> {
         value.expect("it was filled just now, and is read by nobody")
     }
 
-    /// Gives the node up to the slot, which was led to it.
+    /// The slot points to the node now, and owns it.
     pub(super) fn publish(self) {
-        std::mem::forget(self);
+        core::mem::forget(self);
     }
 
     pub(super) fn node(&self) -> &'a Node<T> {
@@ -174,8 +175,8 @@ impl<'a, T> Offer<'a, T> {
     }
 }
 
-/// Nothing was put there, or it was taken back: but perhaps one who gave the last count of what was
-/// there before has not come to it.
+/// The node has no value of this writer. An earlier value may be left, if the thread that released
+/// its last count has not dropped it yet; the release drops that.
 impl<T> Drop for Offer<'_, T> {
     fn drop(&mut self) {
         self.0.release(OWNER);
@@ -190,7 +191,7 @@ impl<T> Nodes<T> {
         Nodes(StaticPointer::new(ptr::null_mut()))
     }
 
-    /// A node for a new value: one that is free, else one more. Not that one, which is not free.
+    /// A node for a new value: a free one, else a new one; never the node of `but`.
     pub(super) fn offer(&self, but: Option<&NodeGuard<'_, T>>) -> Offer<'_, T> {
         let but = but.map_or(ptr::null_mut(), |held| held.node().at());
         let free = |node: &&Node<T>| node.at() != but && node.claim();
@@ -200,7 +201,7 @@ impl<T> Nodes<T> {
     fn all(&self) -> impl Iterator<Item = &Node<T>> {
         // Acquire: pairs with the Release in `add`.
         let mut next = self.0.load(ordering(Site::NodesLoad, Acquire));
-        std::iter::from_fn(move || {
+        core::iter::from_fn(move || {
             // SAFETY: C1: null, or a node that is there as long as the cell is.
             let node = unsafe { next.as_ref() }?;
             next = node.next.get();
@@ -232,7 +233,7 @@ impl<T> Nodes<T> {
     }
 }
 
-/// The values end when the nodes are gone.
+/// Frees all nodes, then drops the value.
 impl<T> Drop for Nodes<T> {
     fn drop(&mut self) {
         // SAFETY: nobody else has the cell.
@@ -250,7 +251,7 @@ impl<T> Nodes<T> {
             // SAFETY: C1: made of a box, and only we free it (#1).
             let node = unsafe { Box::from_raw(next) };
             next = node.next.get();
-            // The slot's, if any: all others gave their counts.
+            // The slot's value, if any: every other count was released.
             last = node.value.into_inner().or(last);
         }
         drop(last);

@@ -1,13 +1,13 @@
-//! A value for the length of one read.
+//! A value for the length of one borrowed read.
 
 use super::cache::{self, Cached};
 use super::node::NodeGuard;
 use super::slot::Slot;
 use super::snapshot::Versioned;
 use crate::sys::{Arc, Site, step};
-use std::mem::ManuallyDrop;
+use core::mem::ManuallyDrop;
 
-/// A value for the length of one read.
+/// A value for the length of one borrowed read.
 pub(super) enum ReadGuard<'a, T> {
     Cached(CachedGuard<'a, T>),
     Counted(NodeGuard<'a, T>),
@@ -22,8 +22,8 @@ impl<T> ReadGuard<'_, T> {
     }
 }
 
-/// Out of what the thread keeps, where it goes guard to after the read. A type of its own, so that
-/// the read which finds one has it in registers.
+/// An entry that the read took out of the thread's cache, and puts back when it ends. A type of its
+/// own, so that a hit has it in registers.
 pub(super) struct CachedGuard<'a, T> {
     slot: &'a Slot<T>,
     versioned: ManuallyDrop<Arc<Versioned<T>>>,
@@ -63,7 +63,7 @@ impl<T> Drop for CachedGuard<'_, T> {
 }
 
 impl<T> CachedGuard<'_, T> {
-    /// Once, at the end.
+    /// Puts the entry back where the fast way could not, or drops it. Called once, at the end.
     #[cold]
     #[inline(never)]
     fn put(&mut self, is_newest: bool) {
@@ -78,7 +78,7 @@ impl<T> CachedGuard<'_, T> {
     }
 }
 
-/// What the thread keeps, as what it is. The count stays where it was unless the caller drops it.
+/// The typed form of a pointer in the cache. It releases no count unless the caller drops it.
 ///
 /// # Safety
 /// 1. `versioned` is the raw form of an `Arc` of a `Versioned` of `T`, and a count of it lives on.
@@ -89,7 +89,7 @@ pub(super) unsafe fn from_raw<T>(versioned: *const ()) -> ManuallyDrop<Arc<Versi
 }
 
 /// # Safety
-/// 1. As [`from_raw`], and that count is given here.
+/// 1. As [`from_raw`], and this releases that count.
 unsafe fn drop_raw<T>(versioned: *const ()) {
     // SAFETY: #1.
     drop(ManuallyDrop::into_inner(unsafe { from_raw::<T>(versioned) }));

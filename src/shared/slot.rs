@@ -1,4 +1,4 @@
-//! Which node has the newest value, and its version.
+//! The pointer to the node with the newest value, and the version of the cell.
 
 use super::node::{Node, NodeGuard, Nodes};
 use super::number::Number;
@@ -8,14 +8,14 @@ use crate::sys::{
     Ordering::{Acquire, Relaxed, Release},
     Site, StaticAtomicUsize, StaticPointer, ordering, step,
 };
-use std::ptr;
+use core::ptr;
 
-/// A version as the cell has it: the number, and in the lowest bit whether somebody waits for the
-/// next one.
+/// The word of a version: the version times two, and in the lowest bit whether somebody waits for
+/// the next one.
 const ONE: usize = 2;
 const WAITED_FOR: usize = 1;
 
-/// On lines of their own, so that nothing that is written often lies beside what all read.
+/// Aligned to its own cache lines, so that no word that is written often shares a line with these.
 ///
 /// Invariants: C4, C5; see `docs/engine.md`.
 #[repr(align(128))]
@@ -36,13 +36,13 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The number by which threads know the cell, or 0 if it has none yet.
+    /// The id of the cell in the caches of threads, or 0 if it has none yet.
     #[inline]
     pub(super) fn peek(&self) -> usize {
         self.number.peek()
     }
 
-    /// The number, handed out at the first use and never again.
+    /// The id of the cell. It is assigned at the first use, and no other cell ever gets it.
     #[inline]
     pub(super) fn number(&self) -> usize {
         self.number.get()
@@ -56,8 +56,8 @@ impl<T> Slot<T> {
         self.version.load(ordering(Site::VersionLoad, Acquire)) & !WAITED_FOR
     }
 
-    /// The newest value, or nothing if there never was one. Nobody may hear of it before
-    /// [`raise_unless`](Self::raise_unless).
+    /// Counts the node of the newest value; `None` if there never was a value. The caller must call
+    /// [`raise_unless`](Self::raise_unless) before it shows the value to anybody.
     pub(super) fn acquire(&self) -> Option<NodeGuard<'_, T>> {
         loop {
             // Acquire: pairs with the Release in `exchange`: the node is there.
@@ -65,7 +65,7 @@ impl<T> Slot<T> {
             // SAFETY: C1: null, or a node that is there as long as the cell is.
             let node = unsafe { there.as_ref() }?;
             node.acquire();
-            // SAFETY: the count is ours; whether the slot leads there is seen before it is used.
+            // SAFETY: the count is ours; the load below checks that the slot still points there.
             let held = unsafe { NodeGuard::new(node) };
             // Acquire: pairs with the Release in `exchange`: what the node has is seen.
             let again = self.newest.load(ordering(Site::SharedConfirm, Acquire));
@@ -76,8 +76,8 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Puts `value` in the place of what `old` holds, or of nothing; gives it back if something
-    /// else is there.
+    /// Replaces the value of `old`, or of an empty slot, by `value`; returns `value` if the slot
+    /// points to another node.
     pub(super) fn exchange(
         &self,
         old: Option<NodeGuard<'_, T>>,
@@ -89,9 +89,9 @@ impl<T> Slot<T> {
         offer.fill(version, value);
         let there = old.as_ref().map_or(ptr::null_mut(), |old| old.node().at());
         let new = offer.node().at();
-        // Release: pairs with the Acquires in `acquire`. The old node cannot have been used again
-        // meanwhile, for the caller has a count of it: that the slot leads there means that it
-        // never led anywhere else since.
+        // Release: pairs with the Acquires in `acquire`. The caller counts the old node, so the
+        // node was not reused meanwhile: if the slot still points there, it never pointed
+        // elsewhere.
         let exchanged = self.newest.compare_exchange(
             there,
             new,
@@ -102,22 +102,22 @@ impl<T> Slot<T> {
             return Err(offer.take_back());
         }
         offer.publish();
-        // Given when the version has risen, whatever those do who are woken.
+        // Released after the version was raised, even if a waker panics.
         let _old = old.map(NodeGuard::replaced);
         self.raise(version, waiters);
         Ok(())
     }
 
-    /// Sees to it that the version is this one at least.
+    /// Raises the version to `version`, unless it is that high already.
     pub(super) fn raise_unless(&self, version: usize, waiters: &Waiters) {
-        // Relaxed: if there is nothing to do, whoever hears of the value from us sees this version
-        // too, by coherence.
+        // Relaxed: if the version is high enough, whoever learns of the value from this thread sees
+        // that version too, by coherence.
         if self.version.load(ordering(Site::VersionLook, Relaxed)) < version * ONE {
             self.raise(version, waiters);
         }
     }
 
-    /// Sees to it that the version is this one at least, and that whoever waited for that wakes.
+    /// Raises the version to `version` if it is lower, and then wakes those who wait for it.
     fn raise(&self, version: usize, waiters: &Waiters) {
         let least = version * ONE;
         // Release: pairs with the Acquire in `stamp`.
@@ -127,11 +127,12 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Marks that somebody waits for a version after this one, unless there is one. Says so.
+    /// Marks that somebody waits for a version after `since`; `false` if there is one already.
+    #[cfg(feature = "std")]
     pub(super) fn mark(&self, since: usize) -> bool {
         let mark = |now: usize| (now / ONE <= since).then_some(now | WAITED_FOR);
-        // Acquire if there is one: as in `stamp`. The mark is one step with the look, so whoever
-        // raises the version after it finds it.
+        // Acquire on failure: as in `stamp`. The check and the mark are one step, so whoever raises
+        // the version later sees the mark.
         self.version.fetch_update(ordering(Site::VersionMark, Relaxed), Acquire, mark).is_ok()
     }
 }
@@ -149,16 +150,16 @@ crate::sys::in_models! {
 
 pub(super) fn next_version(version: usize) -> usize {
     let next = version + 1;
-    assert!(next <= usize::MAX / ONE / 2, "every version that a cell can have was there");
+    assert!(next <= usize::MAX / ONE / 2, "a cell has used up all its versions");
     next
 }
 
-/// The number of a version, of the word that stands for it.
+/// The version of a stamp.
 pub(super) fn version_of(stamp: usize) -> u64 {
     (stamp / ONE) as u64
 }
 
-/// The word that stands for a version.
+/// The stamp of a version: an even word.
 pub(super) fn stamp_of(version: usize) -> usize {
     version * ONE
 }

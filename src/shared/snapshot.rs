@@ -1,21 +1,21 @@
-//! `Snapshot`: a value of a cell that is held.
+//! `Snapshot`: an owned handle to a value of a cell.
 
 use crate::sys::Arc;
-use std::fmt;
-use std::ops::Deref;
+use core::fmt;
+use core::ops::Deref;
 
-/// A value as a thread keeps it, with a count of its own: whoever holds one that the same thread
-/// gave out counts here, and no other thread does.
+/// A value with its version, as a thread caches it. Snapshots that one thread takes share the count
+/// of this, not the count of the value, which all threads share.
 pub(super) struct Versioned<T> {
     pub(super) version: usize,
     pub(super) value: Arc<T>,
 }
 
-/// A value of a [`Shared`](crate::Shared) cell: it stays as it is and alive, whatever the cell is
-/// changed to.
+/// An owned handle to a value of a [`Shared`](crate::Shared) cell. The value stays alive and
+/// unchanged, whatever is stored in the cell.
 ///
-/// May be held for as long as you like, over awaits too; it blocks nobody. Cloning one counts where
-/// only the snapshots count that the same thread took of this version.
+/// It may be held for as long as you like, over awaits too; it blocks nobody. Cloning one adds to a
+/// count that only the snapshots share which the same thread took of this version.
 pub struct Snapshot<T>(Arc<Versioned<T>>);
 
 impl<T> Snapshot<T> {
@@ -27,7 +27,8 @@ impl<T> Snapshot<T> {
         &self.0.value
     }
 
-    /// The version of the cell that had this value; see [`Shared::version`](crate::Shared::version).
+    /// The version of the cell that had this value; see
+    /// [`Shared::version`](crate::Shared::version).
     pub fn version(&self) -> u64 {
         self.0.version as u64
     }

@@ -1,15 +1,16 @@
-//! A picture of all process-wide values, by the numbers of their variables.
+//! A table of all process-wide values, by the ids of their variables.
 //!
-//! An array in the order of the numbers: a change copies it. Process-wide values are few and change
-//! seldom, and an array shows and keeps exactly what is set.
+//! An array sorted by id; a change copies it. Process-wide values are few and change seldom, and an
+//! array keeps alive exactly what is set.
 
 use crate::sys::Arc;
-use std::any::Any;
+use alloc::vec::Vec;
+use core::any::Any;
 
-/// A value, whatever it is.
+/// A value of any type.
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
-/// Invariant: G1 — what stands by a number is of the type of the one `GlobalSlot` that has the number.
+/// Invariant: G1 — the value of an id has the type of the one `GlobalSlot` with that id.
 #[derive(Clone)]
 pub(crate) struct Table(Vec<(usize, Value)>);
 
@@ -26,10 +27,10 @@ impl Table {
         self.find(number).ok().map(|at| &self.0[at].1)
     }
 
-    /// Puts a value there, or takes away what is there; gives what was.
+    /// Sets the value of an id, or removes it; returns the old one.
     pub(super) fn put(&mut self, number: usize, value: Option<Value>) -> Option<Value> {
         match (self.find(number), value) {
-            (Ok(at), Some(value)) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            (Ok(at), Some(value)) => Some(core::mem::replace(&mut self.0[at].1, value)),
             (Ok(at), None) => Some(self.0.remove(at).1),
             (Err(at), Some(value)) => {
                 self.0.insert(at, (number, value));

@@ -1,7 +1,7 @@
-//! Who waits for the next version of a cell.
+//! Threads and tasks that wait for the next version of a cell.
 //!
-//! The list stands behind a lock of its own, which readers never take, and writers only if the
-//! version says that somebody waits.
+//! Their list has a lock of its own. Readers never take it; a writer takes it only if the version
+//! is marked, which says that somebody waits.
 
 use super::cell::Shared;
 use crate::sys::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ impl Waiters {
         Waiters(Mutex::new(List { next: 0, wakers: Vec::new() }))
     }
 
-    /// Nothing foreign happens in `f`.
+    /// `f` runs no code of the user.
     fn with<R>(&self, f: impl FnOnce(&mut List) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -34,7 +34,7 @@ impl Waiters {
         wakers.wake();
     }
 
-    /// Puts a waker on the list, in the place of the one that was there by that number. Says the
+    /// Puts a waker on the list, in place of the one with that number if there is one. Returns its
     /// number.
     fn put(&self, number: Option<u64>, waker: Waker) -> u64 {
         let (number, old) = self.with(|list| {
@@ -59,7 +59,7 @@ impl Waiters {
     }
 }
 
-/// Those who are still to be woken. One that panics does not keep the others from it.
+/// The wakers that are still to be woken. If one panics, the others are woken all the same.
 struct Rest(Vec<(u64, Waker)>);
 
 impl Rest {
@@ -80,7 +80,46 @@ impl Drop for OnUnwind<'_> {
     }
 }
 
-/// Ready when a cell has a newer version than one; made by [`Shared::changed`].
+impl<T: Send + Sync + 'static> Shared<T> {
+    /// Waits for a version newer than `since`, and returns it.
+    ///
+    /// Several changes in a row may be seen as one, the newest. On a thread, see
+    /// [`wait`](Self::wait).
+    ///
+    /// # Examples
+    /// ```
+    /// use stackholm::Shared;
+    ///
+    /// static LIMIT: Shared<u32> = Shared::new(|| 10);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let seen = LIMIT.load();
+    /// let watcher = tokio::spawn(async move {
+    ///     LIMIT.changed(seen.version()).await;
+    ///     *LIMIT.load()
+    /// });
+    /// tokio::task::yield_now().await;
+    /// LIMIT.store(20);
+    /// assert_eq!(watcher.await.unwrap(), 20);
+    /// # }
+    /// ```
+    pub fn changed(&self, since: u64) -> Changed<'_, T> {
+        Changed::new(self, since)
+    }
+
+    /// Blocks this thread until there is a version newer than `since`, and returns it.
+    pub fn wait(&self, since: u64) -> u64 {
+        wait(self.changed(since))
+    }
+
+    /// Marks that somebody waits for a version after `since`; `false` if there is one already.
+    fn mark(&self, since: u64) -> bool {
+        self.slot.mark(usize::try_from(since).unwrap_or(usize::MAX))
+    }
+}
+
+/// Ready when a cell has a newer version; made by [`Shared::changed`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Changed<'a, T: 'static> {
     cell: &'a Shared<T>,
@@ -89,7 +128,7 @@ pub struct Changed<'a, T: 'static> {
 }
 
 impl<'a, T: Send + Sync + 'static> Changed<'a, T> {
-    pub(super) fn new(cell: &'a Shared<T>, since: u64) -> Self {
+    fn new(cell: &'a Shared<T>, since: u64) -> Self {
         Changed { cell, since, number: None }
     }
 }
@@ -101,15 +140,15 @@ impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
         let this = &mut *self;
         if !this.cell.changed_since(this.since) {
             let waker = context.waker().clone();
-            this.number = Some(this.cell.waiters().put(this.number, waker));
-            // Looks once more, in one step with the mark: of two, this and a store, the later one
-            // sees the other.
+            this.number = Some(this.cell.waiters.put(this.number, waker));
+            // Checks again, in one step with the mark: so either this poll sees a store, or the
+            // store sees the mark.
             if this.cell.mark(this.since) {
                 return Poll::Pending;
             }
         }
         if let Some(number) = this.number.take() {
-            this.cell.waiters().remove(number);
+            this.cell.waiters.remove(number);
         }
         Poll::Ready(this.cell.version())
     }
@@ -118,7 +157,7 @@ impl<T: Send + Sync + 'static> Future for Changed<'_, T> {
 impl<T: 'static> Drop for Changed<'_, T> {
     fn drop(&mut self) {
         if let Some(number) = self.number.take() {
-            self.cell.waiters().remove(number);
+            self.cell.waiters.remove(number);
         }
     }
 }
@@ -129,7 +168,7 @@ impl<T> fmt::Debug for Changed<'_, T> {
     }
 }
 
-/// Wakes a thread that waits.
+/// Wakes a waiting thread.
 struct Parked(Thread);
 
 impl Wake for Parked {
@@ -138,8 +177,8 @@ impl Wake for Parked {
     }
 }
 
-/// Waits on this thread until the future is ready.
-pub(super) fn wait<T: Send + Sync + 'static>(mut changed: Changed<'_, T>) -> u64 {
+/// Blocks this thread until the future is ready.
+fn wait<T: Send + Sync + 'static>(mut changed: Changed<'_, T>) -> u64 {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut context = Context::from_waker(&waker);
     loop {

@@ -1,4 +1,4 @@
-//! What debug builds note beside a variable, and release builds do not: where it was last bound in
+//! What debug builds with the standard library note beside a variable, and others do not: where it was last bound in
 //! the process, and, while tests watch, what its readers got and whether somebody looks out for
 //! captures.
 //!
@@ -6,21 +6,21 @@
 //! loom. What binds takes no lock for it. Nothing is allocated, dropped or called while the lock of
 //! a watch is held.
 
-use std::panic::Location;
+use core::panic::Location;
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 /// Where something happened last, and on which thread. Two plain stores: written by two threads at
 /// once, the place of one may stand beside the number of the other, and then a word of an error is
 /// wrong.
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 pub(crate) struct LastPlace {
     place: AtomicPtr<Location<'static>>,
     thread: AtomicUsize,
 }
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 impl LastPlace {
     pub(crate) const fn new() -> Self {
         LastPlace { place: AtomicPtr::new(std::ptr::null_mut()), thread: AtomicUsize::new(0) }
@@ -41,7 +41,7 @@ impl LastPlace {
 
 /// A number that no two threads have at once. Needs no destructor and no allocation, so it is there
 /// at any time.
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 fn here() -> usize {
     std::thread_local! { static HERE: u8 = const { 0 }; }
     HERE.with(|here| std::ptr::from_ref(here).addr())
@@ -49,13 +49,13 @@ fn here() -> usize {
 
 /// What is noted while somebody watches. It needs no destructor, so that nothing of it runs under
 /// the lock.
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 pub(crate) struct Notes<T: Copy> {
     on: std::sync::atomic::AtomicBool,
     noted: std::sync::Mutex<Option<T>>,
 }
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 impl<T: Copy> Notes<T> {
     pub(crate) const fn new() -> Self {
         Notes { on: std::sync::atomic::AtomicBool::new(false), noted: std::sync::Mutex::new(None) }
@@ -90,13 +90,13 @@ impl<T: Copy> Notes<T> {
     }
 }
 
-#[cfg(not(debug_assertions))]
-pub(crate) struct Notes<T>(std::marker::PhantomData<fn() -> T>);
+#[cfg(not(all(debug_assertions, feature = "std")))]
+pub(crate) struct Notes<T>(core::marker::PhantomData<fn() -> T>);
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(all(debug_assertions, feature = "std")))]
 impl<T> Notes<T> {
     pub(crate) const fn new() -> Self {
-        Notes(std::marker::PhantomData)
+        Notes(core::marker::PhantomData)
     }
 
     #[inline(always)]
@@ -104,19 +104,21 @@ impl<T> Notes<T> {
         false
     }
 
+    #[cfg(feature = "std")]
     pub(crate) fn turn(&self, _: impl FnOnce(Option<T>) -> Option<T>) -> Option<T> {
         None
     }
 
+    #[cfg(feature = "std")]
     pub(crate) fn now(&self) -> Option<T> {
         None
     }
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(all(debug_assertions, feature = "std")))]
 pub(crate) struct LastPlace;
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(all(debug_assertions, feature = "std")))]
 impl LastPlace {
     pub(crate) const fn new() -> Self {
         LastPlace
@@ -131,36 +133,38 @@ impl LastPlace {
 }
 
 /// How many look out for something; nobody ever does in release builds.
+#[cfg(feature = "std")]
 pub(crate) struct Tally {
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "std"))]
     number: AtomicUsize,
 }
 
+#[cfg(feature = "std")]
 impl Tally {
     pub(crate) const fn new() -> Self {
         Tally {
-            #[cfg(debug_assertions)]
+            #[cfg(all(debug_assertions, feature = "std"))]
             number: AtomicUsize::new(0),
         }
     }
 
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "std"))]
         // Relaxed: who looks out has bound a witness, and is seen by that; this says only "worth a
         // look".
         return self.number.load(Relaxed) != 0;
-        #[cfg(not(debug_assertions))]
+        #[cfg(not(all(debug_assertions, feature = "std")))]
         false
     }
 
     pub(crate) fn more(&self) {
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "std"))]
         self.number.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn less(&self) {
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "std"))]
         self.number.fetch_sub(1, Relaxed);
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Nearly every x86-64 processor has one, but a compiler that builds for all of them must do
 //! without: 17 instructions instead of one, in each read. So the processor is asked when a variable
-//! is first used. No model looks at it: it decides nothing but speed.
+//! is first used; only the standard library knows how. No model looks at it: it decides nothing but speed.
 
-#[cfg(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(miri)))]
+#[cfg(all(feature = "std", target_arch = "x86_64", not(target_feature = "popcnt"), not(miri)))]
 mod asked {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -36,7 +36,12 @@ mod asked {
     }
 }
 
-#[cfg(not(all(target_arch = "x86_64", not(target_feature = "popcnt"), not(miri))))]
+#[cfg(not(all(
+    feature = "std",
+    target_arch = "x86_64",
+    not(target_feature = "popcnt"),
+    not(miri)
+)))]
 mod asked {
     pub(crate) fn ask_processor() {}
 

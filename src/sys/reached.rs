@@ -1,5 +1,5 @@
-//! The ways that debug builds have gone, so that tests can tell whether they went there. Nothing in
-//! release builds.
+//! The ways that debug builds with the standard library have gone, so that tests can tell whether
+//! they went there. Nothing in others.
 //!
 //! No model looks at it, and it decides nothing.
 
@@ -10,7 +10,7 @@ macro_rules! ways {
             $($(#[doc = $says])+ $name,)+
         }
 
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "std"))]
         const NAMES: &[&str] = &[$(stringify!($name),)+];
     };
 }
@@ -64,7 +64,7 @@ ways! {
     ChangesAtOnce,
 }
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 std::thread_local! {
     static TIMES: [std::cell::Cell<usize>; NAMES.len()] = const { [const { std::cell::Cell::new(0) }; NAMES.len()] };
 }
@@ -72,14 +72,14 @@ std::thread_local! {
 /// Notes that this thread went that way.
 #[inline(always)]
 pub(crate) fn reached(way: Way) {
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "std"))]
     TIMES.with(|times| times[way as usize].set(times[way as usize].get() + 1));
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(all(debug_assertions, feature = "std")))]
     let _ = way;
 }
 
 /// How often this thread went each way since it was last asked.
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "std"))]
 pub fn take_ways() -> Vec<(&'static str, usize)> {
     TIMES.with(|times| NAMES.iter().zip(times).map(|(name, times)| (*name, times.take())).collect())
 }

@@ -1,14 +1,14 @@
-//! The facade outside models: the standard library.
+//! The facade outside models: what the processor and the allocator have.
 
 use super::Site;
-use std::alloc::Layout;
-pub(crate) use std::cell::Cell as WatchedCell;
-pub(crate) use std::sync::atomic::AtomicPtr as StaticPointer;
+use core::alloc::Layout;
+pub(crate) use core::cell::Cell as WatchedCell;
+pub(crate) use core::sync::atomic::AtomicPtr as StaticPointer;
 #[cfg(target_has_atomic = "64")]
-pub(crate) use std::sync::atomic::AtomicU64 as StaticCounter;
+pub(crate) use core::sync::atomic::AtomicU64 as StaticCounter;
 #[cfg(not(target_has_atomic = "64"))]
-pub(crate) use std::sync::atomic::AtomicUsize as StaticCounter;
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::AtomicUsize as StaticCounter;
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
 
 /// A number of a board.
 #[cfg(feature = "inspect")]
@@ -43,9 +43,9 @@ pub(crate) const fn reuse() -> bool {
 #[inline]
 pub(crate) unsafe fn allocate(layout: Layout) -> *mut u8 {
     // SAFETY: #1 is what `alloc` asks.
-    let memory = unsafe { std::alloc::alloc(layout) };
+    let memory = unsafe { alloc::alloc::alloc(layout) };
     if memory.is_null() {
-        std::alloc::handle_alloc_error(layout);
+        alloc::alloc::handle_alloc_error(layout);
     }
     memory
 }
@@ -55,7 +55,7 @@ pub(crate) unsafe fn allocate(layout: Layout) -> *mut u8 {
 #[inline]
 pub(crate) unsafe fn free(memory: *mut u8, layout: Layout) {
     // SAFETY: #1 is what `dealloc` asks.
-    unsafe { std::alloc::dealloc(memory, layout) }
+    unsafe { alloc::alloc::dealloc(memory, layout) }
 }
 
 /// Marks one piece of plain memory, so that loom sees who reads and who writes it. Nothing outside
@@ -72,45 +72,3 @@ impl Watch {
     #[inline]
     pub(crate) fn writes(&self) {}
 }
-
-/// A thread-local that needs no destructor and so answers at any time of a thread's life.
-macro_rules! thread_slot {
-    ($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty = $init:expr;) => {
-        ::std::thread_local! { $(#[$meta])* $vis static $name: $type = const { $init }; }
-    };
-}
-pub(crate) use thread_slot;
-
-/// A function that makes a thread call another one when it ends, with a slot of the thread if one
-/// is named.
-///
-/// What is armed while the thread is ending, by a destructor that runs after the first call, makes
-/// it call once more: a few times, each by a thread-local of its own, since one that was destroyed
-/// is not made again.
-macro_rules! at_thread_end {
-    (fn $arm:ident($slot:ident) => $end:ident) => {
-        // The slot needs no destructor, so it is there.
-        $crate::sys::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
-    };
-    (fn $arm:ident() => $end:expr) => {
-        #[cold]
-        fn $arm() {
-            struct AtEnd;
-            impl Drop for AtEnd {
-                fn drop(&mut self) {
-                    ($end)();
-                }
-            }
-            ::std::thread_local! {
-                static FIRST: AtEnd = const { AtEnd };
-                static SECOND: AtEnd = const { AtEnd };
-                static THIRD: AtEnd = const { AtEnd };
-                static FOURTH: AtEnd = const { AtEnd };
-            }
-            let _ = [&FIRST, &SECOND, &THIRD, &FOURTH]
-                .into_iter()
-                .find(|slot| slot.try_with(|_| ()).is_ok());
-        }
-    };
-}
-pub(crate) use at_thread_end;

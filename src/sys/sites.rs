@@ -201,6 +201,10 @@ sites! {
     BoardExchange,
     /// Step: two heads of the free list with one index are told apart.
     BoardTellsApart,
+    /// What is set once, without the standard library.
+    OnceIsSet,
+    /// Whether it is set.
+    OnceIsSeen,
     /// Whether somebody watches.
     WatchLook,
     /// How many watch is changed.

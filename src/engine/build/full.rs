@@ -6,8 +6,8 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
-use std::panic::Location;
-use std::ptr;
+use core::panic::Location;
+use core::ptr;
 
 /// Makes a compaction frame of no stack that leads to `entries`, and counts none of them yet.
 ///

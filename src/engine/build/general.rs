@@ -14,8 +14,8 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::free_list;
 use crate::engine::memory::slot::{Node, SPECIAL, Slot};
-use std::panic::Location;
-use std::ptr;
+use core::panic::Location;
+use core::ptr;
 
 /// What a new frame is to say.
 pub(in crate::engine) struct FrameSpec<'a> {

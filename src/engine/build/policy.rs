@@ -7,7 +7,7 @@
 
 use crate::engine::memory::frame::Frame;
 use crate::sys::{MODELLED, thread_slot};
-use std::cell::Cell;
+use core::cell::Cell;
 
 /// In a model the third binding of one variable already writes a full index.
 const SLOPE: u32 = if MODELLED { 1 } else { 2 };

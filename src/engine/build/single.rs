@@ -14,8 +14,8 @@ use crate::engine::memory::reentry;
 use crate::engine::memory::serial::Serial;
 use crate::engine::memory::size_class;
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, rank};
-use std::panic::Location;
-use std::ptr;
+use core::panic::Location;
+use core::ptr;
 
 /// Makes a frame for a binding, if this is the case for it; its value is still to be written with
 /// [`Frame::init`]. All that is taken from `from` gets the tag. `fresh` gives a new block of a

@@ -5,8 +5,8 @@
 use super::sink::{Counter, Extent, Sink, Writer};
 use super::trie::slots_bytes;
 use crate::engine::memory::slot::{BITS, Node, Slot, bit};
-use std::cmp::Ordering;
-use std::ptr;
+use core::cmp::Ordering;
+use core::ptr;
 
 /// What one id leads to.
 pub(in crate::engine) type Entry = (usize, Slot);

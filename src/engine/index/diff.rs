@@ -4,7 +4,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::{Node, Slot, get, rank};
-use std::ptr;
+use core::ptr;
 
 /// One place in an index: nothing, a frame, or a node.
 #[derive(Clone, Copy)]

@@ -34,7 +34,7 @@ pub(in crate::engine) unsafe fn measure(
     extent: Extent,
 ) -> usize {
     let mut counter = Counter { bytes: 0, extent, tag: 0 };
-    let nowhere = (std::ptr::null_mut(), Slot::frame(std::ptr::null(), 0));
+    let nowhere = (core::ptr::null_mut(), Slot::frame(core::ptr::null(), 0));
     // SAFETY: #1; a counter writes nothing.
     unsafe {
         change(root, nowhere.0, (id, edit), nowhere.1, &mut counter);

@@ -47,7 +47,7 @@ pub(in crate::engine) struct Counter {
 impl Sink for Counter {
     unsafe fn child(&mut self, count: usize) -> *mut Node {
         self.bytes += slots_bytes(count) + HEAD;
-        std::ptr::null_mut()
+        core::ptr::null_mut()
     }
 
     unsafe fn node(&mut self, _: *mut Node, _: Node) {}

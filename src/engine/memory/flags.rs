@@ -9,7 +9,8 @@
 //! All eight bits of the first two are taken. A ninth trait goes to `Position`, whose number of
 //! bytes needs fewer bits than it has; a ninth stage of a life goes beside `gone` in the frame.
 
-use std::ops::{BitOr, BitOrAssign};
+use crate::sys::abort;
+use core::ops::{BitOr, BitOrAssign};
 
 macro_rules! flags {
     ($(#[$doc:meta])* $name:ident($integer:ty) { $($(#[$flag_doc:meta])* $flag:ident = $bit:expr;)* }) => {
@@ -140,7 +141,7 @@ impl Position {
         match u32::try_from(bytes) {
             Ok(bytes) if bytes <= BYTES => Position(bytes),
             // A panic would unwind in the middle of a change.
-            _ => std::process::abort(),
+            _ => abort(),
         }
     }
 

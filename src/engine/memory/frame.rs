@@ -17,8 +17,8 @@ use super::serial::Serial;
 use super::slot::Node;
 use crate::field::{Field, Project};
 use crate::sys::{AtomicU32, WATCHED, Watch, WatchedCell};
-use std::fmt;
-use std::panic::Location;
+use core::fmt;
+use core::panic::Location;
 
 /// How the value of a frame is laid out, dropped and, if its variable allows it, shown and logged.
 pub(crate) struct Kind {
@@ -57,7 +57,7 @@ impl Kind {
                 } else {
                     size_of::<Frame>() + size_of::<T>()
                 },
-                drop: if std::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
+                drop: if core::mem::needs_drop::<T>() { Some(drop_value::<T>) } else { None },
                 show: None,
                 log: None,
             }
@@ -189,7 +189,7 @@ pub(in crate::engine) struct Frame {
 
 /// The cells of a frame hold plain numbers that no foreign code sees half-made; values are `Sync`,
 /// and what `Sync` types do about a panic in their middle is theirs.
-impl std::panic::RefUnwindSafe for Frame {}
+impl core::panic::RefUnwindSafe for Frame {}
 
 const _: () = assert!(
     WATCHED || size_of::<usize>() != 8 || size_of::<Frame>() == 88 + size_of::<Seen>(),

@@ -10,7 +10,7 @@ use super::frame::{Frame, Kind};
 use super::pool::*;
 use super::size_class::*;
 use crate::sys;
-use std::ptr;
+use core::ptr;
 
 /// A block of that class that this thread has freed; null if there is none.
 #[inline]

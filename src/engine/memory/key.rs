@@ -11,9 +11,9 @@ use crate::field::Project;
 use crate::sys::{
     LastPlace, Ordering::Relaxed, Site, StaticAtomicUsize, ask_processor, ordering, step,
 };
-use std::fmt;
-use std::marker::PhantomData;
-use std::panic::Location;
+use core::fmt;
+use core::marker::PhantomData;
+use core::panic::Location;
 
 /// How far the bindings of a variable go, if not everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,8 +1,10 @@
 //! The name of a variable in a few words of a record, with the feature `inspect`.
 
 use crate::sys::Word;
-use std::borrow::Cow;
-use std::ptr;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ptr;
 
 /// Words that a name takes: its length, twice, and one if it was made at run time; then where it
 /// is, or, of one made at run time, its first bytes.
@@ -48,7 +50,7 @@ pub(in crate::engine) unsafe fn name_of(words: &[Word]) -> Cow<'static, str> {
     }
     // SAFETY: by #1 it is the name of a variable that was not made at run time, which is static.
     unsafe {
-        let bytes = std::slice::from_raw_parts(words[1].cast_const().cast::<u8>(), length);
-        Cow::Borrowed(std::str::from_utf8_unchecked(bytes))
+        let bytes = core::slice::from_raw_parts(words[1].cast_const().cast::<u8>(), length);
+        Cow::Borrowed(core::str::from_utf8_unchecked(bytes))
     }
 }

@@ -13,8 +13,8 @@ pub(in crate::engine) use on::Seen;
 #[cfg(feature = "inspect")]
 mod on {
     use crate::sys::{WatchedCell, Word};
-    use std::panic::Location;
-    use std::ptr;
+    use core::panic::Location;
+    use core::ptr;
 
     /// Where something is captured, if that is known.
     #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ mod on {
 
 #[cfg(not(feature = "inspect"))]
 mod off {
-    use std::panic::Location;
+    use core::panic::Location;
 
     #[derive(Clone, Copy)]
     pub(crate) struct At;

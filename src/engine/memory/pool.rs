@@ -8,8 +8,8 @@ use super::frame::Frame;
 use super::serial::Serial;
 use super::size_class::*;
 use crate::sys::{MODELLED, at_thread_end, thread_slot};
-use std::cell::Cell;
-use std::ptr;
+use core::cell::Cell;
+use core::ptr;
 
 /// How many blocks of one size are kept: enough for a usual depth of nesting, and one cache line
 /// for their list. A thread that has filled the lists of all sizes keeps 230 KiB; with three sizes

@@ -14,7 +14,7 @@ use super::free_list::{free, give};
 use super::pool::*;
 use super::serial::Serial;
 use crate::sys::{MODELLED, Site, Way, reached, reuse, step};
-use std::ptr;
+use core::ptr;
 
 /// Where a scope of that id on that frame is kept: variables that take turns on one frame do not
 /// meet, and a variable that is bound on several frames seldom meets itself. In a model it always

@@ -4,8 +4,8 @@
 //! gets it. A scope that is entered again is the same checkpoint once more and keeps its number. So
 //! numbers are never handed out twice: when the last one has gone, the process ends.
 
-use crate::sys::{MODELLED, Ordering::Relaxed, Site, StaticCounter, ordering};
-use std::cell::Cell;
+use crate::sys::{MODELLED, Ordering::Relaxed, Site, StaticCounter, abort, ordering};
+use core::cell::Cell;
 
 /// The number of one checkpoint. Only [`Serials`] makes one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ fn first_of_next_block() -> u64 {
     // checkpoint that is not its own.
     let Some(first) = taken.ok().and_then(|taken| first_of_block(u64::try_from(taken).ok()?))
     else {
-        std::process::abort()
+        abort()
     };
     first
 }

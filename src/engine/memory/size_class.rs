@@ -5,7 +5,7 @@
 
 use super::frame::{Frame, Kind};
 use crate::sys::{self, reuse};
-use std::alloc::Layout;
+use core::alloc::Layout;
 
 /// The classes of small blocks differ by so many bytes, those of large ones by more.
 const STEP: usize = 16;

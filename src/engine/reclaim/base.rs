@@ -16,7 +16,7 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot, get, put};
 use crate::sys::{Site, Way, reached, step};
-use std::ptr;
+use core::ptr;
 
 /// How many frames further out a base is looked for as a rule. What is hidden beyond may be kept.
 pub(in crate::engine) const FAR_OUT: usize = 64;

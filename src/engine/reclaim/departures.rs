@@ -8,8 +8,8 @@
 use super::read_guard::ReadGuards;
 use super::release_list::ReleaseList;
 use crate::engine::memory::frame::*;
-use std::cell::Cell;
-use std::ptr;
+use core::cell::Cell;
+use core::ptr;
 
 /// The frames that leave a stack, and the list of what ends with them. Its drop ends them, which
 /// runs foreign code: by then the stack must be in its final state.

@@ -11,8 +11,8 @@ use super::release_list::ReleaseList;
 use super::retire::retire;
 use crate::engine::memory::frame::*;
 use crate::sys::{Way, reached};
-use std::cell::Cell;
-use std::ptr;
+use core::cell::Cell;
+use core::ptr;
 
 /// The reads of this thread that are running foreign code, and the stacks that were suspended in
 /// between, innermost first.
@@ -282,7 +282,7 @@ impl ReadGuards {
     /// them.
     pub(in crate::engine) fn beneath(&self) -> impl Iterator<Item = Ends> {
         let mut next = self.0.get();
-        std::iter::from_fn(move || {
+        core::iter::from_fn(move || {
             while let Some(read) = as_read(next) {
                 // SAFETY: records are on the list for as long as they are on the machine's stack.
                 next = unsafe { (*read).outer.get() };

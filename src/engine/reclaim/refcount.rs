@@ -9,7 +9,7 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::Lifecycle;
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::slot::Slot;
-use crate::sys::{AtomicU32, Ordering::*, Site, ordering, step};
+use crate::sys::{AtomicU32, Ordering::*, Site, abort, ordering, step};
 
 /// More counts than a program can hold; beyond it the process ends, as with `Arc`.
 const MANY: u32 = u32::MAX / 2;
@@ -126,7 +126,7 @@ pub(in crate::engine) fn retain_if_alive(strong: &AtomicU32) -> bool {
 #[inline]
 fn one_more_than(n: u32) -> u32 {
     if n > MANY {
-        std::process::abort();
+        abort();
     }
     n + 1
 }

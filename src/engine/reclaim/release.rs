@@ -17,8 +17,8 @@ use crate::engine::index::trie;
 use crate::engine::memory::flags::{Lifecycle, Traits};
 use crate::engine::memory::frame::Frame;
 use crate::sys::{MODELLED, Site, Way, reached, step};
-use std::cell::Cell;
-use std::ptr;
+use core::cell::Cell;
+use core::ptr;
 
 /// How many lists may be worked off inside each other before they queue.
 const NESTED: u32 = if MODELLED { 1 } else { 16 };
@@ -49,7 +49,7 @@ impl ReleaseList {
         };
         let rest = Rest(&work);
         work();
-        std::mem::forget(rest);
+        core::mem::forget(rest);
     }
 
     fn next(&self, deepest: bool) -> Option<*const Frame> {

@@ -6,8 +6,8 @@
 
 use crate::engine::memory::frame::{Frame, Origin};
 use crate::sys::thread_slot;
-use std::cell::Cell;
-use std::ptr;
+use core::cell::Cell;
+use core::ptr;
 
 /// Frames that end, first in first out, linked through their `origin`.
 pub(crate) struct ReleaseList {

@@ -15,9 +15,10 @@ use crate::engine::memory::watches::{generation, is_watching, now};
 use crate::sys::{
     AtomicU32, Board, OnceLock, Ordering::*, Site, StaticAtomicUsize, Word, ordering,
 };
-use std::borrow::Cow;
-use std::panic::Location;
-use std::ptr;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::panic::Location;
+use core::ptr;
 
 /// Records for which there was no room.
 static MISSED: StaticAtomicUsize = StaticAtomicUsize::new(0);

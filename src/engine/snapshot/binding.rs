@@ -6,10 +6,10 @@
 use super::resolved::Resolved;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
-use std::fmt;
-use std::marker::PhantomData;
-use std::panic::Location;
-use std::ptr::{self};
+use core::fmt;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::ptr::{self};
 
 /// One binding that a context shows.
 #[derive(Clone, Copy)]

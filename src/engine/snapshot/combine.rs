@@ -20,9 +20,10 @@ use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, SPECIAL, Slot};
 use crate::engine::reclaim::seen;
 use crate::sys::{MODELLED, Way, reached};
-use std::marker::PhantomData;
-use std::panic::Location;
-use std::ptr;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::panic::Location;
+use core::ptr;
 
 /// With so many variables for each change, the changes are frames on top; in a model with two.
 const SPARSE: usize = if MODELLED { 2 } else { 8 };

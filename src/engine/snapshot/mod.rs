@@ -3,6 +3,7 @@
 pub(in crate::engine) mod binding;
 pub(in crate::engine) mod combine;
 #[cfg(feature = "inspect")]
+#[cfg(feature = "std")]
 pub(in crate::engine) mod pinned;
 pub(in crate::engine) mod resolved;
 pub(in crate::engine) mod strong;

@@ -7,9 +7,9 @@ use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::INHERITED;
 use crate::engine::reclaim::base::{Base, base};
+use core::panic::Location;
+use core::ptr;
 use std::collections::HashSet;
-use std::panic::Location;
-use std::ptr;
 
 impl Snapshot {
     /// Calls `f` with the name and the place of each binding that this snapshot keeps and does not

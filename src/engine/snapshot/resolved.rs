@@ -4,7 +4,7 @@
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::slot::Slot;
-use std::panic::Location;
+use core::panic::Location;
 
 /// What a look-up found.
 #[derive(Clone, Copy)]

@@ -15,16 +15,19 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::memory::key::Key;
 use crate::engine::memory::slot::{INHERITED, Node, Slot};
-use crate::engine::reclaim::base::{FAR_OUT, base};
+use crate::engine::reclaim::base::FAR_OUT;
+#[cfg(feature = "std")]
+use crate::engine::reclaim::base::base;
 use crate::engine::reclaim::ownership::share_derived;
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release::release_strong;
 use crate::engine::reclaim::seen;
 use crate::sys::{Site, step};
-use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
-use std::panic::Location;
-use std::ptr::{self, NonNull};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::ptr::{self, NonNull};
 
 /// Invariant: L1 — the frame is shared, and one of its `strong` counts is the snapshot's.
 #[repr(transparent)]
@@ -253,6 +256,7 @@ impl Snapshot {
     }
 
     /// Whether this snapshot keeps `outer`, because that is further out on the same chain.
+    #[cfg(feature = "std")]
     pub(crate) fn keeps(&self, outer: &Snapshot) -> bool {
         let mut frame = self.as_raw();
         while !frame.is_null() {

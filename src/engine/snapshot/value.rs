@@ -13,8 +13,8 @@ use crate::engine::memory::key::{Key, RawKey};
 use crate::engine::reclaim::refcount::retain;
 use crate::engine::reclaim::release_list::ReleaseList;
 use crate::sys::{Site, step};
-use std::mem::ManuallyDrop;
-use std::panic::Location;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
 
 /// A counted value, without the frames below it.
 #[repr(transparent)]

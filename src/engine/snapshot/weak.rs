@@ -9,7 +9,7 @@ use crate::engine::memory::frame::*;
 use crate::engine::reclaim::refcount::{retain, retain_if_alive};
 use crate::engine::reclaim::release::release_weak;
 use crate::sys::{Site, Way, reached, step};
-use std::ptr::NonNull;
+use core::ptr::NonNull;
 
 /// Invariant: L2 — one of the frame's `weak` counts is this handle's.
 pub(crate) struct WeakSnapshot(NonNull<Frame>);

@@ -19,7 +19,7 @@ use crate::engine::memory::free_list;
 use crate::engine::memory::key::{Head, Key};
 use crate::engine::memory::slot::{Node, SPECIAL, Slot, bit, get, put, quick_rank};
 use crate::sys::{AtomicU32, Way, reached};
-use std::panic::Location;
+use core::panic::Location;
 
 /// Frames that are being made.
 struct Batch {
@@ -172,7 +172,7 @@ impl BatchWriter<'_> {
             None => self.raw.bind(
                 key,
                 value,
-                std::mem::replace(&mut self.begins, Boundary::Nothing),
+                core::mem::replace(&mut self.begins, Boundary::Nothing),
                 place,
             ),
             Some(batch) => {
@@ -187,7 +187,7 @@ impl BatchWriter<'_> {
 
     /// Masks a variable.
     pub(in crate::engine) fn mask<T>(&mut self, key: &Key<T>, place: &'static Location<'static>) {
-        self.raw.mask(key, std::mem::replace(&mut self.begins, Boundary::Nothing), place);
+        self.raw.mask(key, core::mem::replace(&mut self.begins, Boundary::Nothing), place);
     }
 
     /// Begins the scope all the same, if nothing was bound.

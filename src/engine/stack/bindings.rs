@@ -9,7 +9,7 @@ use super::batch_plan::{BatchLayout, BatchPlan};
 use super::enter::Boundary;
 use super::raw::RawStack;
 use crate::engine::memory::key::Key;
-use std::panic::Location;
+use core::panic::Location;
 
 type Place = &'static Location<'static>;
 

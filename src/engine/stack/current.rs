@@ -15,9 +15,9 @@ use crate::engine::memory::serial::{Serial, Serials};
 use crate::engine::reclaim::departures::Departures;
 use crate::engine::reclaim::read_guard::ReadGuards;
 use crate::engine::snapshot::strong::Snapshot;
-use crate::sys::{Site, at_thread_end, step, thread_slot};
-use std::cell::Cell;
-use std::panic::Location;
+use crate::sys::{Site, abort, at_thread_end, step, thread_slot};
+use core::cell::Cell;
+use core::panic::Location;
 
 pub(crate) struct Current {
     pub(in crate::engine) raw: RawStack,
@@ -46,7 +46,7 @@ fn end_of_thread(current: &Current) {
             return;
         }
         if step(Site::ThreadEnds) {
-            current.raw.note_unclosed(std::ptr::null());
+            current.raw.note_unclosed(core::ptr::null());
             let floor = current.raw.clear(&Departures::under(&current.reads));
             drop(floor);
         }
@@ -68,7 +68,7 @@ pub(in crate::engine) fn with<R>(f: impl FnOnce(&Current) -> R) -> Option<R> {
 pub(in crate::engine) fn must<R>(f: impl FnOnce(&Current) -> R) -> R {
     match with(|_| ()) {
         // It was there just now, and nothing of the thread ended since.
-        Some(()) => with(f).unwrap_or_else(|| std::process::abort()),
+        Some(()) => with(f).unwrap_or_else(|| abort()),
         None => without_slot(f),
     }
 }

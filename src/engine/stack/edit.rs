@@ -21,8 +21,9 @@ use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::NAMELESS;
 use crate::engine::snapshot::value::SharedValue;
 use crate::sys::{Site, Way, reached, step};
-use std::panic::Location;
-use std::ptr;
+use alloc::vec::Vec;
+use core::panic::Location;
+use core::ptr;
 
 impl RawStack {
     /// Makes room for a change of `id` in the innermost checkpoint, which is open. What this change
@@ -203,7 +204,7 @@ impl RawStack {
         let nearest = unsafe { self.find_at(self.top.get(), id) };
         // SAFETY: what is seen is on this stack.
         let bound = |resolved: Resolved| unsafe { resolved.resolution() };
-        std::iter::successors(nearest, |slot| self.next_out(*slot, id))
+        core::iter::successors(nearest, |slot| self.next_out(*slot, id))
             .map(|slot| self.resolve(slot).map_or_else(|other| other, bound))
             .collect()
     }

@@ -16,8 +16,8 @@ use crate::engine::memory::size_class;
 use crate::engine::memory::slot::INHERITED;
 use crate::engine::snapshot::strong::{NAMELESS, Snapshot};
 use crate::engine::snapshot::value::{PreparedBinding, SharedValue};
-use std::panic::Location;
-use std::ptr;
+use core::panic::Location;
+use core::ptr;
 
 /// What begins with a frame.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::{Snapshot, shown};
 use crate::engine::snapshot::weak::WeakSnapshot;
 use crate::field::Field;
-use std::ptr;
+use alloc::vec::Vec;
+use core::ptr;
 
 /// One field: a binding whose variable is logged. Its value is there while `f` of [`here`] or
 /// [`of`] runs.

@@ -4,7 +4,7 @@ use super::records::board;
 use crate::sys::{
     Ordering::Relaxed, Site, StaticAtomicUsize, at_thread_end, ordering, thread_slot,
 };
-use std::cell::Cell;
+use core::cell::Cell;
 
 static NEXT: StaticAtomicUsize = StaticAtomicUsize::new(0);
 

@@ -10,10 +10,11 @@ use crate::engine::memory::name_words::{NAME, name_in_words, name_of, number};
 use crate::engine::memory::note::At;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::Word;
-use std::borrow::Cow;
-use std::mem::ManuallyDrop;
-use std::panic::Location;
-use std::ptr;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::mem::ManuallyDrop;
+use core::panic::Location;
+use core::ptr;
 
 /// So many checkpoints, and bindings, of one stack are copied.
 pub(crate) const MOST: usize = 32;

@@ -18,8 +18,8 @@ use crate::engine::snapshot::binding::BindingRef;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
 use crate::engine::snapshot::strong::Snapshot;
 use crate::engine::snapshot::value::SharedValue;
-use std::marker::PhantomData;
-use std::panic::Location;
+use core::marker::PhantomData;
+use core::panic::Location;
 
 /// A counted value of a known type. Invariant: K1 — the frame was found by the id of a key of `T`,
 /// has the value itself and reaches everywhere.

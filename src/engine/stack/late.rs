@@ -5,8 +5,9 @@
 //! when the thread's own stack is current again. The list is one thread's own.
 
 use crate::engine::memory::serial::Serial;
-use std::cell::Cell;
-use std::mem::ManuallyDrop;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::mem::ManuallyDrop;
 
 /// How many are remembered at most. Any more of one turn do nothing. For one of a later turn the
 /// newest of those from before it is forgotten: work that runs in one turn for long may have dropped

@@ -130,7 +130,7 @@ impl RawStack {
         unsafe {
             let block = Block(frame);
             Frame::drop_value(frame);
-            std::mem::forget(block);
+            core::mem::forget(block);
             if !reentry::keep_for_reentry(frame, serial) {
                 single::free(frame, serial, below);
             }

@@ -15,8 +15,8 @@ use super::raw::RawStack;
 use super::records::*;
 use crate::engine::memory::name_words::number;
 use crate::engine::memory::watches::{generation, is_watching, now};
-use std::panic::Location;
-use std::ptr;
+use core::panic::Location;
+use core::ptr;
 
 pub(crate) use super::here::{current, thread_number};
 pub(crate) use super::records::{Kind, Listed, each};

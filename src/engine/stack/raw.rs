@@ -12,9 +12,9 @@ use crate::engine::memory::slot::INHERITED;
 use crate::engine::reclaim::read_guard::Ends;
 use crate::engine::snapshot::strong::Snapshot;
 use crate::sys::{Site, step};
-use std::cell::Cell;
-use std::panic::Location;
-use std::ptr;
+use core::cell::Cell;
+use core::panic::Location;
+use core::ptr;
 
 /// Why the innermost checkpoint cannot be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

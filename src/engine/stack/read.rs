@@ -10,6 +10,7 @@ use super::raw::RawStack;
 use crate::engine::memory::frame::Frame;
 use crate::engine::memory::key::Key;
 use crate::engine::snapshot::resolved::{Resolution, Resolved};
+use alloc::vec::Vec;
 
 /// Calls `f` with what a variable is plainly bound to on the current stack, else `other` with `f`.
 ///

@@ -2,7 +2,7 @@
 
 use crate::engine::memory::watches::generation;
 use crate::sys::{Board, OnceLock};
-use std::panic::Location;
+use core::panic::Location;
 
 /// What has a stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

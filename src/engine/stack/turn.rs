@@ -12,7 +12,7 @@ use super::owned::{OwnedStack, run_elsewhere};
 use super::raw::RawStack;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
-use std::cell::Cell;
+use core::cell::Cell;
 
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f`
 /// panics.

@@ -30,7 +30,7 @@ impl RawStack {
 }
 
 #[cfg(not(feature = "inspect"))]
-fn note(_: &'static std::panic::Location<'static>) {}
+fn note(_: &'static core::panic::Location<'static>) {}
 
 #[cfg(feature = "inspect")]
 pub(crate) use table::{note, unclosed};
@@ -39,8 +39,8 @@ pub(crate) use table::{note, unclosed};
 mod table {
     use crate::engine::memory::watches::is_watching;
     use crate::sys::{Ordering::*, Site, StaticAtomicUsize, StaticPointer, ordering};
-    use std::panic::Location;
-    use std::ptr;
+    use core::panic::Location;
+    use core::ptr;
 
     struct Row {
         place: StaticPointer<Location<'static>>,

@@ -6,9 +6,10 @@ use crate::engine::memory::flags::*;
 use crate::engine::memory::frame::*;
 use crate::engine::reclaim::base::{base, counted_besides, counts_parent};
 use crate::engine::snapshot::strong::Snapshot;
+use crate::sys::AddressMap;
 use crate::sys::{AtomicU32, Ordering::SeqCst};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// What must be true of a frame.
 #[derive(Clone, Copy, Default)]
@@ -32,7 +33,7 @@ impl Roots {
     /// 1. What was named is as it was then, no other thread works on it, and nothing else has a
     ///    count of any of it.
     pub unsafe fn check(&self) -> usize {
-        let mut walk = Walk { found: HashMap::default(), next: Vec::new() };
+        let mut walk = Walk { found: AddressMap::default(), next: Vec::new() };
         // SAFETY: #1; what has a count is alive, or its memory is.
         unsafe {
             for frame in &self.snapshots {
@@ -68,26 +69,8 @@ impl Roots {
     }
 }
 
-/// Addresses differ enough as they are, and debug builds are slow.
-#[derive(Default)]
-struct Address(u64);
-
-impl Hasher for Address {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("addresses are numbers");
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        self.0 = (address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 struct Walk {
-    found: HashMap<*const Frame, Found, BuildHasherDefault<Address>>,
+    found: AddressMap<Frame, Found>,
     /// Frames that are kept, or their value is, and are still to be looked into.
     next: Vec<*const Frame>,
 }
@@ -99,7 +82,7 @@ impl Walk {
 
     /// A frame that is on a stack, or kept with its parents.
     fn keep(&mut self, frame: *const Frame) {
-        if !std::mem::replace(&mut self.found(frame).is_kept, true) {
+        if !core::mem::replace(&mut self.found(frame).is_kept, true) {
             // One for all of `strong` (I5).
             self.found(frame).values += 1;
             self.next.push(frame);
@@ -185,7 +168,7 @@ impl Walk {
                     });
                 }
             }
-            if this.gone.get() || std::mem::replace(&mut self.found(frame).is_opened, true) {
+            if this.gone.get() || core::mem::replace(&mut self.found(frame).is_opened, true) {
                 return;
             }
             match this.role {

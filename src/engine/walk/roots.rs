@@ -13,6 +13,7 @@ use crate::engine::snapshot::strong::Snapshot;
 use crate::engine::snapshot::value::PreparedBinding;
 use crate::engine::snapshot::weak::WeakSnapshot;
 use crate::engine::stack::current;
+use alloc::vec::Vec;
 
 /// All that has counts of frames.
 #[derive(Clone, Default)]
@@ -109,7 +110,7 @@ impl Roots {
                 _ => Some(unsafe { base(frame) }.as_frame()),
             };
             is_own &= this.role != Role::Adopt;
-            frame = next.unwrap_or(std::ptr::null());
+            frame = next.unwrap_or(core::ptr::null());
         }
         shapes
     }
