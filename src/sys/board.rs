@@ -278,3 +278,53 @@ impl NumberBoard {
         self.0.each(|_, words| f(words.map(|word| word.addr())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_of_the_free_list_does_not_come_again_after_a_few_thousand_changes() {
+        let board = Board::<1>::new();
+        board.grow(3);
+        let slots = [(); 3].map(|()| board.claim().expect("there is room"));
+        slots.map(|slot| board.take_off(slot));
+        // Who claims has looked at the head here, and is stopped.
+        let head = board.free.load(Ordering::Relaxed);
+        let [again, ..] = [(); 3].map(|()| board.claim().expect("they have come back"));
+        board.take_off(again);
+        for _ in 0..1 << 13 {
+            assert_ne!(board.free.load(Ordering::Relaxed), head, "the next slot has an owner");
+            let slot = board.claim().expect("it was given back");
+            board.take_off(slot);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "a million slots")]
+    fn slot_beyond_a_million_comes_back_as_itself() {
+        const SLOTS: usize = (1 << 20) + 2;
+        let board = Board::<0>::new();
+        board.grow(SLOTS);
+        for slot in 0..SLOTS {
+            assert_eq!(board.claim(), Some(slot));
+        }
+        for last in SLOTS - 3..SLOTS {
+            board.take_off(last);
+            assert_eq!(board.claim(), Some(last));
+        }
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "32")]
+    fn slot_whose_versions_are_used_up_is_not_used_again() {
+        let board = Board::<1>::new();
+        board.grow(2);
+        let slot = board.claim().expect("there is room");
+        board.slot(slot).version.store(usize::MAX - 1, Ordering::Relaxed);
+        board.publish(slot, [ptr::null_mut()]);
+        board.take_off(slot);
+        board.each(|at, _| panic!("{at} is published still"));
+        assert_ne!(board.claim(), Some(slot), "a late reader takes a later record for this one");
+    }
+}
