@@ -42,9 +42,10 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// Sets the process-wide value to what `f` makes of the one there; gives back the one before.
     /// No change by another is lost: if one came in between, `f` is called again, with what is
-    /// there now.
+    /// there now. Changes of other variables make no difference to it.
     ///
-    /// `f` runs with nothing of the library held. If it panics, the value stays as it is.
+    /// `f` runs with nothing of the library held. If it panics, the value stays as it is. It may set
+    /// other variables; one that sets this very variable each time is called for ever.
     ///
     /// # Examples
     /// ```
@@ -60,12 +61,24 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// assert_eq!(HITS.get(), 4);
     /// ```
     pub fn update_global(&self, mut f: impl FnMut(Option<&T>) -> T) -> Option<Arc<T>> {
-        let mut old = None;
+        let mut made: Option<(Option<Arc<T>>, Change)> = None;
         picture::update(|now, table| {
-            old = self.place.used().and_then(|used| used.counted(now.table()));
-            self.place.change(Some(Arc::new(f(old.as_deref())))).apply(table);
+            let there = self.place.used().and_then(|used| used.counted(now.table()));
+            // A value is set once, and we keep the one that `f` saw: the same one was there all along.
+            let is_of = |old: &Option<Arc<T>>| match (old, &there) {
+                (Some(old), Some(there)) => Arc::ptr_eq(old, there),
+                (old, there) => old.is_none() && there.is_none(),
+            };
+            match &made {
+                Some((old, change)) if is_of(old) => change.apply(table),
+                _ => {
+                    let change = self.place.change(Some(Arc::new(f(there.as_deref()))));
+                    change.apply(table);
+                    made = Some((there, change));
+                }
+            }
         });
-        old
+        made.and_then(|(old, _)| old)
     }
 }
 
@@ -134,6 +147,9 @@ pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
 
 /// As [`set_globals`], with changes that `f` makes of the picture there. No change by another is
 /// lost: if one came in between, `f` is called again, with what is there now.
+///
+/// `f` sees the whole picture, so a change of any variable counts: an `f` that itself sets a
+/// process-wide value each time is called for ever.
 ///
 /// # Examples
 /// ```

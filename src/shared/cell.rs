@@ -254,7 +254,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// Replaces the value by what `f` makes of it, and gives the new one. No change by another is
     /// lost: if one came in between, `f` is called again, with what is there now.
     ///
-    /// `f` runs with nothing of the library held. If it panics, the value stays as it is.
+    /// `f` runs with nothing of the library held. If it panics, the value stays as it is. An `f` that
+    /// itself changes the cell each time is called for ever.
     ///
     /// # Examples
     /// ```
