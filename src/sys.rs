@@ -34,6 +34,7 @@ mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
+mod room;
 #[cfg(stackholm_shuttle)]
 mod shuttle;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
@@ -60,6 +61,7 @@ pub(crate) use primitives::*;
 pub(crate) use reached::{Way, reached};
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
+pub(crate) use room::{more_than, push_if_room};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use statics::*;
 pub(crate) use std::sync::{Arc, Mutex, OnceLock, PoisonError};
