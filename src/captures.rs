@@ -1,7 +1,7 @@
-//! Where contexts were captured inside a piece that a test watches, in debug builds.
+//! Where contexts were captured in the code that a test watches, in debug builds.
 //!
-//! The witness is a binding: whatever is captured where it is visible keeps it alive, and is noted
-//! in it. Contexts are noted by weak handles, so that being noted keeps no value.
+//! The witness is a binding: a context that is captured where it is visible keeps it alive, and is
+//! recorded in it, by a weak handle that keeps no value alive.
 
 use crate::engine::{Snapshot, WeakSnapshot};
 use crate::error::Place;
@@ -10,19 +10,19 @@ use crate::var::Var;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// So many are noted; there is room for them from the start, since nothing may be allocated under
-/// the lock.
+/// The most captures that a witness records. The room is allocated at the start, since nothing may
+/// be allocated under the lock.
 const MOST: usize = 1024;
 
 pub(crate) struct Captures(Mutex<Vec<(WeakSnapshot, Place)>>);
 
-/// What is kept by whatever is captured in a piece that is watched.
+/// The variable to which a witness is bound.
 pub(crate) static WITNESS: Var<Arc<Captures>> = Var::new("witness of stackholm::testing");
 
-/// How many pieces are watched.
+/// How many witnesses there are.
 static WATCHED: Tally = Tally::new();
 
-/// Notes that a context was captured at that place.
+/// Records that a context was captured at that place.
 #[inline]
 pub(crate) fn note(link: Option<&Snapshot>, place: Place) {
     if WATCHED.is_on() {
@@ -43,7 +43,7 @@ fn note_slowly(link: Option<&Snapshot>, place: Place) {
     }
 }
 
-/// A witness, and that there is one.
+/// A witness, which counts as one of [`WATCHED`].
 pub(crate) struct Witness(pub(crate) Arc<Captures>);
 
 impl Witness {
@@ -54,13 +54,13 @@ impl Witness {
         witness
     }
 
-    /// Whether something that was captured is alive.
+    /// Whether a captured context is still alive.
     pub(crate) fn is_kept(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// What was captured and is alive, each point once, with the places where it was. A point that
-    /// is kept by another one, further in on the same chain, is left out.
+    /// The captured contexts that are alive, each frame once, with the places of its captures.
+    /// Leaves out a frame that is an ancestor of another one of the list.
     pub(crate) fn alive(&self) -> Vec<(Snapshot, Vec<Place>)> {
         let noted = core::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         let mut alive: Vec<(Snapshot, Vec<Place>)> = Vec::new();

@@ -4,12 +4,12 @@ use crate::context::Context;
 use crate::shared::Shared;
 use core::fmt;
 
-/// A context that many read and few replace: the base of all requests of a service.
+/// A context that many threads read and few replace: the base of all requests of a service.
 ///
-/// It is a [`Shared`] cell, and so is what is said there of costs, of lock freedom, and of the
-/// thread that keeps the context which it read last: the values of an old base end when its last
-/// holder lets go. A worker that idles after its last request is such a holder, unless its runtime is
-/// built with `.on_thread_park(Shared::flush_thread)`.
+/// It is a [`Shared`] cell, with the costs and the lock freedom of that. As there, a thread caches
+/// the context that it read last, and the values of an old base are dropped when its last owner
+/// releases it. A worker that is idle after its last request is such an owner, unless its runtime
+/// is built with `.on_thread_park(Shared::flush_thread)`.
 ///
 /// # Examples
 /// ```
@@ -29,12 +29,12 @@ impl ContextCell {
         ContextCell(Shared::new(Context::empty))
     }
 
-    /// The context that is in the cell.
+    /// The context in the cell.
     pub fn load(&self) -> Context {
         self.with(Context::clone)
     }
 
-    /// Calls `f` with the context that is in the cell: no count, no lock.
+    /// Calls `f` with the context in the cell: no count, no lock.
     ///
     /// # Examples
     /// ```
@@ -51,24 +51,24 @@ impl ContextCell {
         self.0.with(f)
     }
 
-    /// Puts a context into the cell, whatever is there. Readers that have the old one go on with
-    /// it.
+    /// Stores a context. Readers that have the old one go on with it.
     ///
-    /// **A context that you made of the one that was there does not belong here**: what another put
-    /// in between would be lost. [`update`](Self::update) loses nothing.
+    /// **Do not store a context that you made from the old one**: if another thread stored one in
+    /// between, its change would be lost. [`update`](Self::update) loses none.
     pub fn store(&self, context: Context) {
         self.0.store(context);
     }
 
-    /// Puts a context into the cell and gives the old one.
+    /// Stores a context and returns the old one.
     pub fn swap(&self, context: Context) -> Context {
         Context::clone(&self.0.swap(context))
     }
 
-    /// Puts in what `f` makes of the context that is in the cell, and gives that. No change by
-    /// another is lost: if one came in between, `f` is called again, with what is there now.
+    /// Replaces the context by what `f` returns for it, and returns the new one. No change of
+    /// another thread is lost: if there was one meanwhile, `f` is called again with the newest
+    /// context.
     ///
-    /// `f` runs with nothing of the library held.
+    /// The library holds no lock while `f` runs.
     ///
     /// # Examples
     /// ```
@@ -88,11 +88,11 @@ impl ContextCell {
         Context::clone(&self.0.update(f))
     }
 
-    /// Puts a context into the cell if the one there is `expected`, the very same snapshot as by
-    /// [`Context::ptr_eq`]. Gives the old one.
+    /// Stores a context if the one in the cell is `expected`, the very same snapshot as by
+    /// [`Context::ptr_eq`]. Returns the old one.
     ///
     /// # Errors
-    /// Gives what is in the cell if that is another one.
+    /// Returns the context in the cell if that is another one.
     pub fn compare_exchange(
         &self,
         expected: &Context,

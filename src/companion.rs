@@ -6,7 +6,7 @@
 #[cfg(feature = "companions")]
 mod with {
     use crate::misuse::{Misuse, report};
-    use crate::sys::{Arc, Mutex, OnceLock, PoisonError};
+    use crate::sys::{Arc, OnceLock};
     use std::fmt;
     use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 
@@ -79,7 +79,6 @@ mod with {
     const MOST: usize = 8;
 
     static REGISTERED: [OnceLock<&'static dyn Companion>; MOST] = [const { OnceLock::new() }; MOST];
-    static TURN: Mutex<()> = Mutex::new(());
 
     /// Why a companion was not registered; nothing has changed.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,12 +108,14 @@ mod with {
     /// If a companion with that name is registered, or eight others are.
     pub fn register(companion: &'static dyn Companion) -> Result<(), NotRegistered> {
         let name = companion.name();
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         for place in &REGISTERED {
-            match place.get() {
-                Some(known) if known.name() == name => return Err(NotRegistered::AlreadyThere),
-                Some(_) => {}
-                None => return place.set(companion).map_err(|_| NotRegistered::TooMany),
+            // Places are filled in order, and of two who come for one place the second looks at what
+            // the first has put there. Nothing is held while a name is asked for: that is foreign code.
+            if place.get().is_none() && place.set(companion).is_ok() {
+                return Ok(());
+            }
+            if place.get().is_some_and(|known| known.name() == name) {
+                return Err(NotRegistered::AlreadyThere);
             }
         }
         Err(NotRegistered::TooMany)

@@ -8,44 +8,47 @@ use alloc::vec::Vec;
 use core::fmt;
 
 impl<T: Send + Sync + 'static> Var<T> {
-    /// Sets the value that the whole process sees where nothing is bound; gives back the one
-    /// before.
+    /// Sets the value that the whole process reads where nothing is bound; returns the old one.
     ///
-    /// Reading such a value costs about what reading a bound one costs: no lock, no count, no line
-    /// that another thread writes until the next set. Threads that are reading go on with the value
-    /// that they have. Meant to be rare: it is O(n) in the number of variables that have a
-    /// process-wide value, and each thread looks up anew what it reads next. It is lock-free, as
-    /// all reads are: a thread that is stopped in here keeps nobody from going on, nor does a
+    /// Reading such a value costs about what reading a bound one costs: no lock, no count, no cache
+    /// line that another thread writes until the next set. A read that is running keeps its value.
+    /// Setting is meant to be rare: it is O(n) in the number of variables that have a process-wide
+    /// value, and each thread's next read of any of them is a miss in its cache. It is lock-free,
+    /// as all reads are: a thread that is stopped in here blocks no other, and neither does a
     /// `fork`.
     ///
-    /// Values that belong together are set by [`set_globals`]. One that is made of the value before
-    /// is set by [`update_global`](Self::update_global), or another thread's change may be lost.
+    /// To set values that belong together, call [`set_globals`]. To set a value that is made from
+    /// the old one, call [`update_global`](Self::update_global), or another thread's change may be
+    /// lost.
     ///
     /// # When an old value ends
-    /// With its last holder, on that thread. A thread that reads process-wide values keeps the
-    /// picture of all of them that it read last, until it reads one after a change, sets one
-    /// itself, ends, or calls [`Shared::flush_thread`](crate::Shared::flush_thread). So a thread
-    /// that reads no more, and neither ends nor flushes, keeps one old value of each variable.
+    /// The last owner drops it, on its own thread. A thread caches up to 16 process-wide values
+    /// that it read last. It releases old ones at the first read that misses its cache after a
+    /// change, when it sets one itself, when it ends, and when it calls
+    /// [`Shared::flush_thread`](crate::Shared::flush_thread). So a thread that never reads again,
+    /// and neither ends nor flushes, keeps at most 16 old values alive. A thread that takes a
+    /// [picture](Globals) caches that in the same way.
     pub fn set_global(&self, value: T) -> Option<Arc<T>> {
         self.place.replace(Some(Arc::new(value)))
     }
 
-    /// Takes the process-wide value away; gives it back.
+    /// Removes the process-wide value, and returns it.
     pub fn clear_global(&self) -> Option<Arc<T>> {
         self.place.replace(None)
     }
 
-    /// The process-wide value that is seen here, if there is one: that of the [picture that is
-    /// pinned](Globals::run), else the newest.
+    /// The process-wide value that is visible here, if there is one: that of the [pinned
+    /// picture](Globals::run), else the newest.
     pub fn global(&self) -> Option<Arc<T>> {
         picture::counted(&self.place)
     }
 
     /// Sets the process-wide value to what `f` makes of the one there; gives back the one before.
     /// No change by another is lost: if one came in between, `f` is called again, with what is
-    /// there now.
+    /// there now. Changes of other variables make no difference to it.
     ///
-    /// `f` runs with nothing of the library held. If it panics, the value stays as it is.
+    /// The library holds no lock while `f` runs. If it panics, the value stays as it is. It may set
+    /// other variables; one that sets this very variable each time is called for ever.
     ///
     /// # Examples
     /// ```
@@ -61,19 +64,32 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// assert_eq!(HITS.get(), 4);
     /// ```
     pub fn update_global(&self, mut f: impl FnMut(Option<&T>) -> T) -> Option<Arc<T>> {
-        let mut old = None;
+        let mut made: Option<(Option<Arc<T>>, Change)> = None;
         picture::update(|now, table| {
-            old = self.place.used().and_then(|used| used.counted(now.table()));
-            self.place.change(Some(Arc::new(f(old.as_deref())))).apply(table);
+            let there = self.place.used().and_then(|used| used.counted(now.table()));
+            // A value is set once, and we keep the one that `f` saw: the same one was there all
+            // along.
+            let is_of = |old: &Option<Arc<T>>| match (old, &there) {
+                (Some(old), Some(there)) => Arc::ptr_eq(old, there),
+                (old, there) => old.is_none() && there.is_none(),
+            };
+            match &made {
+                Some((old, change)) if is_of(old) => change.apply(table),
+                _ => {
+                    let change = self.place.change(Some(Arc::new(f(there.as_deref()))));
+                    change.apply(table);
+                    made = Some((there, change));
+                }
+            }
         });
-        old
+        made.and_then(|(old, _)| old)
     }
 }
 
-/// Changes of process-wide values that are to be published together; see [`set_globals`].
+/// Changes of process-wide values that are published together; see [`set_globals`].
 ///
-/// Of several changes of one variable the last counts.
-#[must_use = "nothing is set until it is given back"]
+/// If a variable is changed twice, the last change wins.
+#[must_use = "nothing is set unless the closure returns it"]
 #[derive(Default)]
 pub struct GlobalsEdit(Vec<Change>);
 
@@ -84,7 +100,7 @@ impl GlobalsEdit {
         self
     }
 
-    /// Takes the process-wide value of a variable away.
+    /// Removes the process-wide value of a variable.
     pub fn clear<T: Send + Sync + 'static>(mut self, var: &Var<T>) -> Self {
         self.0.push(var.place.change(None));
         self
@@ -104,16 +120,16 @@ impl fmt::Debug for GlobalsEdit {
     }
 }
 
-/// Publishes several process-wide values at once; gives the picture that has them.
+/// Publishes several process-wide values at once; returns the picture that has them.
 ///
-/// A [picture](Globals) shows all of them or none. Readers outside of a pinned picture look at one
-/// variable at a time: whoever reads a new value finds the others new too, or newer; but who reads
-/// one before this and another after has the one old and the other new. Where that matters,
-/// [pin the picture](Globals::run).
+/// A [picture](Globals) shows all of them or none. Outside of a pinned picture each read looks at
+/// one variable: after a read of a new value all others read new too, or newer; but a read before
+/// this call and one after it can give one old value and one new. Where that matters, [pin a
+/// picture](Globals::run).
 ///
 /// O(n) in the number of variables that have a process-wide value, however many are set. `f` is
-/// called once, with nothing of the library held; if it panics, nothing is set. Changes that are
-/// made of the values there go into [`update_globals`], or another thread's may be lost.
+/// called once; the library holds no lock meanwhile. If `f` panics, nothing is set. For values that
+/// are made from the old ones see [`update_globals`]; here another thread's change may be lost.
 ///
 /// # Examples
 /// ```
@@ -133,8 +149,11 @@ pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
     picture::update(|_, table| edit.apply(table))
 }
 
-/// As [`set_globals`], with changes that `f` makes of the picture there. No change by another is
-/// lost: if one came in between, `f` is called again, with what is there now.
+/// As [`set_globals`], with changes that `f` makes from the newest picture. No change of another
+/// thread is lost: if there was one meanwhile, `f` is called again with the newest picture.
+///
+/// `f` sees the whole picture, so a change of any variable counts: an `f` that itself sets a
+/// process-wide value each time is called for ever.
 ///
 /// # Examples
 /// ```
@@ -166,7 +185,7 @@ impl Globals {
         var.place.used()?.get(self.table())
     }
 
-    /// The same, counted: it goes on without the picture.
+    /// The same, counted: it does not keep the picture alive.
     pub fn get_arc<T: Send + Sync + 'static>(&self, var: &Var<T>) -> Option<Arc<T>> {
         var.place.used()?.counted(self.table())
     }

@@ -1,4 +1,4 @@
-//! The process-wide values as they are seen here: those of the picture that is pinned on this
+//! The process-wide values that are visible here: those of the picture that is pinned on this
 //! stack, else the newest.
 
 use crate::engine::{Key, Name, current};
@@ -7,18 +7,19 @@ use crate::sys::Arc;
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-/// All process-wide values of one moment: what [`set_globals`](crate::set_globals) published
-/// together is in it together or not at all.
+/// A picture: all process-wide values of one moment. What [`set_globals`](crate::set_globals)
+/// published together is in it together or not at all.
 ///
-/// [Pinned](Self::run) for the extent of a request, all reads of process-wide values in there are
-/// answered by this picture, whatever is set meanwhile. Pinning is a binding like any other: it
-/// ends with its block, it is handed over with the context to spawned work, and it is seen in lists
-/// of bindings as `process-wide values`. What is pinned is no binding of the variables themselves:
-/// a binding of one goes first, [`Var::is_bound`](crate::Var::is_bound) stays `false`, and
-/// [`Var::require`](crate::Var::require) takes no substitute.
+/// While a picture is [pinned](Self::run), for the extent of a request, every read of a
+/// process-wide value takes the value of this picture, whatever is set meanwhile. Pinning is a
+/// binding like any other: it ends with its block, it is handed over with the context to spawned
+/// work, and lists of bindings show it as `process-wide values`. It binds none of the variables
+/// themselves: a binding of a variable hides the value of the picture,
+/// [`Var::is_bound`](crate::Var::is_bound) stays `false`, and [`Var::require`](crate::Var::require)
+/// takes no value from it.
 ///
-/// Taking one costs a count on a line that this thread alone gives out. Cloning one too. It keeps
-/// all values alive that it shows.
+/// Taking one, and cloning one, adds to a count on a cache line of this thread. A picture keeps all
+/// its values alive.
 ///
 /// # Examples
 /// ```
@@ -40,17 +41,17 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 #[derive(Clone)]
 pub struct Globals(Snapshot<Table>);
 
-/// The picture that answers on this stack.
+/// The variable by which a picture is pinned.
 pub(crate) static PIN: Key<Globals> = Key::new(Name::Static("process-wide values"));
 
 impl Globals {
-    /// The process-wide values as they are seen here: the picture that is pinned, else the newest.
+    /// The process-wide values that are visible here: the pinned picture, else the newest.
     pub fn current() -> Globals {
         pinned(Globals::clone).unwrap_or_else(|| Globals(shared::load()))
     }
 
-    /// How often process-wide values were set before this picture was there; what was set together
-    /// counts once.
+    /// How often process-wide values had been set at the time of this picture. Values that were set
+    /// together count once.
     pub fn version(&self) -> u64 {
         self.0.version()
     }
@@ -78,7 +79,7 @@ pub(crate) fn read_fast<T: Send + Sync + 'static, R, E, F: FnOnce(&T) -> R>(
     if PIN.was_used() { other(f) } else { used.read_fast(f, other) }
 }
 
-/// Calls `f` with the process-wide value that is seen here; gives it back if there is none.
+/// Calls `f` with the process-wide value that is visible here; returns `f` if there is none.
 pub(crate) fn read<T: Send + Sync + 'static, R, F: FnOnce(&T) -> R>(
     used: GlobalId<T>,
     f: F,
@@ -92,11 +93,11 @@ pub(crate) fn read<T: Send + Sync + 'static, R, F: FnOnce(&T) -> R>(
         (Some(Some(result)), _) => Ok(result),
         (Some(None), Some(f)) => Err(f),
         (None, Some(f)) => used.read(f),
-        (_, None) => unreachable!("it was called, and gave what it gave"),
+        (_, None) => unreachable!("a closure that was called has returned a result"),
     }
 }
 
-/// The process-wide value that is seen here, counted.
+/// The process-wide value that is visible here, counted.
 pub(crate) fn counted<T: Send + Sync + 'static>(place: &GlobalSlot<T>) -> Option<Arc<T>> {
     let used = place.used()?;
     let pinned = pinned(|globals| used.counted(globals.table()));
@@ -108,8 +109,8 @@ pub(crate) fn is_set<T: Send + Sync + 'static>(place: &GlobalSlot<T>) -> bool {
     place.used().is_some_and(|used| read(used, |_| ()).is_ok())
 }
 
-/// Puts in the place of the newest picture what `f` makes of it, and gives that. No change by
-/// another is lost: if one came in between, `f` is called again.
+/// Replaces the newest picture by what `f` makes of it, and returns the new one. No change of
+/// another thread is lost: if there was one meanwhile, `f` is called again.
 pub(crate) fn update(mut f: impl FnMut(&Globals, &mut Table)) -> Globals {
     loop {
         let now = Globals(shared::load_uncached());
@@ -121,7 +122,7 @@ pub(crate) fn update(mut f: impl FnMut(&Globals, &mut Table)) -> Globals {
     }
 }
 
-/// A picture is only looked at, never changed.
+/// A picture never changes.
 impl UnwindSafe for Globals {}
 
 /// As above.

@@ -8,10 +8,10 @@ use crate::stack::Stack;
 use core::panic::Location;
 
 impl Globals {
-    /// Calls `f` with this picture pinned: what is read of process-wide values in there is of this
-    /// picture.
+    /// Calls `f` with this picture pinned: `f` reads the process-wide values of this picture.
     ///
-    /// What is set meanwhile is set for the process, and seen in here when the block is over.
+    /// A value that is set meanwhile is set for the whole process, and visible here after the
+    /// block.
     #[track_caller]
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
         let _entered = self.enter();

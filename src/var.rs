@@ -61,9 +61,9 @@ impl<T: Send + Sync + 'static> Var<T> {
     ///
     /// The default is a value, not a binding: it is not listed, and [`is_bound`](Self::is_bound)
     /// stays `false`. It is the process's own: `default` runs in the empty context, on a stack of
-    /// its own, whoever reads first, and so keeps nothing of that reader. It runs with nothing of
-    /// the library held; if two threads need it at once it may run twice, and one of the values is
-    /// dropped. It must not read the variable itself.
+    /// its own, whoever reads first, and so keeps nothing of that reader alive. The library holds
+    /// no lock meanwhile. If two threads need the default at once, it may run twice, and one of the
+    /// values is dropped. It must not read the variable itself.
     pub const fn with_default(name: &'static str, default: fn() -> T) -> Self {
         Self::keyed(Key::new(Name::Static(name)), Some(default))
     }
@@ -135,9 +135,8 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// A clone of the value: the nearest binding, else the process-wide value, else the default.
     ///
     /// **A lost hand-over reads as the default.** Where the work here was handed no context, a
-    /// variable that has a default or a process-wide value gives that, without a word. What must be
-    /// a binding, such as the tenant that a query is restricted to, is read by
-    /// [`require`](Self::require).
+    /// variable with a default or a process-wide value silently reads as that. Read a variable that
+    /// must be bound, such as the tenant of a query, by [`require`](Self::require).
     ///
     /// # Panics
     /// If there is none of the three; see [`try_get`](Self::try_get). In debug builds the message
@@ -155,7 +154,7 @@ impl<T: Send + Sync + 'static> Var<T> {
 
     /// A clone of the value: the nearest binding, else the process-wide value, else the default.
     ///
-    /// As to a lost hand-over see [`get`](Self::get).
+    /// For a lost hand-over see [`get`](Self::get).
     ///
     /// # Errors
     /// If there is none of the three.
@@ -169,7 +168,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Calls `f` with the value: the nearest binding, else the process-wide value, else the
     /// default.
     ///
-    /// As to a lost hand-over see [`get`](Self::get); [`require_with`](Self::require_with) takes no
+    /// For a lost hand-over see [`get`](Self::get); [`require_with`](Self::require_with) takes no
     /// substitute.
     ///
     /// # Panics
@@ -187,7 +186,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Calls `f` with the value: the nearest binding, else the process-wide value, else the
     /// default.
     ///
-    /// As to a lost hand-over see [`get`](Self::get).
+    /// For a lost hand-over see [`get`](Self::get).
     ///
     /// `f` may do anything, entering and leaving included; the reference stays valid even if `f`
     /// ends the binding that it came from, whose value then ends when `f` returns.
@@ -258,7 +257,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     #[inline(never)]
     fn make_default(&self, make: fn() -> T) -> &T {
         let value = current::run_on(&mut OwnedStack::new(RawStack::on(None)), make);
-        // Another thread may have been faster; then its value is the default, and ours goes.
+        // If another thread was faster, its value is the default, and this one is dropped.
         self.made.get_or_init(|| value)
     }
 
@@ -284,7 +283,8 @@ impl<T: Send + Sync + 'static> Var<T> {
         }
     }
 
-    /// Whether a binding is seen here. A mask, a process-wide value and a default are none.
+    /// Whether a binding is visible here. A mask, a process-wide value and a default are not
+    /// bindings.
     #[inline]
     pub fn is_bound(&self) -> bool {
         matches!(current::see(&self.key), Resolution::Bound(_))
@@ -313,7 +313,7 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// binding.
     ///
     /// # Errors
-    /// Gives the value back if no checkpoint is entered here, or a sealed scope is.
+    /// Returns the value if no checkpoint is entered here, or a sealed scope is.
     #[track_caller]
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         let place = Location::caller();

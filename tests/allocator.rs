@@ -3,9 +3,11 @@
 //! It may: it is safe code of the program, and so is foreign to the library like any other.
 #![expect(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
-use stackholm::{Checkpoint, Entered, Var, embed::Stack};
+use stackholm::{Checkpoint, Entered, Shared, Var, cancel, embed::Stack};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
 
 static TEXT: Var<String> = Var::new("text");
 static NUMBER: Var<u32> = Var::new("number");
@@ -17,6 +19,17 @@ thread_local! {
     static LEAVES_WHEN_FREEING: Cell<bool> = const { Cell::new(false) };
     static READS: Cell<bool> = const { Cell::new(false) };
     static READ: Cell<[u32; 3]> = const { Cell::new([0; 3]) };
+    static ACTS: Cell<Option<(usize, fn())>> = const { Cell::new(None) };
+    static HANDLE: RefCell<Option<cancel::Handle>> = const { RefCell::new(None) };
+}
+
+/// Acts once, when memory was asked for so often.
+fn act_if_asked() {
+    match ACTS.try_with(Cell::take) {
+        Ok(Some((0, act))) => act(),
+        Ok(Some((more, act))) => ACTS.set(Some((more - 1, act))),
+        _ => {}
+    }
 }
 
 /// Counts what is read: nothing, 1, or 2.
@@ -44,6 +57,7 @@ unsafe impl GlobalAlloc for Leaving {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         leave_if(&LEAVES);
         read_if_asked();
+        act_if_asked();
         // SAFETY: as the caller promised.
         unsafe { System.alloc(layout) }
     }
@@ -143,4 +157,52 @@ fn an_allocator_reads_process_wide_values_while_they_are_set_and_first_read() {
         drop(GLOBAL.clear_global());
     });
     thread.join().unwrap();
+}
+
+#[test]
+fn an_allocator_stores_to_the_cell_for_which_a_waiter_is_being_listed() {
+    static CELL: Shared<u32> = Shared::new(|| 0);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut waiting = Vec::with_capacity(64);
+    // The list grows at one of them.
+    while CELL.version() == 0 {
+        let mut next = Box::pin(CELL.changed(0));
+        let store: fn() = || CELL.store(1);
+        ACTS.set((!waiting.is_empty()).then_some((0, store)));
+        let polled = next.as_mut().poll(&mut context);
+        ACTS.set(None);
+        assert_eq!(polled.is_ready(), CELL.version() == 1);
+        waiting.push(next);
+    }
+    for mut one in waiting {
+        assert_eq!(one.as_mut().poll(&mut context), Poll::Ready(1));
+    }
+}
+
+#[test]
+fn an_allocator_cancels_the_scope_for_which_a_call_is_being_registered_or_stopped() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let cancel: fn() = || {
+        if let Some(handle) = HANDLE.take() {
+            assert!(handle.cancel("over the limit"));
+        }
+    };
+    let call = || cancel::on_cancel(|_| _ = CALLS.fetch_add(1, Relaxed));
+    for asked in 0..8 {
+        CALLS.store(0, Relaxed);
+        cancel::scope(|handle| {
+            HANDLE.set(Some(handle.clone()));
+            let others: Vec<_> = (0..4).map(|_| call()).collect();
+            ACTS.set(Some((asked, cancel)));
+            let last = call();
+            let is_before_the_stops = handle.is_cancelled();
+            drop(others);
+            ACTS.set(None);
+            cancel();
+            assert!(handle.is_cancelled());
+            drop(last);
+            let (least, most) = if is_before_the_stops { (5, 5) } else { (1, 4) };
+            assert!((least..=most).contains(&CALLS.load(Relaxed)), "{CALLS:?} at {asked}");
+        });
+    }
 }

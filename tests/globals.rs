@@ -455,3 +455,39 @@ fn a_picture_says_no_value() {
     assert!(said.starts_with("Globals { version: ") && !said.contains("hunter2"), "{said}");
     SECRET.clear_global();
 }
+
+#[test]
+fn an_update_is_made_again_for_a_change_of_its_variable_and_for_no_other() {
+    static A: Var<u32> = Var::new("a");
+    static B: Var<u32> = Var::new("b");
+    let _alone = alone();
+    let mut calls = 0;
+    let old = A.update_global(|old| {
+        calls += 1;
+        assert!(calls < 10, "it sets another variable, and is called for ever");
+        B.set_global(calls);
+        old.map_or(10, |old| old + 1)
+    });
+    assert_eq!((calls, old, A.get(), B.get()), (1, None, 10, 1));
+    let mut calls = 0;
+    let old = A.update_global(|old| {
+        calls += 1;
+        if calls == 1 {
+            A.set_global(20);
+            B.set_global(2);
+        }
+        old.map_or(0, |old| old + 1)
+    });
+    assert_eq!((calls, old.as_deref(), A.get(), B.get()), (2, Some(&20), 21, 2));
+    let mut calls = 0;
+    let old = A.update_global(|old| {
+        calls += 1;
+        if calls == 1 {
+            A.clear_global();
+        }
+        old.map_or(1, |old| old + 1)
+    });
+    assert_eq!((calls, old, A.get()), (2, None, 1));
+    A.clear_global();
+    B.clear_global();
+}

@@ -4,11 +4,14 @@
 
 use stackholm::Hop;
 use stackholm::companion::{Carried, Companion, NotRegistered, register};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-thread_local! { static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) }; }
+thread_local! {
+    static ENTERED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static NAMES_UNTIL_IT_REGISTERS: Cell<u32> = const { Cell::new(0) };
+}
 
 struct Numbered(usize, &'static str);
 
@@ -28,6 +31,14 @@ struct Entered(usize);
 
 impl Companion for Numbered {
     fn name(&self) -> &'static str {
+        match NAMES_UNTIL_IT_REGISTERS.get() {
+            0 => {}
+            1 => {
+                NAMES_UNTIL_IT_REGISTERS.set(0);
+                assert_eq!(register(&ALL[8]), Err(NotRegistered::TooMany));
+            }
+            more => NAMES_UNTIL_IT_REGISTERS.set(more - 1),
+        }
         self.1
     }
 
@@ -86,5 +97,11 @@ fn hops_that_run_while_companions_are_registered_take_the_first_ones_along_each_
     assert_eq!(entered(), 8);
     assert_eq!(register(&ALL[8]), Err(NotRegistered::TooMany));
     assert_eq!(register(&ALL[3]), Err(NotRegistered::AlreadyThere));
+    // A name may be asked of whatever the program does: here it registers too.
+    for asked in 1..=4 {
+        NAMES_UNTIL_IT_REGISTERS.set(asked);
+        assert_eq!(register(&ALL[3]), Err(NotRegistered::AlreadyThere));
+        assert_eq!(NAMES_UNTIL_IT_REGISTERS.get(), 0, "it was asked so often");
+    }
     assert_eq!(entered(), 8);
 }

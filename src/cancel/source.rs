@@ -7,7 +7,7 @@
 //! No lock is held while foreign code runs: wakers, callbacks and causes are taken out first.
 
 use super::cause::Cause;
-use crate::sys::{Arc, Lock, PoisonError, SetOnce, Site, step};
+use crate::sys::{Arc, Lock, PoisonError, SetOnce, Site, more_than, push_if_room, step};
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::task::Waker;
@@ -26,31 +26,43 @@ pub(super) struct Source {
     calls: Lock<Calls>,
 }
 
-/// The calls of waiters. Each stays at the index where it was added.
+/// The calls of waiters. Each stays at the index where it was added. Nothing is allocated in here, as
+/// there is a lock around it.
 #[derive(Default)]
 struct Calls {
-    slots: Vec<Option<Arc<Call>>>,
-    free: Vec<usize>,
+    slots: Vec<Slot>,
+    /// The first free slot, and one; 0 if there is none.
+    free: usize,
+}
+
+enum Slot {
+    Call(Arc<Call>),
+    /// It is free; the next such one, as in [`Calls`].
+    Free(usize),
 }
 
 impl Calls {
-    fn add(&mut self, call: Arc<Call>) -> usize {
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.slots[at] = Some(call);
-        at
+    /// Adds a call, if there is room; see [`push_if_room`].
+    fn add(&mut self, call: Arc<Call>, spare: &mut Vec<Slot>) -> Option<usize> {
+        let Some(at) = self.free.checked_sub(1) else {
+            push_if_room(&mut self.slots, spare, Slot::Call(call)).ok()?;
+            return Some(self.slots.len() - 1);
+        };
+        if let Slot::Free(next) = mem::replace(&mut self.slots[at], Slot::Call(call)) {
+            self.free = next;
+        }
+        Some(at)
     }
 
     /// Takes the call out if it is still there: a cancel may have taken all of them.
-    fn remove(&mut self, at: usize, call: &Arc<Call>) -> Option<Arc<Call>> {
+    fn remove(&mut self, at: usize, call: &Arc<Call>) -> Option<Slot> {
         let slot = self.slots.get_mut(at)?;
-        if !slot.as_ref().is_some_and(|there| Arc::ptr_eq(there, call)) {
+        if !matches!(slot, Slot::Call(there) if Arc::ptr_eq(there, call)) {
             return None;
         }
-        self.free.push(at);
-        slot.take()
+        let call = mem::replace(slot, Slot::Free(self.free));
+        self.free = at + 1;
+        Some(call)
     }
 }
 
@@ -104,13 +116,31 @@ impl Source {
         }
         let calls = mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
         let mut first_panic = None;
-        for call in calls.slots.into_iter().flatten() {
+        for slot in calls.slots {
+            let Slot::Call(call) = slot else { continue };
             let called = panic::catch_unwind(AssertUnwindSafe(|| call.fire()));
             first_panic = first_panic.or(called.err());
         }
         match first_panic {
             Some(panic) => panic::resume_unwind(panic),
             None => true,
+        }
+    }
+}
+
+impl Source {
+    /// Adds a call. Gives the index at which it stays.
+    fn add(&self, call: &Arc<Call>) -> usize {
+        let mut spare = Vec::new();
+        loop {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = calls.add(Arc::clone(call), &mut spare);
+            let number = calls.slots.len();
+            drop(calls);
+            match at {
+                Some(at) => return at,
+                None => spare = more_than(number),
+            }
         }
     }
 }
@@ -164,8 +194,7 @@ impl Registered {
         let mut registered = Registered { call, with: Vec::new() };
         let mut next = Some(Arc::clone(&registered.call.source));
         while let Some(source) = next {
-            let call = Arc::clone(&registered.call);
-            let at = source.calls.lock().unwrap_or_else(PoisonError::into_inner).add(call);
+            let at = source.add(&registered.call);
             next = source.outer().cloned();
             registered.with.push((source, at));
         }

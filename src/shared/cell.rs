@@ -257,7 +257,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
     /// Replaces the value by what `f` returns for it, and returns the new one. No change of another
     /// thread is lost: if there was one meanwhile, `f` is called again with the newest value.
     ///
-    /// The library holds no lock while `f` runs. If `f` panics, the value stays as it is.
+    /// The library holds no lock while `f` runs. If `f` panics, the value stays as it is. If `f` itself
+    /// changes the cell at each call, the update never ends.
     ///
     /// # Examples
     /// ```

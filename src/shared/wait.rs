@@ -4,7 +4,7 @@
 //! is marked, which says that somebody waits.
 
 use super::cell::Shared;
-use crate::sys::{Arc, Mutex, PoisonError};
+use crate::sys::{Arc, Mutex, PoisonError, more_than, push_if_room};
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
@@ -37,17 +37,25 @@ impl Waiters {
     /// Puts a waker on the list, in place of the one with that number if there is one. Returns its
     /// number.
     fn put(&self, number: Option<u64>, waker: Waker) -> u64 {
-        let (number, old) = self.with(|list| {
-            let place = list.wakers.iter_mut().find(|(known, _)| Some(*known) == number);
-            if let Some((number, place)) = place {
-                return (*number, Some(std::mem::replace(place, waker)));
+        let (mut waker, mut spare) = (waker, Vec::new());
+        loop {
+            let put = self.with(|list| {
+                let place = list.wakers.iter_mut().find(|(known, _)| Some(*known) == number);
+                if let Some((number, place)) = place {
+                    return Ok((*number, Some(std::mem::replace(place, waker))));
+                }
+                let next = list.next + 1;
+                push_if_room(&mut list.wakers, &mut spare, (next, waker))
+                    .map_err(|(_, waker)| (waker, list.wakers.len()))?;
+                list.next = next;
+                Ok((next, None))
+            });
+            match put {
+                // Foreign code, now that the list is free: the old waker ends.
+                Ok((number, _old)) => return number,
+                Err((back, number)) => (waker, spare) = (back, more_than(number)),
             }
-            list.next += 1;
-            list.wakers.push((list.next, waker));
-            (list.next, None)
-        });
-        drop(old);
-        number
+        }
     }
 
     fn remove(&self, number: u64) {

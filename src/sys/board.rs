@@ -14,11 +14,11 @@
 //! Words are stored with release and loaded with acquire; so whoever reads a word of a later record
 //! has seen that the version went on before it was written.
 //!
-//! Free slots are a list; its head has a number beside the index that tells two heads of one index
-//! apart. Neither `claim` nor `take_off` allocates: they may be called in the middle of a change.
-//! [`grow`](Board::grow) does.
+//! Free slots are a list. Its head is 64 bits on every target: the index of a slot, and a number that
+//! tells two heads of one index apart. Neither `claim` nor `take_off` allocates: they may be called in
+//! the middle of a change. [`grow`](Board::grow) does.
 
-use super::primitives::{BoardNumber, BoardWord};
+use super::primitives::{BoardHead, BoardNumber, BoardWord};
 use super::{Ordering, Site, ordering, step};
 use std::ptr;
 use std::sync::OnceLock;
@@ -29,12 +29,17 @@ const FIRST: usize = if super::MODELLED { 1 } else { 64 };
 /// So many chunks have room for more records than a program can hold.
 const CHUNKS: usize = 20;
 
-/// The bits of a head that are the index of a slot, and one; those above tell heads apart: by 2^32
-/// changes on 64 bits, and by 4 096 on 32 bits, where a thread that is stopped between two steps of
-/// `claim` for exactly so many changes would take a slot that has an owner.
-const INDEX: u32 = if usize::BITS == 64 { 32 } else { 20 };
+/// The bits of a head that are the index of a slot, and one. Those above it tell heads apart: a thread
+/// that is stopped between two steps of `claim` takes a slot that has an owner if the others change the
+/// list exactly 2^38 times meanwhile, or a multiple of that.
+const INDEX: u32 = 26;
 
-const INDEX_MASK: usize = (1 << INDEX) - 1;
+const INDEX_MASK: u64 = (1 << INDEX) - 1;
+
+const _: () = assert!((FIRST * ((1 << CHUNKS) - 1)) as u64 <= INDEX_MASK, "the index fits");
+
+/// Whether the versions of a slot can be used up.
+const FEW_VERSIONS: bool = usize::BITS < 64;
 
 /// A word of a record: a number, or an address of what is never freed.
 pub(crate) type Word = *mut ();
@@ -51,7 +56,7 @@ pub(crate) struct Board<const W: usize> {
     /// How many slots were ever used.
     used: BoardNumber,
     /// The first free slot among them.
-    free: BoardNumber,
+    free: BoardHead,
 }
 
 /// The chunk of a slot, and its place there.
@@ -65,7 +70,7 @@ impl<const W: usize> Board<W> {
         Board {
             chunks: [const { OnceLock::new() }; CHUNKS],
             used: BoardNumber::new(0),
-            free: BoardNumber::new(0),
+            free: BoardHead::new(0),
         }
     }
 
@@ -103,8 +108,7 @@ impl<const W: usize> Board<W> {
         // Acquire: pairs with the Release in `take_off`; the chunk is there, and the version that the
         // last owner left is seen.
         let mut head = self.free.load(ordering(Site::BoardFree, Ordering::Acquire));
-        while head & INDEX_MASK != 0 {
-            let index = (head & INDEX_MASK) - 1;
+        while let Some(index) = first(head).checked_sub(1) {
             // Relaxed: if it is out of date, so is the head, and the exchange fails.
             let next = self.slot(index).next.load(ordering(Site::BoardNext, Ordering::Relaxed));
             match self.free.compare_exchange(
@@ -171,12 +175,17 @@ impl<const W: usize> Board<W> {
         let slot = self.slot(index);
         let version = slot.own_version();
         // Relaxed: the words that the next owner writes with release come after it.
-        slot.version.store(version + 1, ordering(Site::BoardTakeOff, Ordering::Relaxed));
+        let next = version.wrapping_add(1);
+        slot.version.store(next, ordering(Site::BoardTakeOff, Ordering::Relaxed));
+        if FEW_VERSIONS && next == 0 {
+            // A reader may still stand in a record that had a version which would come again.
+            return;
+        }
         // Relaxed: the exchange looks.
         let mut head = self.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed));
         loop {
             // Relaxed: the exchange publishes it.
-            slot.next.store(head & INDEX_MASK, ordering(Site::BoardNextIs, Ordering::Relaxed));
+            slot.next.store(first(head), ordering(Site::BoardNextIs, Ordering::Relaxed));
             match self.free.compare_exchange(
                 head,
                 another(head, index + 1),
@@ -221,10 +230,15 @@ impl<const W: usize> Board<W> {
     }
 }
 
+/// The index of the first free slot, and one; 0 if there is none.
+fn first(head: u64) -> usize {
+    (head & INDEX_MASK) as usize
+}
+
 /// The head of the free list after `head`: other than all that went before for long.
-fn another(head: usize, index: usize) -> usize {
+fn another(head: u64, index: usize) -> u64 {
     let told_apart = if step(Site::BoardTellsApart) { 1 << INDEX } else { 0 };
-    (head & !INDEX_MASK).wrapping_add(told_apart) | index
+    (head & !INDEX_MASK).wrapping_add(told_apart) | index as u64
 }
 
 impl<const W: usize> Slot<W> {
@@ -276,5 +290,57 @@ impl NumberBoard {
 
     pub fn each(&self, mut f: impl FnMut([usize; 2])) {
         self.0.each(|_, words| f(words.map(|word| word.addr())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_of_the_free_list_does_not_come_again_after_a_few_thousand_changes() {
+        let board = Board::<1>::new();
+        board.grow(3);
+        let slots = [(); 3].map(|()| board.claim().expect("there is room"));
+        for slot in slots {
+            board.take_off(slot);
+        }
+        // Who claims has looked at the head here, and is stopped.
+        let head = board.free.load(Ordering::Relaxed);
+        let [again, ..] = [(); 3].map(|()| board.claim().expect("they have come back"));
+        board.take_off(again);
+        for _ in 0..1 << 12 {
+            assert_ne!(board.free.load(Ordering::Relaxed), head, "the next slot has an owner");
+            let slot = board.claim().expect("it was given back");
+            board.take_off(slot);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "a million slots")]
+    fn slot_beyond_a_million_comes_back_as_itself() {
+        const SLOTS: usize = (1 << 20) + 2;
+        let board = Board::<0>::new();
+        board.grow(SLOTS);
+        for slot in 0..SLOTS {
+            assert_eq!(board.claim(), Some(slot));
+        }
+        for last in SLOTS - 3..SLOTS {
+            board.take_off(last);
+            assert_eq!(board.claim(), Some(last));
+        }
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "32")]
+    fn slot_whose_versions_are_used_up_is_not_used_again() {
+        let board = Board::<1>::new();
+        board.grow(2);
+        let slot = board.claim().expect("there is room");
+        board.slot(slot).version.store(usize::MAX - 1, Ordering::Relaxed);
+        board.publish(slot, [ptr::null_mut()]);
+        board.take_off(slot);
+        board.each(|at, _| panic!("{at} is published still"));
+        assert_ne!(board.claim(), Some(slot), "a late reader takes a later record for this one");
     }
 }

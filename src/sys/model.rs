@@ -7,6 +7,8 @@ pub(super) use loom::lazy_static;
 pub(crate) use loom::sync::atomic::Ordering;
 pub(super) use loom::sync::atomic::{AtomicU32 as Inner, AtomicUsize as InnerUsize};
 
+/// The head of the list of a board.
+pub(super) type BoardHead = loom::sync::atomic::AtomicU64;
 /// A number of a board.
 pub(super) type BoardNumber = InnerUsize;
 /// A word of a record on a board.

@@ -10,12 +10,46 @@ pub(crate) use core::sync::atomic::AtomicU64 as StaticCounter;
 pub(crate) use core::sync::atomic::AtomicUsize as StaticCounter;
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicUsize as StaticAtomicUsize, Ordering};
 
+/// The head of the list of a board.
+#[cfg(all(feature = "inspect", target_has_atomic = "64"))]
+pub(super) type BoardHead = std::sync::atomic::AtomicU64;
 /// A number of a board.
 #[cfg(feature = "inspect")]
 pub(super) type BoardNumber = StaticAtomicUsize;
 /// A word of a record on a board.
 #[cfg(feature = "inspect")]
 pub(super) type BoardWord = StaticPointer<()>;
+
+/// The head of the list of a board where no atomic is 64 bits wide: under a lock, which is held for a
+/// look or a change and allocates nothing. Whoever reads a board does not come here.
+#[cfg(all(feature = "inspect", not(target_has_atomic = "64")))]
+pub(super) struct BoardHead(std::sync::Mutex<u64>);
+
+#[cfg(all(feature = "inspect", not(target_has_atomic = "64")))]
+impl BoardHead {
+    pub(super) const fn new(head: u64) -> Self {
+        BoardHead(std::sync::Mutex::new(head))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, u64> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn load(&self, _: Ordering) -> u64 {
+        *self.lock()
+    }
+
+    pub(super) fn compare_exchange(
+        &self,
+        old: u64,
+        new: u64,
+        _: Ordering,
+        _: Ordering,
+    ) -> Result<u64, u64> {
+        let mut head = self.lock();
+        if *head == old { Ok(std::mem::replace(&mut *head, new)) } else { Err(*head) }
+    }
+}
 
 /// The ordering of a site.
 #[inline(always)]
