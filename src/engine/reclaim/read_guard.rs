@@ -256,12 +256,6 @@ impl ReadGuards {
         !self.0.get().is_null()
     }
 
-    /// A number that is not 0 if [`has_any`](Self::has_any) says yes.
-    #[inline]
-    pub(in crate::engine) fn list(&self) -> usize {
-        self.0.get().addr()
-    }
-
     /// A record of the current stack, which another one is about to suspend.
     #[inline]
     pub(in crate::engine) fn under(&self, ends: Ends, late: usize) -> Suspended {

@@ -34,8 +34,7 @@ pub(crate) fn run_begun<R, F: FnOnce() -> R>(
     must(|current| {
         let (raw, reads) = (&current.raw, &current.reads);
         let under;
-        // One test for both: a poll takes this way each time.
-        if reads.list() | own.raw().through() != 0 {
+        if reads.has_any() || own.raw().through() != 0 {
             if own.raw().is_waiting() {
                 if cfg!(feature = "companions") && own.raw().is_elsewhere() {
                     return run_elsewhere(f, elsewhere);
