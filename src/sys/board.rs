@@ -89,6 +89,11 @@ impl<const W: usize> Board<W> {
     pub(crate) fn grow(&self, more: usize) {
         // Relaxed: the number says everything.
         let used = self.used.load(ordering(Site::BoardUsed, Ordering::Relaxed));
+        // Chunks are made in order: if the last one that is needed is there, all are.
+        let last = self.chunks.get(place(used + more - 1).0);
+        if last.is_some_and(|chunk| chunk.get().is_some()) {
+            return;
+        }
         while self.room() < used + more {
             let chunk = place(self.room()).0;
             let Some(cell) = self.chunks.get(chunk) else { return };
@@ -105,7 +110,7 @@ impl<const W: usize> Board<W> {
 
     /// Takes a slot, if there is room. It is the caller's until it is taken off.
     pub(crate) fn claim(&self) -> Option<usize> {
-        // Acquire: pairs with the Release in `take_off`; the chunk is there, and the version that the
+        // Acquire: pairs with the Release in `release`; the chunk is there, and the version that the
         // last owner left is seen.
         let mut head = self.free.load(ordering(Site::BoardFree, Ordering::Acquire));
         while let Some(index) = first(head).checked_sub(1) {
@@ -172,15 +177,26 @@ impl<const W: usize> Board<W> {
 
     /// Takes the record off the board. The slot is anybody's then.
     pub(crate) fn take_off(&self, index: usize) {
+        if self.unpublish(index) {
+            self.release(index);
+        }
+    }
+
+    /// Takes the record off the board, and keeps the slot claimed. `false` if it must not be used
+    /// again: then it is nobody's.
+    pub(crate) fn unpublish(&self, index: usize) -> bool {
         let slot = self.slot(index);
         let version = slot.own_version();
         // Relaxed: the words that the next owner writes with release come after it.
         let next = version.wrapping_add(1);
         slot.version.store(next, ordering(Site::BoardTakeOff, Ordering::Relaxed));
-        if FEW_VERSIONS && next == 0 {
-            // A reader may still stand in a record that had a version which would come again.
-            return;
-        }
+        // A reader may still stand in a record that had a version which would come again.
+        !(FEW_VERSIONS && next == 0)
+    }
+
+    /// Puts a claimed slot, whose record is off the board, on the list of free slots.
+    pub(crate) fn release(&self, index: usize) {
+        let slot = self.slot(index);
         // Relaxed: the exchange looks.
         let mut head = self.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed));
         loop {

@@ -8,10 +8,27 @@ use core::cell::Cell;
 
 static NEXT: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
+/// A thread takes so many numbers at a time.
+const NUMBERS: usize = 64;
+
+/// A thread keeps so many records for the next stacks that are listed on it.
+const SPARE: usize = 8;
+
 /// A number that nobody had.
 pub(super) fn next() -> usize {
-    // Relaxed: no number twice.
-    NEXT.fetch_add(1, ordering(Site::ListedNext, Relaxed)) + 1
+    let take = || {
+        // Relaxed: no number twice.
+        NEXT.fetch_add(NUMBERS, ordering(Site::ListedNext, Relaxed)) + 1
+    };
+    let next = |here: &Here| {
+        let left = here.left.get();
+        if left == 0 {
+            here.next.set(take());
+        }
+        here.left.set(if left == 0 { NUMBERS } else { left } - 1);
+        here.next.replace(here.next.get() + 1)
+    };
+    HERE.try_with(next).unwrap_or_else(|_| take())
 }
 
 /// What a thread knows of itself.
@@ -24,6 +41,14 @@ pub(super) struct Here {
     pub(super) own: Cell<usize>,
     /// The number of the stack whose turn it is; 0 if that is its own, or is not listed.
     pub(super) turn: Cell<usize>,
+    /// The next number for a stack, and how many are left.
+    next: Cell<usize>,
+    left: Cell<usize>,
+    /// Whether the spare records go back when the thread ends.
+    is_armed: Cell<bool>,
+    /// Records that are claimed and have no stack, and how many.
+    spare: [Cell<usize>; SPARE],
+    spares: Cell<usize>,
 }
 
 thread_slot! {
@@ -32,17 +57,59 @@ thread_slot! {
         record: Cell::new(0),
         own: Cell::new(0),
         turn: Cell::new(0),
+        next: Cell::new(0),
+        left: Cell::new(0),
+        is_armed: Cell::new(false),
+        spare: [const { Cell::new(0) }; SPARE],
+        spares: Cell::new(0),
     };
 }
 
 at_thread_end! { fn arm(HERE) => end_of_thread }
 
-/// The record of this thread comes off with its end.
+/// The record of this thread comes off with its end, and its spare ones go back. Allocates.
 pub(super) fn until_the_end() {
-    arm();
+    let _ = HERE.try_with(|here| {
+        if !here.is_armed.replace(true) {
+            arm();
+        }
+    });
+}
+
+/// A record for a stack: a spare one of this thread, else one from the board, if there is room.
+pub(super) fn claim() -> Option<usize> {
+    let spare = |here: &Here| {
+        let spares = here.spares.get().checked_sub(1)?;
+        here.spares.set(spares);
+        Some(here.spare[spares].get())
+    };
+    HERE.try_with(spare).ok().flatten().or_else(|| board().claim())
+}
+
+/// Takes a record off the board, and keeps it for the next stack here if there is room for it.
+pub(super) fn take_off(record: usize) {
+    if !board().unpublish(record) {
+        return;
+    }
+    let keep = |here: &Here| {
+        let spares = here.spares.get();
+        let keeps = here.is_armed.get() && spares < SPARE;
+        if keeps {
+            here.spare[spares].set(record);
+            here.spares.set(spares + 1);
+        }
+        keeps
+    };
+    if !HERE.try_with(keep).unwrap_or(false) {
+        board().release(record);
+    }
 }
 
 fn end_of_thread(here: &Here) {
+    here.is_armed.set(false);
+    for spare in &here.spare[..here.spares.replace(0)] {
+        board().release(spare.get());
+    }
     if let Some(record) = here.record.replace(0).checked_sub(1) {
         board().take_off(record);
     }

@@ -9,7 +9,7 @@
 //!
 //! Without the feature `unlisted` takes the place of this file.
 
-use super::here::{HERE, Here, next, running, until_the_end};
+use super::here::{self, HERE, Here, next, running, until_the_end};
 use super::owned::OwnedStack;
 use super::raw::RawStack;
 use super::records::*;
@@ -128,6 +128,7 @@ impl Listing {
     /// Lists it as running, if there is room.
     #[cold]
     fn list(&mut self) {
+        until_the_end();
         if let Some(record) = self.claim(next(), self.parent, running()) {
             self.record = record + 1;
         }
@@ -136,7 +137,7 @@ impl Listing {
     fn claim(&self, id: usize, parent: usize, state: usize) -> Option<usize> {
         let claim = |_| {
             board().grow(1);
-            board().claim()
+            here::claim()
         };
         let record = (0..OTHERS).find_map(claim)?;
         let mut words = [ptr::null_mut(); WORDS];
@@ -220,8 +221,8 @@ impl Listing {
     pub(crate) fn end(&mut self) {
         if let Some(record) = self.record.checked_sub(1) {
             self.record = 0;
-            take(record);
-            board().take_off(record);
+            own(record);
+            here::take_off(record);
         }
     }
 }
@@ -229,15 +230,20 @@ impl Listing {
 /// Takes the record of an idle stack for its owner. Waits while it is read: for as long as a copy
 /// takes.
 fn take(record: usize) {
-    let mine = number(running());
-    while !board().exchange(record, STATE, number(IDLE), mine) {
-        std::thread::yield_now();
-    }
+    own(record);
     board().set(record, SINCE, number(now()));
     // It may be listed from another time.
     board().set(record, OF, number(generation()));
     let turns = board().word(record, TURNS).addr();
     board().set(record, TURNS, number(turns.wrapping_add(1)));
+}
+
+/// Takes the record of an idle stack, and says no more of it.
+fn own(record: usize) {
+    let mine = number(running());
+    while !board().exchange(record, STATE, number(IDLE), mine) {
+        std::thread::yield_now();
+    }
 }
 
 /// The owner's turn is over. The clock is read once for each turn, as it begins.
