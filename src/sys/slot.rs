@@ -44,26 +44,7 @@ static FIND: OnceLock<FindSlot> = OnceLock::new();
 /// When a slot is dropped, what was entered in it and not left is left, as at the end of a thread.
 /// A slot that is never dropped, as a `static`, keeps what was not left.
 ///
-/// # Examples
-/// One core, no interrupt handler that uses variables:
-/// ```
-/// # #[cfg(not(feature = "std"))] {
-/// use core::ptr::NonNull;
-/// use stackholm::{Var, embed::Slot};
-///
-/// struct OnlyCore(Slot);
-///
-/// // SAFETY: there is one core.
-/// unsafe impl Sync for OnlyCore {}
-///
-/// static SLOT: OnlyCore = OnlyCore(Slot::new());
-/// static USER: Var<&str> = Var::new("user");
-///
-/// // SAFETY: the slot is a `static`, and only the code of the one core is given it.
-/// unsafe { Slot::register(|| Some(NonNull::from(&SLOT.0))) }.expect("nobody else did");
-/// assert_eq!(USER.sync_scope("ada", || USER.get()), "ada");
-/// # }
-/// ```
+#[doc = include_str!("slot.md")]
 #[repr(C)]
 pub struct Slot {
     /// The parts, each at a place of its own, made when it is first used.

@@ -21,6 +21,11 @@ static LIMIT: Var<u32> = Var::new("limit");
 static TX: Var<u32> = Var::new("tx").stays_on_stack();
 static REQUEST: Var<u64> = Var::new("request").logged();
 
+/// The example of the crate's page, which is not compiled there: with `std` there is no slot.
+#[cfg(doctest)]
+#[doc = include_str!("../../../src/sys/slot.md")]
+struct Example;
+
 /// A value that counts how many of its kind are alive.
 pub struct Counted(Arc<AtomicUsize>);
 
