@@ -20,6 +20,10 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// Values that belong together are set by [`set_globals`]. One that is made of the value before
     /// is set by [`update_global`](Self::update_global), or another thread's change may be lost.
     ///
+    /// # Panics
+    /// All process-wide values together can be changed 2^62 times, and 2^30 times where a word has 32
+    /// bits; then each change panics, the one that the end of a variable makes included.
+    ///
     /// # When an old value ends
     /// With its last holder, on that thread. A thread that reads process-wide values keeps the
     /// picture of all of them that it read last, until it reads one after a change, sets one
