@@ -21,6 +21,10 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// the old one, call [`update_global`](Self::update_global), or another thread's change may be
     /// lost.
     ///
+    /// # Panics
+    /// All process-wide values together can be changed 2^62 times, and 2^30 times where a word has 32
+    /// bits; then each change panics, the one that the end of a variable makes included.
+    ///
     /// # When an old value ends
     /// The last owner drops it, on its own thread. A thread caches up to 16 process-wide values
     /// that it read last. It releases old ones at the first read that misses its cache after a

@@ -82,6 +82,9 @@ use std::borrow::Cow;
 pub struct Watching(());
 
 /// Begins to watch.
+///
+/// # Panics
+/// Where the standard library has no clock, as on `wasm32-unknown-unknown`.
 pub fn watch() -> Watching {
     watches::begin();
     seen::make_room();

@@ -526,7 +526,7 @@ fn a_change_wakes_each_future_that_waits_once_and_none_that_was_dropped() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_other_from_being_woken() {
+fn wakers_that_panic_keep_no_other_from_being_woken() {
     struct Panics;
     impl Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -537,6 +537,7 @@ fn a_waker_that_panics_keeps_no_other_from_being_woken() {
     let woken = Arc::new(Woken::default());
     let wakers = [
         Waker::from(Arc::clone(&woken)),
+        Waker::from(Arc::new(Panics)),
         Waker::from(Arc::new(Panics)),
         Waker::from(Arc::clone(&woken)),
     ];

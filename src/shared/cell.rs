@@ -51,6 +51,10 @@ use core::mem::ManuallyDrop;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
+/// # Panics
+/// A cell can be changed 2^62 times, and 2^30 times where a word has 32 bits. Each change beyond that
+/// panics and leaves the value as it is.
+///
 /// # Examples
 /// ```
 /// use stackholm::Shared;

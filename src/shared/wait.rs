@@ -6,6 +6,7 @@
 use super::cell::Shared;
 use crate::sys::{Arc, Mutex, PoisonError, more_than, push_if_room};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -27,11 +28,18 @@ impl Waiters {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Wakes all who are on the list, and leaves it empty.
+    /// Wakes all who are on the list, and leaves it empty. If some of them panic, all are woken, and
+    /// the first such panic goes on.
     #[cold]
     pub(super) fn wake(&self) {
-        let mut wakers = Rest(self.with(|list| std::mem::take(&mut list.wakers)));
-        wakers.wake();
+        let mut first_panic = None;
+        for (_, waker) in self.with(|list| std::mem::take(&mut list.wakers)) {
+            let woken = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            first_panic = first_panic.or(woken.err());
+        }
+        if let Some(panic) = first_panic {
+            panic::resume_unwind(panic);
+        }
     }
 
     /// Puts a waker on the list, in place of the one with that number if there is one. Returns its
@@ -64,27 +72,6 @@ impl Waiters {
             Some(list.wakers.swap_remove(place))
         });
         drop(waker);
-    }
-}
-
-/// The wakers that are still to be woken. If one panics, the others are woken all the same.
-struct Rest(Vec<(u64, Waker)>);
-
-impl Rest {
-    fn wake(&mut self) {
-        while let Some((_, waker)) = self.0.pop() {
-            let rest = OnUnwind(self);
-            waker.wake();
-            std::mem::forget(rest);
-        }
-    }
-}
-
-struct OnUnwind<'a>(&'a mut Rest);
-
-impl Drop for OnUnwind<'_> {
-    fn drop(&mut self) {
-        self.0.wake();
     }
 }
 
