@@ -18,7 +18,9 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// [`Var::require`](crate::Var::require) takes no substitute.
 ///
 /// Taking one costs a count on a line that this thread alone gives out. Cloning one too. It keeps
-/// all values alive that it shows.
+/// all values alive that it shows. Once any picture was pinned in the process, a read of a
+/// process-wide value looks for a pin first: outside of one it then costs about twice as much as
+/// before, within one about three times.
 ///
 /// # Examples
 /// ```

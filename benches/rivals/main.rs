@@ -6,6 +6,7 @@
 //! that are not flags choose the tables whose title holds one of them; then nothing is written.
 
 mod by_hand;
+mod cells;
 mod dcontext;
 mod growth;
 mod hub;
@@ -14,6 +15,7 @@ mod lines;
 mod memory;
 mod otel;
 mod ours;
+mod shared;
 mod spans;
 mod system;
 mod task_local;
@@ -98,6 +100,10 @@ fn measure(choice: &Choice) -> Result<Vec<Table>, String> {
     one("wire", wire::crossing, &mut tables);
     one("generations", growth::tasks, &mut tables);
     one("variables", growth::variables, &mut tables);
+    pair("shared", shared::reading, &mut tables);
+    one("shared", shared::storing, &mut tables);
+    // Last: who pins reads otherwise from there on.
+    one("shared", shared::pinning, &mut tables);
     Ok(tables)
 }
 
