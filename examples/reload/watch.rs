@@ -3,7 +3,8 @@
 use super::file::{self, Config, Refused};
 use super::service::{Outcome, Service};
 use super::tables::Tables;
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{ModifyKind, RenameMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +55,7 @@ pub(crate) fn watch(
         if event.is_ok_and(|event| !is_change(&event, &path)) {
             return;
         }
-        // One rename is several events.
+        // One change may be several events.
         let text = fs::read_to_string(&path).map_err(|error| Refused::Unread(error.to_string()));
         if last.as_ref() != Some(&text) {
             reload(text.as_deref().map_err(Refused::clone).and_then(Config::parse));
@@ -65,10 +66,13 @@ pub(crate) fn watch(
     Ok(watcher)
 }
 
-/// Whether the file may say something else. That somebody reads it is an event as well.
+/// Whether the file may say something else. That somebody reads it is an event as well, and that it
+/// has a new name and had another is one besides the two that say so.
 fn is_change(event: &Event, file: &Path) -> bool {
     let is_it = |path: &PathBuf| path.file_name() == file.file_name();
-    event.need_rescan() || !event.kind.is_access() && event.paths.iter().any(is_it)
+    let is_told_already = EventKind::Modify(ModifyKind::Name(RenameMode::Both));
+    let tells = !event.kind.is_access() && event.kind != is_told_already;
+    event.need_rescan() || tells && event.paths.iter().any(is_it)
 }
 
 impl<T: Tables> Service<T> {
