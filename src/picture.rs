@@ -21,6 +21,10 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 /// Taking one, and cloning one, adds to a count on a cache line of this thread. A picture keeps all
 /// its values alive.
 ///
+/// Once a picture was pinned anywhere in the process, a read of a process-wide value looks for a
+/// pinned picture first. It then costs about twice as much as before outside of one, and about
+/// three times within one.
+///
 /// # Examples
 /// ```
 /// use stackholm::{Globals, Var, set_globals};

@@ -1,11 +1,11 @@
 //! Large numbers: a million variables, and a million generations that each bind one variable anew
 //! and hand over.
 
-use crate::memory::{begin, end, held};
 use crate::system::{Ask, System, bound};
 use crate::systems;
-use crate::table::{Cell, Table};
 use stackholm::{Context, Var};
+use stackholm_benches::counting::{begin, end, held};
+use stackholm_benches::table::{Cell, Table};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};

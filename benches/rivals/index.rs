@@ -1,10 +1,10 @@
 //! The index alone: persistent maps from a number to a number, beside a context that is derived
 //! from another.
 
-use crate::table::Table;
 use crate::work::Column;
 use stackholm::Context;
 use stackholm_benches::bound::{VARS, value};
+use stackholm_benches::table::Table;
 use std::collections::HashMap;
 use std::hint::black_box;
 

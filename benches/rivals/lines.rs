@@ -3,13 +3,13 @@
 //! All write the same line with the same code: the message, and each field as ` key=value`, into
 //! memory that is kept. The number that is checked is the length of the lines.
 
-use crate::table::Table;
 use crate::work::Column;
 use context_logger::{ContextLogger, LogContext};
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, Log, Metadata, Record};
 use stackholm::{Scope, Var};
 use stackholm_benches::race::Batch;
+use stackholm_benches::table::Table;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -6,6 +6,7 @@
 //! that are not flags choose the tables whose title holds one of them; then nothing is written.
 
 mod by_hand;
+mod cells;
 mod dcontext;
 mod growth;
 mod hub;
@@ -14,20 +15,19 @@ mod lines;
 mod memory;
 mod otel;
 mod ours;
+mod shared;
 mod spans;
 mod system;
-mod table;
 mod task_local;
 mod threads;
 mod wire;
 mod work;
 
-use stackholm_benches::pictures;
+use stackholm_benches::table::{Table, lost};
+use stackholm_benches::{machine, pictures};
 use std::error::Error;
 use std::path::Path;
-use std::process::Command;
 use system::System as _;
-use table::Table;
 
 /// Does the same for each system, ours first.
 #[macro_export]
@@ -100,6 +100,10 @@ fn measure(choice: &Choice) -> Result<Vec<Table>, String> {
     one("wire", wire::crossing, &mut tables);
     one("generations", growth::tasks, &mut tables);
     one("variables", growth::variables, &mut tables);
+    pair("shared", shared::reading, &mut tables);
+    one("shared", shared::storing, &mut tables);
+    // Last: who pins reads otherwise from there on.
+    one("shared", shared::pinning, &mut tables);
     Ok(tables)
 }
 
@@ -115,35 +119,9 @@ fn head() -> String {
     )
 }
 
-fn lost(tables: &[Table]) -> String {
-    let lost: Vec<String> = tables.iter().flat_map(Table::lost).collect();
-    format!(
-        "#### Where somebody needs less than we do\n\n| work | who | times ours | leaves out |\n|-|-|-|-|\n{}\n",
-        lost.join("\n")
-    )
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string())
-        .unwrap_or_default()
-}
-
 /// The machine, the day and the versions.
 fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or("?", |(_, name)| name.trim());
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let lock = include_str!("../Cargo.lock");
-    let version = |name: &str| {
-        let at = lock.find(&format!("name = \"{name}\"\n"))?;
-        lock[at..].lines().nth(1)?.split('"').nth(1).map(|version| format!("{name} {version}"))
-    };
-    let rivals = [
+    machine::machine(&[
         "opentelemetry",
         "opentelemetry_sdk",
         "dcontext",
@@ -159,16 +137,9 @@ fn machine() -> String {
         "im",
         "imbl",
         "rpds",
-    ];
-    let versions: Vec<String> = rivals.iter().filter_map(|name| version(name)).collect();
-    format!(
-        "{model}, {cores} cores, {} {}; {}; {}; {}.",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        output("rustc", &["--version"]),
-        output("date", &["-u", "+%F"]),
-        versions.join(", "),
-    )
+        "arc-swap",
+        "left-right",
+    ])
 }
 
 fn write(text: &str, tables: &[Table]) -> Result<(), Box<dyn Error>> {

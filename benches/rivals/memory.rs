@@ -1,76 +1,14 @@
-//! What is held: bytes and allocations, counted by the allocator while it is asked to.
-#![expect(unsafe_code, reason = "an allocator is unsafe to write")]
+//! What is held: bytes and allocations.
 
 use crate::system::{Ask, System, bind, bound, value};
 use crate::systems;
-use crate::table::{Cell, Table};
 use crate::work::let_go;
-use std::alloc::{GlobalAlloc, Layout, System as Std};
+use stackholm_benches::counting::{Counting, Held, begin, end, held};
+use stackholm_benches::table::{Cell, Table};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
-
-/// Passes everything on. While nobody counts it costs a load and a branch, for everybody alike.
-pub struct Counting;
-
-static ON: AtomicBool = AtomicBool::new(false);
-static BYTES: AtomicI64 = AtomicI64::new(0);
-static BLOCKS: AtomicI64 = AtomicI64::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn count(bytes: i64, blocks: i64) {
-    if ON.load(Relaxed) {
-        BYTES.fetch_add(bytes, Relaxed);
-        BLOCKS.fetch_add(blocks, Relaxed);
-    }
-}
-
-// SAFETY: all is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as i64, 1);
-        // SAFETY: the caller promises what `alloc` asks.
-        unsafe { Std.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(-(layout.size() as i64), -1);
-        // SAFETY: the caller promises what `dealloc` asks.
-        unsafe { Std.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as i64 - layout.size() as i64, 0);
-        // SAFETY: the caller promises what `realloc` asks.
-        unsafe { Std.realloc(memory, layout, size) }
-    }
-}
-
-/// What has been allocated and not freed since counting began.
-#[derive(Clone, Copy)]
-pub struct Held {
-    pub bytes: i64,
-    pub blocks: i64,
-}
-
-/// Begins to count, from nothing.
-pub fn begin() {
-    ON.store(false, Relaxed);
-    BYTES.store(0, Relaxed);
-    BLOCKS.store(0, Relaxed);
-    ON.store(true, Relaxed);
-}
-
-pub fn held() -> Held {
-    Held { bytes: BYTES.load(Relaxed), blocks: BLOCKS.load(Relaxed) }
-}
-
-/// Ends counting.
-pub fn end() -> Held {
-    ON.store(false, Relaxed);
-    held()
-}
 
 type Cells = Vec<(&'static str, &'static str, Held, Result<(), &'static str>)>;
 
@@ -91,7 +29,7 @@ fn ask<S: System>(
     measure: fn() -> Held,
 ) -> (&'static str, &'static str, Held, Result<(), &'static str>) {
     let offers = S::offers(ask);
-    let held = if offers.is_ok() { measure() } else { Held { bytes: 0, blocks: 0 } };
+    let held = if offers.is_ok() { measure() } else { Held::default() };
     (S::NAME, S::LEAVES_OUT, held, offers)
 }
 
@@ -103,7 +41,7 @@ fn fresh(measure: impl FnOnce() -> Held + Send) -> Held {
 /// What one more binding holds at `BOUND` bound.
 fn binding<S: System, const BOUND: usize>() -> Held {
     fresh(|| {
-        let mut result = Held { bytes: 0, blocks: 0 };
+        let mut result = Held::default();
         bound::<S>(BOUND, |state| {
             begin();
             S::scope::<BOUND, _>(state, black_box(value(BOUND)), |state| {
@@ -119,7 +57,7 @@ fn binding<S: System, const BOUND: usize>() -> Held {
 /// What 64 bindings hold, for each.
 fn each_of_64<S: System>() -> Held {
     fresh(|| {
-        let mut result = Held { bytes: 0, blocks: 0 };
+        let mut result = Held::default();
         S::begin(&mut |state| {
             begin();
             bind::<S>(state, 64, 64, &mut |state| {
@@ -128,14 +66,14 @@ fn each_of_64<S: System>() -> Held {
             });
             end();
         });
-        Held { bytes: result.bytes / 64, blocks: result.blocks / 64 }
+        Held { bytes: result.bytes / 64, blocks: result.blocks / 64, ..result }
     })
 }
 
 /// What a snapshot holds at 8 bound, besides what is bound.
 fn snapshot<S: System>() -> Held {
     fresh(|| {
-        let mut result = Held { bytes: 0, blocks: 0 };
+        let mut result = Held::default();
         bound::<S>(8, |state| {
             begin();
             let snapshot = S::capture(state, 8);
@@ -151,7 +89,7 @@ fn snapshot<S: System>() -> Held {
 /// outside.
 fn task<S: System>() -> Held {
     fresh(|| {
-        let mut result = Held { bytes: 0, blocks: 0 };
+        let mut result = Held::default();
         bound::<S>(10, |state| {
             begin();
             let task = S::busy(state, 10);

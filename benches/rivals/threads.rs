@@ -2,8 +2,8 @@
 
 use crate::system::{Ask, System, bound, read, value};
 use crate::systems;
-use crate::table::{Cell, Table};
 use stackholm_benches::race::Spread;
+use stackholm_benches::table::{Cell, Table};
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::time::Instant;

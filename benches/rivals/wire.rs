@@ -1,6 +1,5 @@
 //! Ten variables to another process and from it: as members of baggage, or as headers of their own.
 
-use crate::table::Table;
 use crate::work::Column;
 use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::propagation::TextMapPropagator as _;
@@ -8,6 +7,7 @@ use opentelemetry::{Context as Otel, KeyValue};
 use opentelemetry_sdk::propagation::BaggagePropagator;
 use stackholm::wire::{self, Peer, Text, Wire};
 use stackholm::{Context, Var};
+use stackholm_benches::table::Table;
 use std::collections::HashMap;
 use std::hint::black_box;
 

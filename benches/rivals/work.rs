@@ -2,8 +2,8 @@
 
 use crate::system::{Ask, System, bind, bound, read, value};
 use crate::systems;
-use crate::table::{Cell, Table};
 use stackholm_benches::race::{Batch, Race};
+use stackholm_benches::table::{Cell, Table};
 use stackholm_benches::work::poll;
 use std::hint::black_box;
 use std::pin::pin;
@@ -41,8 +41,21 @@ impl Column {
         why: &'static str,
         run: impl FnMut(&mut Batch) + 'static,
     ) {
-        self.asked.push((name, why, Ok(())));
-        self.race.runner(name, run);
+        self.also_if(name, why, None, run);
+    }
+
+    /// The same, unless something is said against it.
+    pub fn also_if(
+        &mut self,
+        name: &'static str,
+        why: &'static str,
+        refused: Option<&'static str>,
+        run: impl FnMut(&mut Batch) + 'static,
+    ) {
+        self.asked.push((name, why, refused.map_or(Ok(()), Err)));
+        if refused.is_none() {
+            self.race.runner(name, run);
+        }
     }
 
     pub fn run(self) -> Vec<(&'static str, &'static str, Cell)> {

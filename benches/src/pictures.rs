@@ -1,4 +1,8 @@
-//! The pictures: lines over a logarithmic grid, in colours that do on light and on dark.
+//! The pictures: lines over a logarithmic grid, and bars, in colours that do on light and on dark.
+
+mod bars;
+
+pub use bars::draw_reload;
 
 use plotters::prelude::*;
 use serde_json::Value;
@@ -140,17 +144,22 @@ impl<'a> Picture<'a> {
             }
             root.present()?;
         }
-        let end = svg.find('>').map_or(0, |first| {
-            // The head may be followed by the element itself.
-            if svg[..first].starts_with("<?") {
-                svg[first + 1..].find('>').map_or(first, |at| first + 1 + at)
-            } else {
-                first
-            }
-        });
-        svg.insert_str(end + 1, STYLE);
-        Ok(svg)
+        Ok(styled(svg))
     }
+}
+
+/// With colours of text for light and for dark.
+fn styled(mut svg: String) -> String {
+    let end = svg.find('>').map_or(0, |first| {
+        // The head may be followed by the element itself.
+        if svg[..first].starts_with("<?") {
+            svg[first + 1..].find('>').map_or(first, |at| first + 1 + at)
+        } else {
+            first
+        }
+    });
+    svg.insert_str(end + 1, STYLE);
+    svg
 }
 
 fn label(figure: f64) -> String {

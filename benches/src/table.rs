@@ -1,13 +1,15 @@
 //! Tables of one piece of work each: a row for each system, a column for each size.
 
-use stackholm_benches::race::Spread;
+use crate::race::Spread;
 use std::fmt::Write as _;
 
 /// One figure, or why there is none.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Cell {
     /// Nanoseconds for a turn, and how much longer than ours it took, compared within each round.
     Time(Spread, Spread),
+    /// How one thing compares with another, which says it all.
+    Share(Spread),
     /// A figure that does not vary, of which less is better.
     Figure(f64),
     /// Not offered.
@@ -15,21 +17,29 @@ pub enum Cell {
 }
 
 /// One piece of work.
+#[derive(Debug)]
 pub struct Table {
+    /// What it is.
     pub title: &'static str,
+    /// What its figures are.
     pub unit: &'static str,
+    /// Their headers.
     pub columns: Vec<String>,
     /// The system, what it leaves out, and a cell for each column.
     pub rows: Vec<(&'static str, &'static str, Vec<Cell>)>,
 }
 
 impl Table {
+    /// Without any column yet.
     pub fn new(title: &'static str, unit: &'static str) -> Self {
         eprintln!("{title} …");
         Table { title, unit, columns: Vec::new(), rows: Vec::new() }
     }
 
     /// One more column. Each has the same systems in the same order.
+    ///
+    /// # Panics
+    /// If it has not.
     pub fn column(
         &mut self,
         header: impl Into<String>,
@@ -92,6 +102,9 @@ impl Table {
                 let spread = (nanos.high - nanos.low) / 2.0 / nanos.median * 100.0;
                 format!("{} ±{spread:.0}% {}×", short(nanos.median), short(ratio.median))
             }
+            Cell::Share(share) => {
+                format!("{:.3} ({:.3}–{:.3})", share.median, share.low, share.high)
+            }
             Cell::Figure(figure) => short(*figure),
             Cell::Refused(_) => "–".into(),
         }
@@ -118,7 +131,7 @@ impl Table {
     }
 
     /// Where somebody needs less than we do, and why.
-    pub fn lost(&self) -> Vec<String> {
+    fn lost(&self) -> Vec<String> {
         let Some((_, _, ours)) = self.rows.first() else { return Vec::new() };
         let mut lost = Vec::new();
         for (name, leaves_out, row) in &self.rows[1..] {
@@ -154,6 +167,7 @@ impl Table {
             Cell::Time(nanos, ratio) => {
                 serde_json::json!({ "nanoseconds": spread(nanos), "ratio": spread(ratio) })
             }
+            Cell::Share(share) => serde_json::json!({ "share": spread(share) }),
             Cell::Figure(figure) => serde_json::json!({ "figure": figure }),
             Cell::Refused(why) => serde_json::json!({ "refused": why }),
         };
@@ -164,6 +178,15 @@ impl Table {
             "title": self.title, "unit": self.unit, "columns": self.columns, "rows": rows.collect::<Vec<_>>(),
         })
     }
+}
+
+/// Where somebody needs less than we do, in any of these tables.
+pub fn lost(tables: &[Table]) -> String {
+    let lost: Vec<String> = tables.iter().flat_map(Table::lost).collect();
+    format!(
+        "#### Where somebody needs less than we do\n\n| work | who | times ours | leaves out |\n|-|-|-|-|\n{}\n",
+        lost.join("\n")
+    )
 }
 
 /// Three digits, and more only where they stand before the point.
