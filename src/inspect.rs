@@ -84,9 +84,10 @@ pub struct Watching(());
 /// Begins to watch.
 ///
 /// # Panics
-/// Where the standard library has no clock, as on `wasm32-unknown-unknown`.
+/// Where the standard library has no clock, as on `wasm32-unknown-unknown`; and if four billion watch
+/// already, or 65 535 where a word has 32 bits.
 pub fn watch() -> Watching {
-    watches::begin();
+    assert!(watches::begin(), "more watch than can be counted");
     seen::make_room();
     Watching(())
 }

@@ -401,3 +401,24 @@ fn a_capture_that_was_passed_as_a_function_names_no_place_of_the_standard_librar
     let view = inspect::look();
     assert_eq!(outlived(&view, &N)[0].captured_at(), None);
 }
+
+#[test]
+fn ten_thousand_may_watch_at_once() {
+    if !is_alone("left::ten_thousand_may_watch_at_once") {
+        return;
+    }
+    static A: Var<u8> = Var::new("seen by ten thousand");
+    let mut watching = Vec::new();
+    for number in 1..=10_000 {
+        watching.push(inspect::watch());
+        assert!(inspect::is_watching(), "{number} watch");
+    }
+    let kept = A.sync_scope(1, Context::current);
+    while watching.pop().is_some() {
+        assert_eq!(inspect::is_watching(), !watching.is_empty());
+        if watching.len() == 1 {
+            assert_eq!(number(&A), 1, "the first one watches still");
+        }
+    }
+    drop(kept);
+}

@@ -6,8 +6,9 @@ use std::time::Instant;
 /// How many watch, and above [`MANY`] how often somebody began to when nobody did.
 static WATCHES: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
-/// No program has so many guards at once.
-const MANY: usize = 1 << 12;
+/// More than there may be guards at once: half a word counts them. The other half may begin anew: a
+/// record of such an old time is of what is there still.
+const MANY: usize = 1 << (usize::BITS / 2);
 
 /// Whether somebody watches.
 #[inline]
@@ -26,21 +27,23 @@ fn watches() -> usize {
     WATCHES.load(ordering(Site::WatchLook, Relaxed))
 }
 
-/// One more watches.
-pub(crate) fn begin() {
+/// One more watches. Says whether that many may.
+pub(crate) fn begin() -> bool {
     now();
-    turn(|watches| watches + 1 + if watches % MANY == 0 { MANY } else { 0 });
+    turn(|watches| match watches % MANY {
+        0 => Some(watches.wrapping_add(MANY + 1)),
+        number => (number + 1 < MANY).then_some(watches + 1),
+    })
 }
 
 /// One watches no more.
 pub(crate) fn end() {
-    turn(|watches| watches - 1);
+    turn(|watches| Some(watches - 1));
 }
 
-fn turn(f: impl Fn(usize) -> usize) {
-    let f = |watches| Some(f(watches));
+fn turn(f: impl Fn(usize) -> Option<usize>) -> bool {
     // Relaxed: see `watches`.
-    let _ = WATCHES.fetch_update(ordering(Site::WatchTurn, Relaxed), Relaxed, f);
+    WATCHES.fetch_update(ordering(Site::WatchTurn, Relaxed), Relaxed, f).is_ok()
 }
 
 /// Milliseconds since somebody watched for the first time.
