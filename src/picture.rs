@@ -72,15 +72,19 @@ fn pinned<R>(f: impl FnOnce(&Globals) -> R) -> Option<R> {
     current::read_slowly(&PIN, f).ok()
 }
 
-/// Calls `f` with the process-wide value if nothing was ever pinned and this thread has read the
-/// value before, else `other` with `f`.
+/// Calls `f` with the process-wide value if no picture is pinned here and the value is in the thread's
+/// cache, else `other` with `f`.
 #[inline(always)]
 pub(crate) fn read_fast<T: Send + Sync + 'static, R, E, F: FnOnce(&T) -> R>(
     used: GlobalId<T>,
     f: F,
     other: impl FnOnce(F) -> Result<R, E>,
 ) -> Result<R, E> {
-    if PIN.was_used() { other(f) } else { used.read_fast(f, other) }
+    if PIN.was_used() && !current::is_plainly_absent(&PIN) {
+        other(f)
+    } else {
+        used.read_fast(f, other)
+    }
 }
 
 /// Calls `f` with the process-wide value that is visible here; returns `f` if there is none.

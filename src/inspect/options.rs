@@ -37,9 +37,11 @@ impl Look {
     /// Whether values are wanted too: of variables that were declared [`shown`](crate::Var::shown),
     /// of futures and closures that are idle.
     ///
-    /// Their `Debug` runs on this thread, with nothing held; of one that panics the value is
-    /// `<panicked>`, and one that waits is waited for. Meanwhile the look is an owner of the
-    /// values, so that one may end here.
+    /// Their `Debug` runs on a thread of its own, and nothing is locked meanwhile. A value whose
+    /// `Debug` panics reads `<panicked>`. One whose `Debug` does not return within a second reads
+    /// `<no answer>`, and the other values of its stack are left out; its thread ends once it
+    /// returns, and no values are asked for while four such threads wait. Meanwhile the look is an
+    /// owner of the values, so that one may end on that thread.
     pub fn values(mut self, values: bool) -> Self {
         self.values = values;
         self

@@ -1,7 +1,7 @@
 //! The stacks that there are: what their records say, and what was copied of those that are idle.
 
 use super::options::Look;
-use super::value;
+use super::value::Asker;
 use crate::context::Context;
 use crate::engine::listed::{self, Listed};
 use crate::engine::{idle, watches};
@@ -212,8 +212,10 @@ pub(super) fn all(look: &Look) -> (Vec<StackView>, usize) {
     found.sort_unstable_by_key(|listed| listed.id);
     let more = found.len().saturating_sub(look.most());
     found.truncate(look.most());
+    let mut values = Asker::default();
     let view = |listed: Listed| {
-        let inside = if listed.thread.is_none() { inside(&listed, look) } else { None };
+        let idle = listed.thread.is_none();
+        let inside = if idle { inside(&listed, look, &mut values) } else { None };
         StackView {
             id: listed.id as u64,
             parent: (listed.parent != 0).then_some(listed.parent as u64),
@@ -248,7 +250,7 @@ fn kind(kind: listed::Kind) -> Kind {
     }
 }
 
-fn inside(listed: &Listed, look: &Look) -> Option<Inside> {
+fn inside(listed: &Listed, look: &Look, asker: &mut Asker) -> Option<Inside> {
     // A stack that is held as a value may be read through a shared reference at this moment, and
     // must not be captured.
     let values = look.has_values() && listed.kind != listed::Kind::Owned;
@@ -263,8 +265,9 @@ fn inside(listed: &Listed, look: &Look) -> Option<Inside> {
         bindings: bindings.some.into_iter().map(binding).collect(),
         more,
     };
+    let context = Context::from_snapshot(snapshot);
     // Nothing is taken any more: what follows runs the user's code.
-    let values = value::of(Context::from_snapshot(snapshot));
+    let values = if context.is_empty() { Vec::new() } else { asker.ask(context) };
     for (name, place, value) in values {
         let is_it = |binding: &&mut BindingView| {
             binding.bound_at == place && binding.name == name && binding.value.is_none()

@@ -10,7 +10,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::future::pending;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Barrier, mpsc};
+use std::sync::{Barrier, Mutex, mpsc};
 use std::task::{self, Waker};
 use std::thread;
 use std::time::Duration;
@@ -240,6 +240,49 @@ fn a_value_that_panics_or_looks_itself_as_it_is_shown_harms_no_look() {
 }
 
 #[test]
+fn a_value_that_waits_for_what_its_task_holds_does_not_make_a_look_wait() {
+    // Others look at values too, and would wait for this one.
+    if !is_alone("stacks::a_value_that_waits_for_what_its_task_holds_does_not_make_a_look_wait") {
+        return;
+    }
+    static HELD: Mutex<()> = Mutex::new(());
+    static BEFORE: Var<u32> = Var::new("value beside it").shown();
+    static WAITS: Var<Shows> = Var::new("value that waits").shown();
+    let _watching = inspect::watch();
+    let waits = Shows(|f| {
+        drop(HELD.lock().unwrap());
+        f.write_str("at last")
+    });
+    let open = || (here(), pending::<()>().in_current_context());
+    let (line, task) = WAITS.sync_scope(waits, open);
+    let (other, another) = BEFORE.sync_scope(7, open);
+    let look = Look::new().limit(usize::MAX).values(true);
+    let seen = || {
+        let view = look.look();
+        let value = |line| {
+            let is_it = |at: Place| at.file() == file!() && at.line() == line;
+            let opened = |stack: &&StackView| stack.opened_at().is_some_and(is_it);
+            let stack = view.stacks().iter().find(opened).unwrap();
+            stack.bindings().unwrap()[0].value().map(str::to_owned)
+        };
+        (value(line), value(other))
+    };
+    // The lock is held across the look, as by a task that is suspended.
+    let held = HELD.lock().unwrap();
+    let first = seen();
+    assert_eq!(first.0.as_deref(), Some("<no answer>"));
+    assert_eq!(first.1.as_deref(), Some("7"), "the next stack is shown all the same");
+    // Each of these leaves one more thread behind, up to the bound.
+    assert!((0..4).any(|_| seen().0.is_none()), "it is not asked for without end");
+    drop(held);
+    // The threads that waited come to their end now.
+    while seen().0.as_deref() != Some("at last") {
+        thread::yield_now();
+    }
+    drop((task, another));
+}
+
+#[test]
 fn a_value_that_a_look_is_the_last_to_have_ends_there_and_harms_nothing() {
     // Others look at values too.
     if !is_alone("stacks::a_value_that_a_look_is_the_last_to_have_ends_there_and_harms_nothing") {
@@ -249,7 +292,7 @@ fn a_value_that_a_look_is_the_last_to_have_ends_there_and_harms_nothing() {
     impl Debug for Ends {
         fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
             // Its task goes while it is shown.
-            drop(TASK.take());
+            drop(TASK.lock().unwrap().take());
             f.write_str("shown")
         }
     }
@@ -259,13 +302,13 @@ fn a_value_that_a_look_is_the_last_to_have_ends_there_and_harms_nothing() {
             inspect::look();
         }
     }
-    thread_local! { static TASK: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) }; }
+    static TASK: Mutex<Option<Box<dyn Any + Send>>> = Mutex::new(None);
     static LAST: Var<Ends> = Var::new("last value").shown();
     let _watching = inspect::watch();
     let (ended, is_ended) = mpsc::channel();
     let (line, task) =
         LAST.sync_scope(Ends(ended), || (here(), pending::<()>().in_current_context()));
-    TASK.set(Some(Box::new(task)));
+    *TASK.lock().unwrap() = Some(Box::new(task));
     let seen = seen_in(&Look::new().values(true), line);
     assert_eq!(is_ended.try_recv(), Ok(()));
     assert_eq!(seen[0].bindings().unwrap()[0].value(), Some("shown"));

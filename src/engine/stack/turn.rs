@@ -12,7 +12,9 @@ use super::owned::{OwnedStack, run_elsewhere};
 use super::raw::RawStack;
 use crate::engine::memory::serial::Serial;
 use crate::engine::reclaim::departures::Departures;
+use crate::engine::reclaim::read_guard::Suspended;
 use core::cell::Cell;
+use core::mem::MaybeUninit;
 
 /// Runs `f` with `own` as the current stack: swapped in before, swapped out after, even if `f`
 /// panics.
@@ -32,22 +34,42 @@ pub(crate) fn run_begun<R, F: FnOnce() -> R>(
     elsewhere: impl FnOnce(F) -> R,
 ) -> R {
     must(|current| {
-        let (raw, reads) = (&current.raw, &current.reads);
-        let under;
-        if reads.has_any() || own.raw().through() != 0 {
-            if own.raw().is_waiting() {
-                if cfg!(feature = "companions") && own.raw().is_elsewhere() {
-                    return run_elsewhere(f, elsewhere);
-                }
-                begin_on(own, begin);
-            }
-            under = reads.under(raw.ends(), current.late.number());
+        let (raw, mut under) = (&current.raw, MaybeUninit::uninit());
+        if current.reads.has_any() || own.raw().through() != 0 {
             // SAFETY: it stays in place until the turn ends, which takes it off the list.
-            unsafe { reads.push(&under) };
+            if unsafe { prepare(current, own, begin, &mut under) } {
+                return run_elsewhere(f, elsewhere);
+            }
         }
         let _turn = Turn(current);
         raw.run_as(own.raw(), f)
     })
+}
+
+/// Before a turn in which reads are running, or whose stack continues the work of this one: makes a
+/// stack that has not begun, and marks the border on the list of reads. Says whether another stack is
+/// in its place; then it has done nothing.
+///
+/// # Safety
+/// 1. `under` stays where it is until the list of reads is put back.
+#[cold]
+#[inline(never)]
+unsafe fn prepare(
+    current: &Current,
+    own: &mut OwnedStack,
+    begin: impl FnOnce() -> OwnedStack,
+    under: &mut MaybeUninit<Suspended>,
+) -> bool {
+    if own.raw().is_waiting() {
+        if cfg!(feature = "companions") && own.raw().is_elsewhere() {
+            return true;
+        }
+        begin_on(own, begin);
+    }
+    let under = under.write(current.reads.under(current.raw.ends(), current.late.number()));
+    // SAFETY: #1.
+    unsafe { current.reads.push(under) };
+    false
 }
 
 /// The time in which another stack is current. Its drop comes after that stack was swapped out: on
