@@ -5,6 +5,7 @@ use crate::shared::{Change, Table};
 use crate::sys::Arc;
 use crate::var::Var;
 use std::fmt;
+use std::marker::PhantomData;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// Sets the value that the whole process sees where nothing is bound; gives back the one
@@ -88,35 +89,39 @@ impl<T: Send + Sync + 'static> Var<T> {
 
 /// Changes of process-wide values that are to be published together; see [`set_globals`].
 ///
-/// Of several changes of one variable the last counts.
+/// Of several changes of one variable the last counts. It borrows the variables: the value of one that
+/// had ended before would never end.
 #[must_use = "nothing is set until it is given back"]
 #[derive(Default)]
-pub struct GlobalsEdit(Vec<Change>);
+pub struct GlobalsEdit<'v> {
+    changes: Vec<Change>,
+    of: PhantomData<&'v ()>,
+}
 
-impl GlobalsEdit {
+impl<'v> GlobalsEdit<'v> {
     /// Sets the process-wide value of a variable.
-    pub fn set<T: Send + Sync + 'static>(mut self, var: &Var<T>, value: T) -> Self {
-        self.0.push(var.place.change(Some(Arc::new(value))));
+    pub fn set<T: Send + Sync + 'static>(mut self, var: &'v Var<T>, value: T) -> Self {
+        self.changes.push(var.place.change(Some(Arc::new(value))));
         self
     }
 
     /// Takes the process-wide value of a variable away.
-    pub fn clear<T: Send + Sync + 'static>(mut self, var: &Var<T>) -> Self {
-        self.0.push(var.place.change(None));
+    pub fn clear<T: Send + Sync + 'static>(mut self, var: &'v Var<T>) -> Self {
+        self.changes.push(var.place.change(None));
         self
     }
 }
 
-impl GlobalsEdit {
+impl GlobalsEdit<'_> {
     fn apply(&self, table: &mut Table) {
-        self.0.iter().for_each(|change| change.apply(table));
+        self.changes.iter().for_each(|change| change.apply(table));
     }
 }
 
 /// Shows how many changes there are.
-impl fmt::Debug for GlobalsEdit {
+impl fmt::Debug for GlobalsEdit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GlobalsEdit").field(&self.0.len()).finish()
+        f.debug_tuple("GlobalsEdit").field(&self.changes.len()).finish()
     }
 }
 
@@ -144,7 +149,7 @@ impl fmt::Debug for GlobalsEdit {
 /// assert_eq!((new.get(&HOST), new.get(&PORT)), (Some(&"localhost"), Some(&8080)));
 /// assert_eq!((HOST.get(), PORT.get()), ("localhost", 8080));
 /// ```
-pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
+pub fn set_globals<'v>(f: impl FnOnce(GlobalsEdit<'v>) -> GlobalsEdit<'v>) -> Globals {
     let edit = f(GlobalsEdit::default());
     picture::update(|_, table| edit.apply(table))
 }
@@ -175,7 +180,9 @@ pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
 /// });
 /// assert_eq!((FREE.get(), TAKEN.get()), (0, 4));
 /// ```
-pub fn update_globals(mut f: impl FnMut(&Globals, GlobalsEdit) -> GlobalsEdit) -> Globals {
+pub fn update_globals<'v>(
+    mut f: impl FnMut(&Globals, GlobalsEdit<'v>) -> GlobalsEdit<'v>,
+) -> Globals {
     picture::update(|now, table| f(now, GlobalsEdit::default()).apply(table))
 }
 
