@@ -392,3 +392,20 @@ pub struct GroupsAreOfVariables;
 /// println!("{kept:?}");
 /// ```
 pub struct KeptBorrowsItsVariable;
+
+/// Nor is a change of its process-wide value.
+///
+/// ```compile_fail,E0515
+/// stackholm::set_globals(|globals| {
+///     let x = stackholm::Var::<u32>::named("x");
+///     globals.set(&x, 1)
+/// });
+/// ```
+/// Says: cannot return value referencing local variable `x`
+///
+/// ```
+/// let x = stackholm::Var::<u32>::named("x");
+/// stackholm::set_globals(|globals| globals.set(&x, 1));
+/// assert_eq!(x.get(), 1);
+/// ```
+pub struct GlobalsEditBorrowsItsVariables;

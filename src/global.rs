@@ -6,6 +6,7 @@ use crate::sys::Arc;
 use crate::var::Var;
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 
 impl<T: Send + Sync + 'static> Var<T> {
     /// Sets the value that the whole process reads where nothing is bound; returns the old one.
@@ -22,8 +23,8 @@ impl<T: Send + Sync + 'static> Var<T> {
     /// lost.
     ///
     /// # Panics
-    /// All process-wide values together can be changed 2^62 times, and 2^30 times where a word has 32
-    /// bits; then each change panics, the one that the end of a variable makes included.
+    /// All process-wide values together can be changed 2^62 times, and 2^30 times where a word has
+    /// 32 bits; then each change panics, the one that the end of a variable makes included.
     ///
     /// # When an old value ends
     /// The last owner drops it, on its own thread. A thread caches up to 16 process-wide values
@@ -92,35 +93,39 @@ impl<T: Send + Sync + 'static> Var<T> {
 
 /// Changes of process-wide values that are published together; see [`set_globals`].
 ///
-/// If a variable is changed twice, the last change wins.
+/// If a variable is changed twice, the last change wins. The edit borrows its variables, because
+/// the value of a variable that was dropped before would never be removed.
 #[must_use = "nothing is set unless the closure returns it"]
 #[derive(Default)]
-pub struct GlobalsEdit(Vec<Change>);
+pub struct GlobalsEdit<'v> {
+    changes: Vec<Change>,
+    of: PhantomData<&'v ()>,
+}
 
-impl GlobalsEdit {
+impl<'v> GlobalsEdit<'v> {
     /// Sets the process-wide value of a variable.
-    pub fn set<T: Send + Sync + 'static>(mut self, var: &Var<T>, value: T) -> Self {
-        self.0.push(var.place.change(Some(Arc::new(value))));
+    pub fn set<T: Send + Sync + 'static>(mut self, var: &'v Var<T>, value: T) -> Self {
+        self.changes.push(var.place.change(Some(Arc::new(value))));
         self
     }
 
     /// Removes the process-wide value of a variable.
-    pub fn clear<T: Send + Sync + 'static>(mut self, var: &Var<T>) -> Self {
-        self.0.push(var.place.change(None));
+    pub fn clear<T: Send + Sync + 'static>(mut self, var: &'v Var<T>) -> Self {
+        self.changes.push(var.place.change(None));
         self
     }
 }
 
-impl GlobalsEdit {
+impl GlobalsEdit<'_> {
     fn apply(&self, table: &mut Table) {
-        self.0.iter().for_each(|change| change.apply(table));
+        self.changes.iter().for_each(|change| change.apply(table));
     }
 }
 
 /// Shows how many changes there are.
-impl fmt::Debug for GlobalsEdit {
+impl fmt::Debug for GlobalsEdit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GlobalsEdit").field(&self.0.len()).finish()
+        f.debug_tuple("GlobalsEdit").field(&self.changes.len()).finish()
     }
 }
 
@@ -148,7 +153,7 @@ impl fmt::Debug for GlobalsEdit {
 /// assert_eq!((new.get(&HOST), new.get(&PORT)), (Some(&"localhost"), Some(&8080)));
 /// assert_eq!((HOST.get(), PORT.get()), ("localhost", 8080));
 /// ```
-pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
+pub fn set_globals<'v>(f: impl FnOnce(GlobalsEdit<'v>) -> GlobalsEdit<'v>) -> Globals {
     let edit = f(GlobalsEdit::default());
     picture::update(|_, table| edit.apply(table))
 }
@@ -179,7 +184,9 @@ pub fn set_globals(f: impl FnOnce(GlobalsEdit) -> GlobalsEdit) -> Globals {
 /// });
 /// assert_eq!((FREE.get(), TAKEN.get()), (0, 4));
 /// ```
-pub fn update_globals(mut f: impl FnMut(&Globals, GlobalsEdit) -> GlobalsEdit) -> Globals {
+pub fn update_globals<'v>(
+    mut f: impl FnMut(&Globals, GlobalsEdit<'v>) -> GlobalsEdit<'v>,
+) -> Globals {
     picture::update(|now, table| f(now, GlobalsEdit::default()).apply(table))
 }
 

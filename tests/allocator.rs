@@ -13,13 +13,15 @@ static TEXT: Var<String> = Var::new("text");
 static NUMBER: Var<u32> = Var::new("number");
 static GLOBAL: Var<u32> = Var::new("global");
 
+type Act = fn();
+
 thread_local! {
     static GUARDS: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
     static LEAVES: Cell<bool> = const { Cell::new(false) };
     static LEAVES_WHEN_FREEING: Cell<bool> = const { Cell::new(false) };
     static READS: Cell<bool> = const { Cell::new(false) };
     static READ: Cell<[u32; 3]> = const { Cell::new([0; 3]) };
-    static ACTS: Cell<Option<(usize, fn())>> = const { Cell::new(None) };
+    static ACTS: Cell<Option<(usize, Act)>> = const { Cell::new(None) };
     static HANDLE: RefCell<Option<cancel::Handle>> = const { RefCell::new(None) };
 }
 
@@ -167,7 +169,7 @@ fn an_allocator_stores_to_the_cell_for_which_a_waiter_is_being_listed() {
     // The list grows at one of them.
     while CELL.version() == 0 {
         let mut next = Box::pin(CELL.changed(0));
-        let store: fn() = || CELL.store(1);
+        let store: Act = || CELL.store(1);
         ACTS.set((!waiting.is_empty()).then_some((0, store)));
         let polled = next.as_mut().poll(&mut context);
         ACTS.set(None);
@@ -182,7 +184,7 @@ fn an_allocator_stores_to_the_cell_for_which_a_waiter_is_being_listed() {
 #[test]
 fn an_allocator_cancels_the_scope_for_which_a_call_is_being_registered_or_stopped() {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    let cancel: fn() = || {
+    let cancel: Act = || {
         if let Some(handle) = HANDLE.take() {
             assert!(handle.cancel("over the limit"));
         }

@@ -19,7 +19,7 @@ use variables::apart;
 const MANY: usize = if cfg!(miri) { 24 } else { 150 };
 
 /// So far apart are their ids. Miri takes a millisecond for each variable in between.
-const APART: usize = if cfg!(miri) { 5 } else { 37 };
+const APART: usize = if cfg!(miri) { 2 } else { 37 };
 
 static VARIABLES: LazyLock<Vec<Var<u64>>> = LazyLock::new(|| apart(MANY, APART));
 
@@ -35,10 +35,11 @@ enum Step {
 }
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let (most, at_once) = if cfg!(miri) { (most / 3 + 1, 16) } else { (most, 60) };
     let step = prop_oneof![
         4 => (0..MANY).prop_map(Step::Bind),
         1 => (0..MANY).prop_map(Step::Mask),
-        1 => prop::collection::vec((0..MANY, prop::bool::weighted(0.8)), 1..60).prop_map(Step::Extend),
+        1 => prop::collection::vec((0..MANY, prop::bool::weighted(0.8)), 1..at_once).prop_map(Step::Extend),
     ];
     prop::collection::vec(step, 0..most)
 }

@@ -313,6 +313,10 @@ impl NumberBoard {
 mod tests {
     use super::*;
 
+    fn head(board: &Board<1>) -> u64 {
+        board.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed))
+    }
+
     #[test]
     fn head_of_the_free_list_does_not_come_again_after_a_few_thousand_changes() {
         let board = Board::<1>::new();
@@ -322,11 +326,11 @@ mod tests {
             board.take_off(slot);
         }
         // Who claims has looked at the head here, and is stopped.
-        let head = board.free.load(Ordering::Relaxed);
+        let before = head(&board);
         let [again, ..] = [(); 3].map(|()| board.claim().expect("they have come back"));
         board.take_off(again);
         for _ in 0..1 << 12 {
-            assert_ne!(board.free.load(Ordering::Relaxed), head, "the next slot has an owner");
+            assert_ne!(head(&board), before, "the next slot has an owner");
             let slot = board.claim().expect("it was given back");
             board.take_off(slot);
         }
@@ -353,7 +357,10 @@ mod tests {
         let board = Board::<1>::new();
         board.grow(2);
         let slot = board.claim().expect("there is room");
-        board.slot(slot).version.store(usize::MAX - 1, Ordering::Relaxed);
+        board
+            .slot(slot)
+            .version
+            .store(usize::MAX - 1, ordering(Site::BoardPublish, Ordering::Release));
         board.publish(slot, [ptr::null_mut()]);
         board.take_off(slot);
         board.each(|at, _| panic!("{at} is published still"));

@@ -10,7 +10,7 @@ pub(crate) fn push_if_room<T>(list: &mut Vec<T>, spare: &mut Vec<T>, one: T) -> 
             return Err(one);
         }
         spare.append(list);
-        std::mem::swap(list, spare);
+        core::mem::swap(list, spare);
     }
     list.push(one);
     Ok(())
