@@ -40,6 +40,7 @@ mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 mod real;
+#[cfg(feature = "std")]
 mod room;
 #[cfg(stackholm_shuttle)]
 mod shuttle;
@@ -81,6 +82,7 @@ pub(crate) use primitives::*;
 pub(crate) use reached::{Way, reached};
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
 pub(crate) use real::*;
+#[cfg(feature = "std")]
 pub(crate) use room::{more_than, push_if_room};
 #[cfg(not(feature = "std"))]
 pub(crate) use slot::*;
