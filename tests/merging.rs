@@ -123,7 +123,7 @@ fn check_counts(contexts: &[&Context], patches: &[&Patch]) {
 }
 
 fn cases() -> ProptestConfig {
-    let cases = if cfg!(miri) { 2 } else { 64 };
+    let cases = if cfg!(miri) { 1 } else { 64 };
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
