@@ -253,10 +253,8 @@ fn a_value_that_waits_for_what_its_task_holds_does_not_make_a_look_wait() {
         drop(HELD.lock().unwrap());
         f.write_str("at last")
     });
-    let (line, task) =
-        WAITS.sync_scope(waits, || (here(), pending::<()>().in_current_context()));
-    let (other, another) =
-        BEFORE.sync_scope(7, || (here(), pending::<()>().in_current_context()));
+    let (line, task) = WAITS.sync_scope(waits, || (here(), pending::<()>().in_current_context()));
+    let (other, another) = BEFORE.sync_scope(7, || (here(), pending::<()>().in_current_context()));
     let look = Look::new().limit(usize::MAX).values(true);
     let seen = || {
         let view = look.look();

@@ -37,9 +37,8 @@ pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
 /// Whether a lookup on the current stack finds nothing at once; if not, there may be a binding.
 #[inline(never)]
 pub(crate) fn is_plainly_absent<T>(key: &Key<T>) -> bool {
-    let absent = |current: &Current| {
-        matches!(current.raw.lookup_plain(key.peek()), Err(Miss::Absent))
-    };
+    let absent =
+        |current: &Current| matches!(current.raw.lookup_plain(key.peek()), Err(Miss::Absent));
     with(absent).unwrap_or(true)
 }
 
