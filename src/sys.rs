@@ -33,6 +33,8 @@ mod debug_notes;
 #[cfg(stackholm_loom)]
 mod model;
 #[cfg(stackholm_loom)]
+mod number_board;
+#[cfg(stackholm_loom)]
 mod once;
 #[cfg(any(not(feature = "std"), stackholm_loom))]
 mod once_box;
@@ -92,6 +94,8 @@ pub use slot::{FindSlot, Slot};
 pub(crate) use statics::*;
 #[cfg(feature = "std")]
 pub(crate) use std::process::abort;
+#[cfg(all(feature = "inspect", not(stackholm_shuttle)))]
+pub(crate) use std::sync::mpsc;
 #[cfg(all(feature = "std", not(stackholm_loom)))]
 pub(crate) use std::sync::{Mutex as Lock, OnceLock as SetOnce};
 #[cfg(feature = "std")]
@@ -159,7 +163,7 @@ pub use sites::Site;
 /// promise.
 pub(crate) mod proof {
     #[cfg(stackholm_loom)]
-    pub use super::board::NumberBoard;
+    pub use super::number_board::NumberBoard;
     #[cfg(stackholm_loom)]
     pub use super::once_box::OnceBox;
     #[cfg(all(debug_assertions, feature = "std"))]

@@ -2,10 +2,10 @@
 
 use crate::context::Context;
 use crate::error::Place;
+use crate::sys::mpsc::{self, Receiver, Sender};
+use crate::sys::{Arc, OnceLock};
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
