@@ -256,7 +256,7 @@ impl Program {
         let i = any_value();
         let (bound, mut read) = (self.oracle.see(i), None);
         let Variable::Value(var) = variable(i) else { unreachable!("it has values") };
-        unharmed(|| {
+        let returned = unharmed(|| {
             var.try_with(|value| {
                 self.leave();
                 if i == 5 + self.hand.thread {
@@ -265,6 +265,10 @@ impl Program {
                 read = Some(value.number());
             })
         });
+        if returned.is_none() && read.is_none() {
+            // An old process-wide value panicked as the read evicted it, before it called the closure.
+            return;
+        }
         self.hand.check(i, bound, read);
         if i == 5 + self.hand.thread && read.is_some() {
             self.hand.global = None;
