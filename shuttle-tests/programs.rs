@@ -255,12 +255,16 @@ impl Program {
     fn leave_within(&mut self) {
         let i = any_value();
         let (bound, mut read) = (self.oracle.see(i), None);
+        let mut global = self.hand.global;
         let Variable::Value(var) = variable(i) else { unreachable!("it has values") };
         let returned = unharmed(|| {
             var.try_with(|value| {
                 self.leave();
                 if i == 5 + self.hand.thread {
-                    unharmed(|| drop(var.clear_global()));
+                    // If an old value of another thread panics, that may be before the change.
+                    let cleared = unharmed(|| drop(var.clear_global())).is_some();
+                    let left = || var.global().as_deref().map(Value::number);
+                    global = if cleared { None } else { left() };
                 }
                 read = Some(value.number());
             })
@@ -270,9 +274,7 @@ impl Program {
             return;
         }
         self.hand.check(i, bound, read);
-        if i == 5 + self.hand.thread && read.is_some() {
-            self.hand.global = None;
-        }
+        self.hand.global = global;
     }
 
     fn hand_on(&mut self, ways: &Ways) {
