@@ -39,13 +39,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- What the triggers of a table are made for; another text afterwards says that they are out of
--- date.
+-- date. Each transaction asks; a function in SQL would be planned anew each time.
 CREATE OR REPLACE FUNCTION stackholm.revision_shape(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT md5(string_agg(concat_ws(' ', attnum, attname, atttypid, attgenerated), ',' ORDER BY
-        attnum) || (SELECT indkey::text FROM pg_index WHERE indrelid = relation AND indisprimary))
-    FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN
+    RETURN md5(string_agg(concat_ws(' ', attnum, attname, atttypid, attgenerated), ',' ORDER BY
+            attnum) || (SELECT indkey::text FROM pg_index WHERE indrelid = relation
+                AND indisprimary))
+        FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
+END $$;
 
 -- The text of a value, whatever the session shows.
 CREATE OR REPLACE FUNCTION stackholm.revision_text(value anyelement) RETURNS text
