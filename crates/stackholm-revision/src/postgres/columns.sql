@@ -59,9 +59,8 @@ CREATE OR REPLACE FUNCTION stackholm.revision_shown(shown text, row_name text, n
 RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(CASE shown
         WHEN 'real' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
-            '''real'', CASE WHEN pg_catalog.current_setting(''extra_float_digits'') '
-            'OPERATOR(pg_catalog.=) ''1'' THEN CAST(%1$s.%2$I AS pg_catalog.text) '
-            'ELSE stackholm.revision_text(%1$s.%2$I) END) END'
+            '''real'', CASE WHEN %3$s OPERATOR(pg_catalog.=) ''1'' '
+            'THEN CAST(%1$s.%2$I AS pg_catalog.text) ELSE stackholm.revision_text(%1$s.%2$I) END) END'
         WHEN 'blob' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
             '''blob'', pg_catalog.encode(%1$s.%2$I, ''hex'')) END'
         -- Neither infinite nor before Christ.
@@ -74,7 +73,10 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'styled' THEN 'stackholm.revision_text(%1$s.%2$I)'
         WHEN 'redacted' THEN 'CAST(''{"redacted": true}'' AS pg_catalog.jsonb)'
         ELSE '%1$s.%2$I'
-    END, row_name, name)
+    END, row_name, name,
+        -- A statement asks once. An expression, which keeps a single row, would be a statement then.
+        format(CASE WHEN row_name IN ('OLD', 'NEW') THEN '%s' ELSE '(SELECT %s)' END,
+            'pg_catalog.current_setting(''extra_float_digits'')'))
 $$;
 
 -- Whether a column differs. Of what is equal and looks different, the looks are compared.

@@ -227,9 +227,9 @@ BEGIN
             IF _many AND NOT _found AND _frame IS NULL THEN
                 _found := %s;
             END IF;$$, stackholm.revision_found(of, op, 'o', 'n', source)) END,
-            entry.or_nobody, E'\n        ELSIF _many THEN\n            ' || many || ';', CASE WHEN op <> 'TRUNCATE' THEN format($$
-        ELSIF _found THEN
-            %s;$$, single.kept) END);
+            entry.or_nobody, E'\n        ELSIF _many THEN\n            ' || many || ';',
+            CASE WHEN op <> 'TRUNCATE' THEN
+                format(E'\n        ELSIF _found THEN\n            %s;', single.kept) END);
     END LOOP;
     EXECUTE format($function$
 CREATE FUNCTION stackholm.revision_on_%1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
