@@ -60,7 +60,8 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(CASE shown
         WHEN 'real' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
             '''real'', CASE WHEN %3$s OPERATOR(pg_catalog.=) ''1'' '
-            'THEN CAST(%1$s.%2$I AS pg_catalog.text) ELSE stackholm.revision_text(%1$s.%2$I) END) END'
+            'THEN CAST(%1$s.%2$I AS pg_catalog.text) '
+            'ELSE stackholm.revision_text(%1$s.%2$I) END) END'
         WHEN 'blob' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
             '''blob'', pg_catalog.encode(%1$s.%2$I, ''hex'')) END'
         -- Neither infinite nor before Christ.
@@ -74,7 +75,7 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'redacted' THEN 'CAST(''{"redacted": true}'' AS pg_catalog.jsonb)'
         ELSE '%1$s.%2$I'
     END, row_name, name,
-        -- A statement asks once. An expression, which keeps a single row, would be a statement then.
+        -- A statement asks once. What keeps a single row would not be an expression any more.
         format(CASE WHEN row_name IN ('OLD', 'NEW') THEN '%s' ELSE '(SELECT %s)' END,
             'pg_catalog.current_setting(''extra_float_digits'')'))
 $$;

@@ -2,10 +2,10 @@
 
 -- Where the rows of a statement stand. A row before and after an update are paired by their order,
 -- in which both tables are written at once; their keys may differ. The join is full, though no row
--- lacks its other half, because such a one is never a loop in a loop: the plan is kept, and may have
+-- lacks its other half, because a full one is never a nested loop: the plan is kept, and may have
 -- been made for two rows where there are thousands now. The second condition says nothing new. It
--- makes the server expect about as many rows as there are, not fifty times as many, for which it
--- would translate the plan to machine code; that takes longer than ten thousand rows.
+-- makes the server expect as many rows as there are, not fifty times as many, for which it would
+-- compile the plan (JIT); that takes longer than it saves.
 CREATE OR REPLACE FUNCTION stackholm.revision_rows(op text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE op
