@@ -8,8 +8,9 @@
 //!
 //! A statement that updates ten thousand rows; a statement for each row, a hundred in a
 //! transaction, with commits that wait for the disk. On a server of its own, over its socket. The
-//! rivals take turns within each round; the ratio is of the medians. Statements and bytes are
-//! counted.
+//! rivals take turns within each round; the ratio is of the medians. Where other programs take
+//! the processors away for whole transactions, that of the fastest tenth says more. Statements and
+//! bytes are counted.
 
 #[path = "../examples/shop/server.rs"]
 mod server;
@@ -125,9 +126,10 @@ impl Rivals {
     }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+/// What so many of a hundred rounds stay below.
+fn quantile(percent: usize, mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times[times.len() * percent / 100]
 }
 
 /// Nanoseconds for one of `n`.
@@ -138,15 +140,21 @@ async fn time(n: u32, work: impl Future<Output = ()>) -> f64 {
 }
 
 fn report(what: &str, rounds: &[Round], bar: f64) {
-    let [none, row, statement, ours, ours_by_row] =
-        [0, 1, 2, 3, 4].map(|n| median(rounds.iter().map(|r| r[n]).collect()));
+    println!("{what}");
+    for (percent, name) in [(50, "medians"), (10, "fastest tenth")] {
+        let time = |n: usize| quantile(percent, rounds.iter().map(|r| r[n]).collect());
+        one_line(name, [0, 1, 2, 3, 4].map(time), bar);
+    }
+}
+
+fn one_line(name: &str, [none, row, statement, ours, ours_by_row]: Round, bar: f64) {
     println!(
-        "{what}, nanoseconds a row: untracked {none:.0}, by hand by row {row:.0}, by hand by \
+        "  {name}, nanoseconds a row: untracked {none:.0}, by hand by row {row:.0}, by hand by \
          statement {statement:.0}, ours {ours:.0}, ours by row {ours_by_row:.0}"
     );
     let verdict = |ratio: f64| if ratio <= bar { "within" } else { "ABOVE" };
     println!(
-        "  ours / by row: {:.2}, {} {bar}; ours / by statement: {:.2}, {} {bar}; \
+        "    ours / by row: {:.2}, {} {bar}; ours / by statement: {:.2}, {} {bar}; \
          ours / untracked: {:.1}; ours by row / by row: {:.2}",
         ours / row,
         verdict(ours / row),
@@ -281,7 +289,7 @@ async fn main() {
     let synced = connect(&server, "postgres").await;
     synced.batch_execute("ALTER SYSTEM SET fsync = on").await.unwrap();
     synced.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    let rows = one_by_one(&mut rivals, rounds * 5).await;
+    let rows = one_by_one(&mut rivals, rounds * 10).await;
     report("a statement a row, a hundred a transaction, on disk", &rows, 1.05);
     statements_and_bytes(&server).await;
 }
