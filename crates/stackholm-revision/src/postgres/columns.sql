@@ -58,10 +58,12 @@ AS $$ BEGIN RETURN value::text; END $$;
 CREATE OR REPLACE FUNCTION stackholm.revision_shown(shown text, row_name text, name text)
 RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format(CASE shown
-        WHEN 'real' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
-            '''real'', CASE WHEN %3$s OPERATOR(pg_catalog.=) ''1'' '
+        -- Its text has nothing that would have to be escaped; so put together, it is read faster.
+        WHEN 'real' THEN 'CAST(''{"real": "'' OPERATOR(pg_catalog.||) '
+            'CASE WHEN %3$s OPERATOR(pg_catalog.=) ''1'' '
             'THEN CAST(%1$s.%2$I AS pg_catalog.text) '
-            'ELSE stackholm.revision_text(%1$s.%2$I) END) END'
+            'ELSE stackholm.revision_text(%1$s.%2$I) END '
+            'OPERATOR(pg_catalog.||) ''"}'' AS pg_catalog.jsonb)'
         WHEN 'blob' THEN 'CASE WHEN %1$s.%2$I IS NOT NULL THEN pg_catalog.jsonb_build_object('
             '''blob'', pg_catalog.encode(%1$s.%2$I, ''hex'')) END'
         -- Neither infinite nor before Christ.
