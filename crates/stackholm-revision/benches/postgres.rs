@@ -3,10 +3,14 @@
 //! actor? By row, as most are written; and by statement, which can be done by hand only if keys
 //! never change: such a trigger pairs the rows before and after by their key.
 //!
+//! Ours is measured twice: by statement, which is the rule, and by row, as tables with row triggers
+//! of the program's are seen.
+//!
 //! A statement that updates ten thousand rows; a statement for each row, a hundred in a
 //! transaction, with commits that wait for the disk. On a server of its own, over its socket. The
-//! rivals take turns within each round; the ratio is of the medians. Statements and bytes are
-//! counted.
+//! rivals take turns within each round; the ratio is of the medians. Where other programs take
+//! the processors away for whole transactions, that of the fastest tenth says more. Statements and
+//! bytes are counted.
 
 #[path = "../examples/shop/server.rs"]
 mod server;
@@ -80,39 +84,52 @@ async fn connect(server: &Server, database: &str) -> Client {
     client
 }
 
-/// A database for each rival, with its table: untracked, by row, by statement; and ours.
+/// A trigger of the program's, which never runs.
+const OF_THE_PROGRAM: &str = "
+    CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER nothing AFTER INSERT ON post FOR EACH ROW EXECUTE FUNCTION nothing();";
+
+/// A database for each rival, with its table: untracked, by row, by statement; and ours, by
+/// statement and by row.
 struct Rivals {
     others: Vec<Client>,
-    ours: Tracked<Client>,
+    ours: Vec<Tracked<Client>>,
 }
 
 impl Rivals {
     async fn new(server: &Server, name: &str) -> Self {
         let postgres = connect(server, "postgres").await;
-        let mut clients = Vec::new();
-        for (rival, triggers) in
-            [("none", ""), ("row", BY_ROW), ("statement", BY_STATEMENT), ("ours", "")]
-        {
+        let (mut others, mut ours) = (Vec::new(), Vec::new());
+        for (rival, triggers) in [
+            ("none", ""),
+            ("row", BY_ROW),
+            ("statement", BY_STATEMENT),
+            ("ours", ""),
+            ("ours_by_row", OF_THE_PROGRAM),
+        ] {
             let database = format!("{name}_{rival}");
             postgres.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
             let client = connect(server, &database).await;
             client.batch_execute(TABLE).await.unwrap();
-            if !triggers.is_empty() {
-                client.batch_execute(LOG).await.unwrap();
-                client.batch_execute(triggers).await.unwrap();
+            client.batch_execute(LOG).await.unwrap();
+            client.batch_execute(triggers).await.unwrap();
+            if rival.starts_with("ours") {
+                let mut db = Tracked::new(client);
+                db.install().await.unwrap();
+                db.track("post").await.unwrap();
+                ours.push(db);
+            } else {
+                others.push(client);
             }
-            clients.push(client);
         }
-        let mut ours = Tracked::new(clients.pop().unwrap());
-        ours.install().await.unwrap();
-        ours.track("post").await.unwrap();
-        Rivals { others: clients, ours }
+        Rivals { others, ours }
     }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+/// What so many of a hundred rounds stay below.
+fn quantile(percent: usize, mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times[times.len() * percent / 100]
 }
 
 /// Nanoseconds for one of `n`.
@@ -122,22 +139,34 @@ async fn time(n: u32, work: impl Future<Output = ()>) -> f64 {
     begun.elapsed().as_nanos() as f64 / f64::from(n)
 }
 
-fn report(what: &str, rounds: &[[f64; 4]], bar: f64) {
-    let [none, row, statement, ours] =
-        [0, 1, 2, 3].map(|n| median(rounds.iter().map(|r| r[n]).collect()));
+fn report(what: &str, rounds: &[Round], bar: f64) {
+    println!("{what}");
+    for (percent, name) in [(50, "medians"), (10, "fastest tenth")] {
+        let time = |n: usize| quantile(percent, rounds.iter().map(|r| r[n]).collect());
+        one_line(name, [0, 1, 2, 3, 4].map(time), bar);
+    }
+}
+
+fn one_line(name: &str, [none, row, statement, ours, ours_by_row]: Round, bar: f64) {
     println!(
-        "{what}, nanoseconds a row: untracked {none:.0}, by hand by row {row:.0}, by hand by \
-         statement {statement:.0}, ours {ours:.0}"
+        "  {name}, nanoseconds a row: untracked {none:.0}, by hand by row {row:.0}, by hand by \
+         statement {statement:.0}, ours {ours:.0}, ours by row {ours_by_row:.0}"
     );
-    let verdict = if ours / row <= bar { "within" } else { "ABOVE" };
+    let verdict = |ratio: f64| if ratio <= bar { "within" } else { "ABOVE" };
     println!(
-        "  ours / by row: {:.2}, {verdict} {bar}; ours / by statement: {:.2}; \
-         ours / untracked: {:.1}",
+        "    ours / by row: {:.2}, {} {bar}; ours / by statement: {:.2}, {} {bar}; \
+         ours / untracked: {:.1}; ours by row / by row: {:.2}",
         ours / row,
+        verdict(ours / row),
         ours / statement,
-        ours / none
+        verdict(ours / statement),
+        ours / none,
+        ours_by_row / row
     );
 }
+
+/// What each rival took: untracked, by row, by statement, ours, ours by row.
+type Round = [f64; 5];
 
 fn user() -> Revision {
     Revision::new().actor(("user", 7)).because("benchmark")
@@ -145,51 +174,67 @@ fn user() -> Revision {
 
 const BULK: &str = "UPDATE post SET c = c + 1";
 
-async fn bulk(rivals: &mut Rivals, statement: &str, rounds: usize) -> Vec<[f64; 4]> {
+async fn bulk(rivals: &mut Rivals, statement: &str, rounds: usize) -> Vec<Round> {
     let mut times = Vec::new();
     for _ in 0..rounds {
         let Rivals { others, ours } = rivals;
         let plain = async |client: &Client| client.batch_execute(statement).await.unwrap();
-        let write = ours.write(async |tx| tx.execute(statement, &[]).await);
+        let [by_statement, by_row] = &mut ours[..] else { unreachable!() };
+        let ours = async |db: &mut Tracked<Client>| {
+            let write = db.write(async |tx| tx.execute(statement, &[]).await);
+            _ = user().wrap(write).await.unwrap();
+        };
         times.push([
             time(10_000, plain(&others[0])).await,
             time(10_000, plain(&others[1])).await,
             time(10_000, plain(&others[2])).await,
-            time(10_000, async { _ = user().wrap(write).await.unwrap() }).await,
+            time(10_000, ours(by_statement)).await,
+            time(10_000, ours(by_row)).await,
         ]);
         // What a round leaves behind is not to slow the next one down.
-        for client in others.iter().chain([ours.client()]) {
+        for client in others.iter().chain([by_statement.client(), by_row.client()]) {
             client.batch_execute("VACUUM post").await.unwrap();
         }
     }
     times
 }
 
-async fn one_by_one(rivals: &mut Rivals, rounds: usize) -> Vec<[f64; 4]> {
+/// Ten transactions at a time: one ends when the disk says so, which some machines ask every few
+/// milliseconds.
+async fn one_by_one(rivals: &mut Rivals, rounds: usize) -> Vec<Round> {
     let sql = "UPDATE post SET c = c + 1 WHERE id = $1";
     let by_client = async |client: &mut Client, from: i32| {
         let statement = client.prepare(sql).await.unwrap();
-        let tx = client.transaction().await.unwrap();
-        for id in from..from + 100 {
-            tx.execute(&statement, &[&id]).await.unwrap();
+        for hundred in (from..from + 1_000).step_by(100) {
+            let tx = client.transaction().await.unwrap();
+            for id in hundred..hundred + 100 {
+                tx.execute(&statement, &[&id]).await.unwrap();
+            }
+            tx.commit().await.unwrap();
         }
-        tx.commit().await.unwrap();
+    };
+    let by_us = async |db: &mut Tracked<Client>, from: i32| {
+        for hundred in (from..from + 1_000).step_by(100) {
+            let write = db.write(async |tx| {
+                for id in hundred..hundred + 100 {
+                    tx.execute(sql, &[&id]).await?;
+                }
+                Ok::<_, Error>(())
+            });
+            user().wrap(write).await.unwrap();
+        }
     };
     let mut times = Vec::new();
     for n in 0..rounds {
-        let from = (n as i32 * 100) % 9_900 + 1;
+        let from = (n as i32 * 1_000) % 10_000 + 1;
         let Rivals { others, ours } = rivals;
-        let ours = ours.write(async |tx| {
-            for id in from..from + 100 {
-                tx.execute(sql, &[&id]).await?;
-            }
-            Ok::<_, Error>(())
-        });
+        let [by_statement, by_row] = &mut ours[..] else { unreachable!() };
         times.push([
-            time(100, by_client(&mut others[0], from)).await,
-            time(100, by_client(&mut others[1], from)).await,
-            time(100, by_client(&mut others[2], from)).await,
-            time(100, async { user().wrap(ours).await.unwrap() }).await,
+            time(1_000, by_client(&mut others[0], from)).await,
+            time(1_000, by_client(&mut others[1], from)).await,
+            time(1_000, by_client(&mut others[2], from)).await,
+            time(1_000, by_us(by_statement, from)).await,
+            time(1_000, by_us(by_row, from)).await,
         ]);
     }
     times
@@ -202,7 +247,7 @@ fn statements(server: &Server) -> usize {
 }
 
 async fn statements_and_bytes(server: &Server) {
-    let mut db = Rivals::new(server, "count").await.ours;
+    let mut db = Rivals::new(server, "count").await.ours.remove(0);
     let sql = "UPDATE post SET a = $1, b = $1, c = 1, d = 2.5, e = 3 WHERE id = $2";
     db.client().batch_execute("SET log_statement = 'all'").await.unwrap();
     let saved = async |tx: &mut Transaction<'_>, id: i32| {
@@ -250,7 +295,7 @@ async fn main() {
     let synced = connect(&server, "postgres").await;
     synced.batch_execute("ALTER SYSTEM SET fsync = on").await.unwrap();
     synced.batch_execute("SELECT pg_reload_conf()").await.unwrap();
-    let rows = one_by_one(&mut rivals, rounds * 5).await;
+    let rows = one_by_one(&mut rivals, rounds * 3).await;
     report("a statement a row, a hundred a transaction, on disk", &rows, 1.05);
     statements_and_bytes(&server).await;
 }

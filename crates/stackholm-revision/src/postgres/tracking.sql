@@ -4,8 +4,9 @@
 -- program asked for.
 CREATE OR REPLACE FUNCTION stackholm.revision_made_for(of integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT concat_ws(' ', triggers, stackholm.revision_shape(r.oid),
-        stackholm.revision_by_row(r.oid), r.oid, or_nobody, except_columns, redacted_columns)
+    SELECT concat_ws(' ', stackholm.revision_triggers(), stackholm.revision_shape(r.oid),
+        stackholm.revision_by_row(r.oid), stackholm.revision_taken_along(r.oid), r.oid, or_nobody,
+        except_columns, redacted_columns)
     FROM stackholm.revision_table t, pg_class r JOIN pg_namespace s ON s.oid = relnamespace
     WHERE t.id = of AND nspname = schema_name AND relname = table_name
 $$;
@@ -48,12 +49,14 @@ END $$;
 -- Whether a table is tracked as is written down.
 CREATE OR REPLACE FUNCTION stackholm.revision_tied(of integer) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT tracked AND made_for IS NOT DISTINCT FROM stackholm.revision_made_for(of) AND 7 = (
+    SELECT tracked AND made_for IS NOT DISTINCT FROM stackholm.revision_made_for(of) AND (
         SELECT count(*) FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
-            WHERE tgrelid = to_regclass(format('%I.%I', schema_name, table_name))
-                AND tgname LIKE '!stackholm%' AND proname = format('revision_on_%s', of)
-                AND tgenabled = 'O')
-    FROM stackholm.revision_table WHERE id = of
+            WHERE tgrelid = relation AND tgname LIKE '!stackholm%'
+                AND proname = format('revision_on_%s', of) AND tgenabled = 'O'
+        ) = CASE WHEN stackholm.revision_taken_along(relation) THEN 7 ELSE 4 END
+    FROM stackholm.revision_table,
+        CAST(to_regclass(format('%I.%I', schema_name, table_name)) AS oid) relation
+    WHERE id = of
 $$;
 
 -- Tracks a table; makes nothing if it is tracked so already.
@@ -82,9 +85,10 @@ BEGIN
             except_columns, redacted_columns, or_nobody, tracked, triggers, made_for)
         VALUES (its_schema, its_name, CASE its_schema WHEN 'public' THEN quote_ident(its_name)
                 ELSE format('%I.%I', its_schema, its_name) END,
-            '[]', '[]', to_jsonb(excepted), to_jsonb(redacted), allowed, false, 1, '')
+            '[]', '[]', to_jsonb(excepted), to_jsonb(redacted), allowed, false,
+                stackholm.revision_triggers(), '')
         ON CONFLICT (schema_name, table_name) DO UPDATE SET
-            except_columns = excluded.except_columns, triggers = excluded.triggers,
+            except_columns = excluded.except_columns,
             redacted_columns = excluded.redacted_columns, or_nobody = excluded.or_nobody
         RETURNING id INTO its_id;
     -- Another program may have been faster.

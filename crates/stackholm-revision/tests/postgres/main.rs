@@ -9,3 +9,4 @@ mod model;
 mod server;
 mod stress;
 mod tasks;
+mod ways;

@@ -247,7 +247,7 @@ async fn history_replayed_is_the_table_and_each_state_is_found_going_backwards()
              tgrelid = 'by_{way}'::regclass AND (tgtype & 1 = 1) = {}",
             way == "ROW"
         );
-        assert_eq!(count(&db, &triggers).await, 6, "seen by {way}");
+        assert_eq!(count(&db, &triggers).await, 3, "seen by {way}");
     }
 }
 

@@ -65,6 +65,22 @@ impl Database {
         log.lines().filter(one).count()
     }
 
+    /// What the server has said of this database, one text for each message.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.join("log")).unwrap();
+        let (mut entries, mut own) = (Vec::new(), false);
+        for line in log.lines() {
+            if !line.starts_with('\t') {
+                own = line.starts_with(&format!("{} LOG:  ", self.name));
+                entries.extend(own.then(String::new));
+            }
+            if let (true, Some(entry)) = (own, entries.last_mut()) {
+                *entry += &format!("{line}\n");
+            }
+        }
+        entries
+    }
+
     /// A connection, driven by a task of the current runtime.
     pub(crate) async fn connect(&self) -> Client {
         self.connect_as("postgres").await
