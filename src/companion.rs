@@ -6,9 +6,9 @@
 #[cfg(feature = "companions")]
 mod with {
     use crate::misuse::{Misuse, report};
-    use crate::sys::{Arc, OnceLock};
+    use crate::sys::{Arc, OnceLock, caught};
     use std::fmt;
-    use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
+    use std::panic::{RefUnwindSafe, UnwindSafe};
 
     /// A foreign ambient value that hops take along, once it is [registered](register).
     ///
@@ -202,10 +202,10 @@ mod with {
     }
 
     fn capture(companion: &'static dyn Companion) -> Part {
-        match catch_unwind(AssertUnwindSafe(|| companion.capture())) {
-            Ok(Some(carried)) => Part::Carried(carried),
-            Ok(None) => Part::Nothing(companion),
-            Err(_) => {
+        match caught(|| companion.capture()) {
+            Some(Some(carried)) => Part::Carried(carried),
+            Some(None) => Part::Nothing(companion),
+            None => {
                 report(Misuse::CompanionPanicked);
                 Part::Nothing(companion)
             }

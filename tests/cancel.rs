@@ -1,5 +1,7 @@
 //! Cancellation: the first cause stays, nothing is left behind, and each call comes once.
 
+#[path = "common/bomb.rs"]
+mod bomb;
 #[path = "counting/mod.rs"]
 mod counting;
 
@@ -197,6 +199,23 @@ fn a_callback_that_panics_keeps_no_other_from_its_call_and_one_that_registers_is
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"in a callback"));
         assert_eq!(calls.load(SeqCst), 3);
         assert_eq!(cause(), "why");
+    });
+}
+
+#[test]
+fn callbacks_whose_panics_panic_as_they_are_dropped_keep_no_other_from_its_call() {
+    let called = Arc::new(AtomicUsize::new(0));
+    cancel::scope(|handle| {
+        let _first = cancel::on_cancel(|_| bomb::explode());
+        let _second = cancel::on_cancel(|_| bomb::explode());
+        let calls = Arc::clone(&called);
+        let _after = cancel::on_cancel(move |_| {
+            calls.fetch_add(1, SeqCst);
+        });
+        let cancelled = catch_unwind(AssertUnwindSafe(|| handle.cancel("why")));
+        // The first panic goes on, with what it carries.
+        std::mem::forget(cancelled.unwrap_err());
+        assert_eq!(called.load(SeqCst), 1);
     });
 }
 

@@ -2,6 +2,9 @@
 //! reverse.
 #![cfg(all(feature = "companions", feature = "rayon", feature = "tokio"))]
 
+#[path = "common/bomb.rs"]
+mod bomb;
+
 use stackholm::companion::{Carried, Companion, NotRegistered, register};
 use stackholm::{Context, ContextExt, Envelope, Hop, Misuse, Var};
 use std::cell::{Cell, RefCell};
@@ -19,6 +22,7 @@ thread_local! {
     static ENTERED: RefCell<Vec<(&'static str, u32)>> = const { RefCell::new(Vec::new()) };
     static NUMBER: Cell<u32> = const { Cell::new(0) };
     static CAPTURE_PANICS: Cell<bool> = const { Cell::new(false) };
+    static CAPTURE_EXPLODES: Cell<bool> = const { Cell::new(false) };
     static ENTER_PANICS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -34,6 +38,9 @@ impl Companion for Number {
 
     fn capture(&self) -> Option<Box<dyn Carried>> {
         assert!(!(self.0 == "second" && CAPTURE_PANICS.get()), "as it is told to");
+        if self.0 == "second" && CAPTURE_EXPLODES.get() {
+            bomb::explode();
+        }
         (NUMBER.get() != 0).then(|| Box::new(Was(self.0, NUMBER.get())) as _)
     }
 
@@ -254,6 +261,16 @@ fn no_poll_of_a_thousand_interleaved_tasks_sees_the_companions_of_another() {
         let seen = runtime.block_on(async { tokio::spawn(async { number() }).await.unwrap() });
         assert_eq!(seen, 0);
     }
+}
+
+#[test]
+fn a_companion_whose_panic_panics_as_it_is_dropped_keeps_no_hop_away() {
+    at(7, || {
+        CAPTURE_EXPLODES.set(true);
+        let hop = Hop::current();
+        CAPTURE_EXPLODES.set(false);
+        assert_eq!(hop.run(|| ENTERED.with_borrow(Vec::clone)), [("first", 7), ("second", 0)]);
+    });
 }
 
 #[test]

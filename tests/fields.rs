@@ -1,5 +1,7 @@
 //! Fields: what variables that are declared to be logged give to any sink.
 
+#[path = "common/bomb.rs"]
+mod bomb;
 mod counting;
 
 use counting::blocks;
@@ -225,6 +227,22 @@ fn a_limit_of_a_projection_holds_and_no_more_is_asked_of_the_value() {
     static SHORT: Var<Endless> = Var::new("short").logged_by::<Short>();
     assert_eq!(SHORT.sync_scope(Endless, here), "short=aba…");
     assert_eq!(ASKED.load(SeqCst), 2);
+}
+
+#[test]
+fn a_projection_whose_panic_panics_as_it_is_dropped_keeps_no_other_field_away() {
+    struct Explodes;
+    impl Project<u8> for Explodes {
+        fn put(_: &u8, _: Field<'_>) {
+            bomb::explode();
+        }
+    }
+    static EXPLODES: Var<u8> = Var::new("explodes").logged_by::<Explodes>();
+    Scope::new().set(&EXPLODES, 1).set(&USER, "ada").run(|| {
+        let fields = Fields::current();
+        assert_eq!(fields.get("explodes"), Some(FieldValue::Str("<panicked>")));
+        assert_eq!(fields.get("user"), Some(FieldValue::Str("ada")));
+    });
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! `Shared`: reads, changes, versions, waiting, and when old values end.
 
+#[path = "common/bomb.rs"]
+mod bomb;
+
 use stackholm::{Shared, Snapshot};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -547,6 +550,27 @@ fn wakers_that_panic_keep_no_other_from_being_woken() {
     }
     assert!(catch_unwind(AssertUnwindSafe(|| cell.store(1))).is_err());
     assert_eq!((woken.0.load(SeqCst), cell.version(), *cell.load()), (2, 1, 1));
+}
+
+#[test]
+fn wakers_whose_panics_panic_as_they_are_dropped_keep_no_other_from_being_woken() {
+    struct Explodes;
+    impl Wake for Explodes {
+        fn wake(self: Arc<Self>) {
+            bomb::explode();
+        }
+    }
+    let cell = Shared::from(0);
+    let woken = Arc::new(Woken::default());
+    let explodes = || Waker::from(Arc::new(Explodes));
+    let wakers = [explodes(), explodes(), Waker::from(Arc::clone(&woken))];
+    let mut futures: Vec<_> = wakers.iter().map(|_| Box::pin(cell.changed(0))).collect();
+    for (future, waker) in futures.iter_mut().zip(&wakers) {
+        assert!(future.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    // The first panic goes on, with what it carries.
+    std::mem::forget(catch_unwind(AssertUnwindSafe(|| cell.store(1))).unwrap_err());
+    assert_eq!((woken.0.load(SeqCst), cell.version()), (1, 1));
 }
 
 #[test]

@@ -7,9 +7,8 @@
 //! No lock is held while foreign code runs: wakers, callbacks and causes are taken out first.
 
 use super::cause::Cause;
-use crate::sys::{Arc, Lock, PoisonError, SetOnce, Site, more_than, push_if_room, step};
+use crate::sys::{Arc, CallAll, Lock, PoisonError, SetOnce, Site, more_than, push_if_room, step};
 use std::mem;
-use std::panic::{self, AssertUnwindSafe};
 use std::task::Waker;
 
 /// Invariants:
@@ -115,16 +114,13 @@ impl Source {
             return false;
         }
         let calls = mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut first_panic = None;
+        let mut all = CallAll::default();
         for slot in calls.slots {
             let Slot::Call(call) = slot else { continue };
-            let called = panic::catch_unwind(AssertUnwindSafe(|| call.fire()));
-            first_panic = first_panic.or(called.err());
+            all.call(|| call.fire());
         }
-        match first_panic {
-            Some(panic) => panic::resume_unwind(panic),
-            None => true,
-        }
+        all.finish();
+        true
     }
 }
 

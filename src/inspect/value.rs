@@ -3,9 +3,8 @@
 use crate::context::Context;
 use crate::error::Place;
 use crate::sys::mpsc::{self, Receiver, Sender};
-use crate::sys::{Arc, OnceLock};
+use crate::sys::{Arc, OnceLock, caught};
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -68,6 +67,7 @@ impl Asker {
         if self.0.is_none() {
             let threads = THREADS.get_or_init(|| Arc::new(()));
             if Arc::strong_count(threads) > STUCK {
+                end(context);
                 return told;
             }
             self.0 = start(Arc::clone(threads));
@@ -122,25 +122,17 @@ fn each(context: Context, tell: &mut dyn FnMut(Answer)) {
     for binding in &context {
         let Some(value) = binding.value() else { continue };
         tell(Answer::Asked(binding.name().to_owned(), binding.place()));
-        let shown = catch_unwind(AssertUnwindSafe(|| {
+        let shown = caught(|| {
             let mut text = Cut(String::new());
             let whole = write!(text, "{value:?}").is_ok();
             if whole { text.0 } else { text.0 + "…" }
-        }));
-        tell(Answer::Value(shown.unwrap_or_else(|panic| {
-            forget(panic);
-            "<panicked>".into()
-        })));
+        });
+        tell(Answer::Value(shown.unwrap_or_else(|| "<panicked>".into())));
     }
-    // This thread may be the last to have its values, and the drop of one may panic.
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(context))) {
-        forget(panic);
-    }
+    end(context);
 }
 
-/// What a panic carries may panic as it is dropped; what that carries is left alone.
-fn forget(panic: Box<dyn std::any::Any + Send>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(panic);
-    }
+/// Drops a context. This thread may be the last to have its values, and the drop of one may panic.
+fn end(context: Context) {
+    caught(|| drop(context));
 }

@@ -4,9 +4,8 @@
 //! is marked, which says that somebody waits.
 
 use super::cell::Shared;
-use crate::sys::{Arc, Mutex, PoisonError, more_than, push_if_room};
+use crate::sys::{Arc, CallAll, Mutex, PoisonError, more_than, push_if_room};
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -32,14 +31,11 @@ impl Waiters {
     /// the first such panic goes on.
     #[cold]
     pub(super) fn wake(&self) {
-        let mut first_panic = None;
+        let mut all = CallAll::default();
         for (_, waker) in self.with(|list| std::mem::take(&mut list.wakers)) {
-            let woken = panic::catch_unwind(AssertUnwindSafe(|| waker.wake()));
-            first_panic = first_panic.or(woken.err());
+            all.call(|| waker.wake());
         }
-        if let Some(panic) = first_panic {
-            panic::resume_unwind(panic);
-        }
+        all.finish();
     }
 
     /// Puts a waker on the list, in place of the one with that number if there is one. Returns its

@@ -1,4 +1,4 @@
-//! What debug builds with the standard library note beside a variable, and others do not: where it was last bound in
+//! What debug builds with the standard library note beside a variable: where it was last bound in
 //! the process, and, while tests watch, what its readers got and whether somebody looks out for
 //! captures.
 //!
