@@ -38,6 +38,8 @@ mod number_board;
 mod once;
 #[cfg(any(not(feature = "std"), stackholm_loom))]
 mod once_box;
+#[cfg(feature = "std")]
+mod panics;
 mod popcount;
 mod reached;
 #[cfg(not(any(stackholm_loom, stackholm_shuttle)))]
@@ -78,6 +80,8 @@ pub(crate) use debug_notes::{LastPlace, Notes};
 pub(crate) use once::{Lock, SetOnce};
 #[cfg(not(feature = "std"))]
 pub(crate) use once_box::OnceBox as OnceLock;
+#[cfg(feature = "std")]
+pub(crate) use panics::{CallAll, caught};
 pub(crate) use popcount::{ask_processor, popcount};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use primitives::*;
@@ -103,10 +107,10 @@ pub(crate) use std::sync::{Mutex, OnceLock, PoisonError};
 #[cfg(all(feature = "std", not(any(stackholm_loom, stackholm_shuttle))))]
 pub(crate) use thread_locals::*;
 
-/// Calls foreign code; says whether it came to its end. If it panics, that is the end of the panic.
+/// Calls foreign code; says whether it returned. A panic of it is caught.
 #[cfg(feature = "std")]
 pub(crate) fn finishes(f: impl FnOnce()) -> bool {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).is_ok()
+    caught(f).is_some()
 }
 
 /// Calls foreign code. If it panics, nobody catches that.

@@ -6,8 +6,9 @@ use std::time::Instant;
 /// How many watch, and above [`MANY`] how often somebody began to when nobody did.
 static WATCHES: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
-/// More than there may be guards at once: half a word counts them. The other half may begin anew: a
-/// record of such an old time is of what is there still.
+/// One more than the guards that there may be at once: the lower half of the word counts them. The
+/// upper half may wrap around, since a record is taken off when its stack or value ends: one with an
+/// old number that comes again still describes what is there.
 const MANY: usize = 1 << (usize::BITS / 2);
 
 /// Whether somebody watches.

@@ -61,7 +61,8 @@ impl<F> ContextLayer<F> {
         ContextLayer(PlainLayer::new(bind))
     }
 
-    /// The same, of a type that is no closure.
+    /// As [`new`](Self::new), with a type that implements
+    /// [`RequestContext`](super::RequestContext), such as one that has a name.
     pub const fn of(bind: F) -> Self {
         ContextLayer(PlainLayer::of(bind))
     }

@@ -53,7 +53,8 @@ impl<F> PlainLayer<F> {
         PlainLayer { bind, base: Context::empty() }
     }
 
-    /// The same, of a type that is no closure.
+    /// As [`new`](Self::new), with a type that implements [`RequestContext`], such as one that has a
+    /// name.
     pub const fn of(bind: F) -> Self {
         PlainLayer { bind, base: Context::empty() }
     }
