@@ -139,3 +139,42 @@ pub(crate) fn current() -> usize {
 pub(super) fn running() -> usize {
     thread_number() << 2 | 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::stack::records::WORDS;
+    use std::collections::HashSet;
+    use std::ptr;
+    use std::thread;
+
+    #[test]
+    fn numbers_of_several_threads_are_all_different() {
+        let number = 3 * NUMBERS + 1;
+        let take = move || (0..number).map(|_| next()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| thread::spawn(take)).collect();
+        let all = threads.into_iter().flat_map(|thread| thread.join().unwrap());
+        assert_eq!(all.collect::<HashSet<_>>().len(), 4 * number);
+    }
+
+    #[test]
+    fn records_that_a_thread_keeps_are_used_again_there_and_go_back_when_it_ends() {
+        let publish_and_take_off = || {
+            board().grow(1);
+            let record = claim().expect("there is room");
+            board().publish(record, [ptr::null_mut(); WORDS]);
+            take_off(record);
+            record
+        };
+        let used = thread::spawn(move || {
+            until_the_end();
+            let first = publish_and_take_off();
+            assert_eq!(publish_and_take_off(), first, "it is used again");
+            first
+        });
+        let used = used.join().unwrap();
+        // Its thread has ended, and so it is on the list of free records.
+        let mut claimed = (0..1000).map_while(|_| board().claim());
+        assert!(claimed.any(|record| record == used));
+    }
+}
