@@ -242,6 +242,33 @@ fn what_a_thread_forgets_ends_with_it() {
     assert_eq!(drops.load(SeqCst), 1);
 }
 
+/// Each of them is dropped after the thread has left what the one before it entered.
+#[test]
+fn what_ten_destructors_of_a_thread_forget_ends_with_the_thread() {
+    struct Forgets(RefCell<Option<Counted>>);
+    impl Drop for Forgets {
+        fn drop(&mut self) {
+            self.0.take().into_iter().for_each(|value| std::mem::forget(COUNTED.enter(value)));
+        }
+    }
+    macro_rules! locals {
+        ($($name:ident)*) => {
+            thread_local! { $(static $name: Forgets = const { Forgets(RefCell::new(None)) };)* }
+            const LOCALS: &[&thread::LocalKey<Forgets>] = &[$(&$name),*];
+        };
+    }
+    locals!(L1 L2 L3 L4 L5 L6 L7 L8 L9 L10);
+    let drops = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&drops);
+    let hand_out = move || {
+        for local in LOCALS {
+            local.with(|forgets| forgets.0.replace(Some(Counted(Arc::clone(&count)))));
+        }
+    };
+    thread::spawn(hand_out).join().unwrap();
+    assert_eq!(drops.load(SeqCst), LOCALS.len());
+}
+
 // ---------------------------------------------------------------- threads and tasks that die
 
 #[test]

@@ -9,11 +9,16 @@ pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
 }
 
 /// Drops what a panic carries. That is foreign code too: if its drop panics, what that panic carries
-/// is leaked.
-fn drop_payload(payload: Box<dyn Any + Send>) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(payload);
+/// is dropped in turn. The last of too many such panics leaks what it carries.
+fn drop_payload(mut payload: Box<dyn Any + Send>) {
+    const MOST: usize = 16;
+    for _ in 0..MOST {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
     }
+    std::mem::forget(payload);
 }
 
 /// Calls foreign code several times, all of it even if some of it panics.

@@ -12,14 +12,17 @@ pub(crate) use thread_slot;
 /// is named.
 ///
 /// What is armed while the thread is ending, by a destructor that runs after the first call, makes
-/// it call once more: a few times, each by a thread-local of its own, since one that was destroyed
-/// is not made again.
+/// it call once more: twelve times in all, each by a thread-local of its own, since one that was
+/// destroyed is not made again.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         // The slot needs no destructor, so it is there.
         $crate::sys::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
     };
     (fn $arm:ident() => $end:expr) => {
+        $crate::sys::at_thread_end! { fn $arm() => $end, C1 C2 C3 C4 C5 C6 C7 C8 C9 C10 C11 C12 }
+    };
+    (fn $arm:ident() => $end:expr, $($call:ident)*) => {
         #[cold]
         fn $arm() {
             struct AtEnd;
@@ -28,15 +31,8 @@ macro_rules! at_thread_end {
                     ($end)();
                 }
             }
-            ::std::thread_local! {
-                static FIRST: AtEnd = const { AtEnd };
-                static SECOND: AtEnd = const { AtEnd };
-                static THIRD: AtEnd = const { AtEnd };
-                static FOURTH: AtEnd = const { AtEnd };
-            }
-            let _ = [&FIRST, &SECOND, &THIRD, &FOURTH]
-                .into_iter()
-                .find(|slot| slot.try_with(|_| ()).is_ok());
+            ::std::thread_local! { $(static $call: AtEnd = const { AtEnd };)* }
+            let _ = [$(&$call),*].into_iter().find(|call| call.try_with(|_| ()).is_ok());
         }
     };
 }

@@ -34,16 +34,17 @@ thread_slot! {
 at_thread_end! { fn arm(CURRENT) => end_of_thread }
 
 /// Leaves what the thread has not left itself. If values that are dropped enter more, that is left
-/// too, a few times over.
+/// too, eight times over; what they enter then waits for the next call, of twelve in all.
 ///
 /// While another stack is current nothing ends. The process is then ending in the middle of that
 /// stack's turn, by a call of `std::process::exit`, and other threads may still be reading what it
 /// shows.
 fn end_of_thread(current: &Current) {
-    current.armed.set(false);
+    // What is entered in here is left in here.
+    current.armed.set(true);
     for _ in 0..8 {
         if current.raw.is_lent() {
-            return;
+            break;
         }
         if step(Site::ThreadEnds) {
             current.raw.note_unclosed(core::ptr::null());
@@ -51,8 +52,12 @@ fn end_of_thread(current: &Current) {
             drop(floor);
         }
         if current.raw.is_bare() {
-            return;
+            break;
         }
+    }
+    current.armed.set(false);
+    if !current.raw.is_lent() && !current.raw.is_bare() {
+        current.arm();
     }
 }
 
