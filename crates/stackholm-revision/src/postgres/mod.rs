@@ -131,6 +131,7 @@ impl<C: BorrowMut<Client>> Tracked<C> {
             except: Vec::new(),
             redact: Vec::new(),
             or_nobody: false,
+            by_row: false,
         }
     }
 
@@ -245,6 +246,7 @@ pub struct Track<'d> {
     except: Vec<String>,
     redact: Vec<String>,
     or_nobody: bool,
+    by_row: bool,
 }
 
 impl Track<'_> {
@@ -269,9 +271,20 @@ impl Track<'_> {
         self
     }
 
+    /// Records each row by a trigger of its own. A statement that changes one row then costs a fifth
+    /// less; one that changes thousands costs half as much again. What is recorded is the same.
+    ///
+    /// Without this a table is seen by statement, but for those whose rows have an order within one:
+    /// with row triggers, with partitions, and with foreign keys that act and come back to it.
+    pub fn by_row(mut self) -> Self {
+        self.by_row = true;
+        self
+    }
+
     async fn apply(self) -> Result<()> {
-        let sql = "SELECT stackholm.revision_track(to_regclass($1::text)::oid, $2, $3, $4)";
-        let params: Params<'_> = &[&self.table, &self.except, &self.redact, &self.or_nobody];
+        let sql = "SELECT stackholm.revision_track(to_regclass($1::text)::oid, $2, $3, $4, $5)";
+        let params: Params<'_> =
+            &[&self.table, &self.except, &self.redact, &self.or_nobody, &self.by_row];
         let done = self.client.query_one(sql, params).await;
         done.map(drop).map_err(|error| match Error::of_history(error) {
             Error::CannotTrack { why, .. } => Error::CannotTrack { table: self.table, why },

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 
 /// What brings a schema from each version to the next. Steps are added and never changed: a
 /// database may have been left at any of them.
-const STEPS: [&str; 1] = [include_str!("tables.sql")];
+const STEPS: [&str; 2] = [include_str!("tables.sql"), include_str!("by_row.sql")];
 
 /// What runs in the server. It is made anew where it is not this.
 const FUNCTIONS: &str = concat!(

@@ -5,8 +5,8 @@
 CREATE OR REPLACE FUNCTION stackholm.revision_made_for(of integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT concat_ws(' ', stackholm.revision_triggers(), stackholm.revision_shape(r.oid),
-        stackholm.revision_by_row(r.oid), stackholm.revision_taken_along(r.oid), r.oid, or_nobody,
-        except_columns, redacted_columns)
+        by_row OR stackholm.revision_by_row(r.oid), stackholm.revision_taken_along(r.oid), r.oid,
+        or_nobody, except_columns, redacted_columns)
     FROM stackholm.revision_table t, pg_class r JOIN pg_namespace s ON s.oid = relnamespace
     WHERE t.id = of AND nspname = schema_name AND relname = table_name
 $$;
@@ -61,7 +61,7 @@ $$;
 
 -- Tracks a table; makes nothing if it is tracked so already.
 CREATE OR REPLACE FUNCTION stackholm.revision_track(relation oid, excepted text[],
-    redacted text[], allowed boolean) RETURNS integer
+    redacted text[], allowed boolean, one_by_one boolean) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     its_schema text;
@@ -76,20 +76,21 @@ BEGIN
     END IF;
     SELECT * INTO entry FROM stackholm.revision_table
         WHERE schema_name = its_schema AND table_name = its_name;
-    IF (entry.except_columns, entry.redacted_columns, entry.or_nobody) = (to_jsonb(excepted),
-            to_jsonb(redacted), allowed) AND stackholm.revision_tied(entry.id) THEN
+    IF (entry.except_columns, entry.redacted_columns, entry.or_nobody, entry.by_row) =
+            (to_jsonb(excepted), to_jsonb(redacted), allowed, one_by_one) AND stackholm.revision_tied(entry.id) THEN
         RETURN entry.id;
     END IF;
     PERFORM pg_advisory_xact_lock('stackholm.revision_table'::regclass::oid::bigint);
     INSERT INTO stackholm.revision_table(schema_name, table_name, name, key_columns, columns,
-            except_columns, redacted_columns, or_nobody, tracked, triggers, made_for)
+            except_columns, redacted_columns, or_nobody, by_row, tracked, triggers, made_for)
         VALUES (its_schema, its_name, CASE its_schema WHEN 'public' THEN quote_ident(its_name)
                 ELSE format('%I.%I', its_schema, its_name) END,
-            '[]', '[]', to_jsonb(excepted), to_jsonb(redacted), allowed, false,
-                stackholm.revision_triggers(), '')
+            '[]', '[]', to_jsonb(excepted), to_jsonb(redacted), allowed, one_by_one,
+                false, stackholm.revision_triggers(), '')
         ON CONFLICT (schema_name, table_name) DO UPDATE SET
             except_columns = excluded.except_columns,
-            redacted_columns = excluded.redacted_columns, or_nobody = excluded.or_nobody
+            redacted_columns = excluded.redacted_columns, or_nobody = excluded.or_nobody,
+            by_row = excluded.by_row
         RETURNING id INTO its_id;
     -- Another program may have been faster.
     IF NOT stackholm.revision_tied(its_id) THEN

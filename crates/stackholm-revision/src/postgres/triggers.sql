@@ -82,7 +82,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM stackholm.revision_acts() WHERE child = relation)
 $$;
 
--- Whether a table's rows are seen one by one: where a trigger of the program's runs for each row,
+-- Whether a table's rows are seen one by one though nobody asked for it: where a trigger of the program's runs for each row,
 -- where foreign keys come back to the table, or take it along in two ways, and where there are
 -- partitions. There, what happens to a row within one statement has an order.
 CREATE OR REPLACE FUNCTION stackholm.revision_by_row(relation oid) RETURNS boolean
@@ -189,7 +189,7 @@ BEGIN
     relation := full_name::regclass;
     PERFORM stackholm.revision_check(of);
     PERFORM stackholm.revision_untie(of);
-    by_row := stackholm.revision_by_row(relation);
+    by_row := entry.by_row OR stackholm.revision_by_row(relation);
     FOREACH op IN ARRAY ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'] LOOP
         SELECT 'o', 'n', CASE WHEN op = 'TRUNCATE' THEN full_name || ' o'
             WHEN NOT by_row THEN stackholm.revision_rows(op) END INTO old_row, new_row, source;

@@ -75,6 +75,45 @@ async fn the_first_of_many_rows_need_not_change() {
     assert_eq!(story(&db).await[2..], ["?post  by nobody (a try)", "~post 2 spam:1>3 by user ada"]);
 }
 
+/// Whether the triggers of ours run for each row or for each statement.
+async fn kinds(db: &Db) -> Vec<String> {
+    let sql = "SELECT DISTINCT CASE tgtype & 1 WHEN 1 THEN 'row' ELSE 'statement' END
+        FROM pg_trigger WHERE tgname LIKE '!stackholm%' AND tgname <> '!stackholm_TRUNCATE'";
+    texts(db, sql).await
+}
+
+#[tokio::test]
+async fn a_program_chooses_whether_rows_are_seen_one_by_one_and_the_same_is_recorded() {
+    let mut stories = Vec::new();
+    for by_row in [false, true] {
+        let (_database, mut db) = or_skip!(posts().await);
+        if by_row {
+            db.track("post").by_row().await.unwrap();
+        }
+        assert_eq!(kinds(&db).await, [if by_row { "row" } else { "statement" }]);
+        for sql in [
+            "INSERT INTO post VALUES (1, 'a', 0), (2, 'b', 0)",
+            "UPDATE post SET spam = id - 1",
+            "UPDATE post SET id = id + 10 WHERE id = 2",
+            "INSERT INTO post VALUES (1, 'c', 1) ON CONFLICT (id) DO UPDATE SET title = 'd'",
+            "DELETE FROM post WHERE id = 1",
+            "TRUNCATE post",
+        ] {
+            revision(&mut db, "ada", sql).await;
+        }
+        whole(&db).await;
+        stories.push(story(&db).await);
+        // As it is already: nothing is locked for it.
+        db.client().batch_execute("SET lock_timeout = '1ms'").await.unwrap();
+        let again = db.track("post");
+        if by_row { again.by_row() } else { again }.await.unwrap();
+        // And back: options replace those that were there.
+        db.track("post").await.unwrap();
+        assert_eq!(kinds(&db).await, ["statement"]);
+    }
+    assert_eq!((stories[0].len(), &stories[0]), (7, &stories[1]));
+}
+
 /// A plan is kept as long as the connection, and made for as many rows as there were at first.
 #[tokio::test]
 async fn ten_thousand_rows_are_not_compared_each_with_each_and_their_plan_is_not_translated() {
