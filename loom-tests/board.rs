@@ -15,6 +15,16 @@ models! {
         control_word_written_without_release: BoardWrite => "assertion",
         control_word_read_without_acquire: BoardRead => "assertion",
     }
+    record_read_while_its_owner_publishes_the_next_there {
+        control_next_record_published_without_release: BoardPublish => "assertion",
+        control_next_record_found_without_acquire: BoardVersion => "assertion",
+        control_next_word_written_without_release: BoardWrite => "assertion",
+        control_next_word_read_without_acquire: BoardRead => "assertion",
+    }
+    stack_read_late_in_the_record_of_the_next {
+        control_next_put_back_without_release: BoardSet => "race",
+        control_next_taken_without_acquire: BoardExchange => "race",
+    }
     idle_stack_read_while_its_owner_goes_on {
         control_record_put_back_without_release: BoardSet => "race",
         control_record_taken_without_acquire: BoardExchange => "race",
@@ -49,6 +59,29 @@ pub(crate) fn record_read_while_another_takes_its_place() {
     let mut last = None;
     board.each(|record| last = Some(record));
     assert_eq!(last, Some([2, 2]));
+}
+
+/// A thread keeps the slot of a stack that has ended for its next one: no free list is between them.
+pub(crate) fn record_read_while_its_owner_publishes_the_next_there() {
+    let board = Arc::new(NumberBoard::new(1));
+    let slot = board.claim().expect("there is room");
+    board.publish(slot, [1, 1]);
+    let seen = board.clone();
+    let reader = spawn(move || {
+        let mut found = 0;
+        seen.each(|[a, b]| {
+            assert!(a == b && (a == 1 || a == 2), "{a} {b}");
+            found += 1;
+        });
+        assert!(found <= 1, "one slot is one record");
+    });
+    assert!(board.unpublish(slot), "its versions are not used up");
+    board.publish(slot, [2, 2]);
+    reader.join().unwrap();
+    assert!(board.unpublish(slot), "its versions are not used up");
+    board.each(|_| panic!("a slot that is kept is not read"));
+    board.release(slot);
+    assert_eq!(board.claim(), Some(slot), "it comes back once it is released");
 }
 
 /// What only the owner of a slot may touch.
@@ -142,5 +175,38 @@ pub(crate) fn idle_stack_read_while_its_owner_goes_on() {
     let record = open(&board, 1);
     frames[1].0.with_mut(|_| ());
     board.set(record, STATE, IDLE);
+    reader.join().unwrap();
+}
+
+/// Somebody looks for an idle stack and comes late: its record is that of the thread's next stack.
+pub(crate) fn stack_read_late_in_the_record_of_the_next() {
+    const STATE: usize = 1;
+    const IDLE: usize = 0;
+    const RUNNING: usize = 1;
+    const READING: usize = 2;
+    let (board, frames) = (Arc::new(NumberBoard::new(1)), owned(2));
+    let record = board.claim().expect("there is room");
+    board.publish(record, [0, RUNNING]);
+    let (theirs, read) = (board.clone(), frames.clone());
+    let reader = spawn(move || {
+        if theirs.exchange(record, STATE, IDLE, READING) {
+            read[theirs.word(record, 0)].0.with(|_| ());
+            theirs.set(record, STATE, IDLE);
+        }
+    });
+    for stack in 0..2 {
+        if stack > 0 {
+            board.publish(record, [stack, RUNNING]);
+        }
+        frames[stack].0.with_mut(|_| ());
+        board.set(record, STATE, IDLE);
+        while !board.exchange(record, STATE, IDLE, RUNNING) {
+            yield_now();
+        }
+        // The stack ends.
+        frames[stack].0.with_mut(|_| ());
+        assert!(board.unpublish(record), "its versions are not used up");
+    }
+    board.release(record);
     reader.join().unwrap();
 }

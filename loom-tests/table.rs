@@ -16,6 +16,8 @@ macro_rules! table {
 table! {
     board {
         record_read_while_another_takes_its_place 507,
+        record_read_while_its_owner_publishes_the_next_there 438,
+        stack_read_late_in_the_record_of_the_next 50,
         idle_stack_read_while_its_owner_goes_on 9,
         slot_goes_from_one_owner_to_the_next 8,
         slots_claimed_while_others_come_back 70,

@@ -27,6 +27,14 @@ impl NumberBoard {
         self.0.take_off(index);
     }
 
+    pub fn unpublish(&self, index: usize) -> bool {
+        self.0.unpublish(index)
+    }
+
+    pub fn release(&self, index: usize) {
+        self.0.release(index);
+    }
+
     pub fn set(&self, index: usize, at: usize, number: usize) {
         self.0.set(index, at, ptr::without_provenance_mut(number));
     }
