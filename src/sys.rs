@@ -70,7 +70,7 @@ use shuttle as primitives;
 pub(crate) use addresses::AddressMap;
 pub(crate) use alloc::sync::Arc;
 #[cfg(all(feature = "inspect", not(stackholm_shuttle)))]
-pub(crate) use board::{Board, Word};
+pub(crate) use board::{Board, Slot as BoardSlot, Word};
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
 #[cfg(feature = "std")]

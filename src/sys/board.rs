@@ -44,7 +44,8 @@ const FEW_VERSIONS: bool = usize::BITS < 64;
 /// A word of a record: a number, or an address of what is never freed.
 pub(crate) type Word = *mut ();
 
-struct Slot<const W: usize> {
+/// Where a record stands. Its place never changes, so whoever uses it more than once keeps it.
+pub(crate) struct Slot<const W: usize> {
     version: BoardNumber,
     /// The index of the next free slot, and one; 0 if there is none.
     next: BoardNumber,
@@ -74,7 +75,8 @@ impl<const W: usize> Board<W> {
         }
     }
 
-    fn slot(&self, index: usize) -> &Slot<W> {
+    /// A slot that was claimed once.
+    pub(crate) fn slot(&self, index: usize) -> &Slot<W> {
         let (chunk, at) = place(index);
         &self.chunks[chunk].get().expect("a slot that is used was allocated")[at]
     }
@@ -147,32 +149,6 @@ impl<const W: usize> Board<W> {
         let version = slot.own_version();
         // Release: pairs with the Acquire in `read`; the words are there.
         slot.version.store(version + 1, ordering(Site::BoardPublish, Ordering::Release));
-    }
-
-    /// One word of a record that is the caller's.
-    pub(crate) fn word(&self, index: usize, at: usize) -> Word {
-        // Relaxed: its owner wrote it, or whoever has a right to it has acquired it by another word.
-        self.slot(index).words[at].load(ordering(Site::BoardWord, Ordering::Relaxed))
-    }
-
-    /// Changes one word of a record that is published.
-    pub(crate) fn set(&self, index: usize, at: usize, word: Word) {
-        // Release: pairs with the Acquire in `exchange`; what came before is seen by whoever takes
-        // the word next.
-        self.slot(index).words[at].store(word, ordering(Site::BoardSet, Ordering::Release));
-    }
-
-    /// Changes one word if it is `old`; says whether it was. Anybody may, at any time.
-    pub(crate) fn exchange(&self, index: usize, at: usize, old: Word, new: Word) -> bool {
-        let word = &self.slot(index).words[at];
-        // Acquire: pairs with the Release in `set`.
-        word.compare_exchange(
-            old,
-            new,
-            ordering(Site::BoardExchange, Ordering::Acquire),
-            Ordering::Relaxed,
-        )
-        .is_ok()
     }
 
     /// Takes the record off the board. The slot is anybody's then.
@@ -258,6 +234,32 @@ fn another(head: u64, index: usize) -> u64 {
 }
 
 impl<const W: usize> Slot<W> {
+    /// One word of a record that is the caller's.
+    pub(crate) fn word(&self, at: usize) -> Word {
+        // Relaxed: its owner wrote it, or whoever has a right to it has acquired it by another word.
+        self.words[at].load(ordering(Site::BoardWord, Ordering::Relaxed))
+    }
+
+    /// Changes one word of a record that is published.
+    pub(crate) fn set(&self, at: usize, word: Word) {
+        // Release: pairs with the Acquire in `exchange`; what came before is seen by whoever takes
+        // the word next.
+        self.words[at].store(word, ordering(Site::BoardSet, Ordering::Release));
+    }
+
+    /// Changes one word if it is `old`; says whether it was. Anybody may, at any time.
+    pub(crate) fn exchange(&self, at: usize, old: Word, new: Word) -> bool {
+        let word = &self.words[at];
+        // Acquire: pairs with the Release in `set`.
+        word.compare_exchange(
+            old,
+            new,
+            ordering(Site::BoardExchange, Ordering::Acquire),
+            Ordering::Relaxed,
+        )
+        .is_ok()
+    }
+
     /// The version, as its owner knows it: nobody else writes it.
     fn own_version(&self) -> usize {
         // Relaxed: whoever wrote it before came before, by the free list.

@@ -36,16 +36,16 @@ impl NumberBoard {
     }
 
     pub fn set(&self, index: usize, at: usize, number: usize) {
-        self.0.set(index, at, ptr::without_provenance_mut(number));
+        self.0.slot(index).set(at, ptr::without_provenance_mut(number));
     }
 
     pub fn word(&self, index: usize, at: usize) -> usize {
-        self.0.word(index, at).addr()
+        self.0.slot(index).word(at).addr()
     }
 
     pub fn exchange(&self, index: usize, at: usize, old: usize, new: usize) -> bool {
         let [old, new] = [old, new].map(ptr::without_provenance_mut);
-        self.0.exchange(index, at, old, new)
+        self.0.slot(index).exchange(at, old, new)
     }
 
     pub fn each(&self, mut f: impl FnMut([usize; 2])) {

@@ -2,7 +2,7 @@
 //! copied while its owner is kept from it.
 
 use super::raw::RawStack;
-use super::records::{FLOOR, ID, IDLE, READING, STATE, TOP, board};
+use super::records::{FLOOR, ID, IDLE, READING, Record, STATE, TOP, board};
 use crate::engine::index::trie;
 use crate::engine::memory::flags::Traits;
 use crate::engine::memory::frame::{Frame, Role};
@@ -79,22 +79,23 @@ pub(crate) struct Idle {
 /// values.
 pub(crate) fn look(record: usize, id: usize, snapshot: bool) -> Option<Idle> {
     /// Lets the owner go on.
-    struct Back(usize);
+    struct Back(&'static Record);
     impl Drop for Back {
         fn drop(&mut self) {
-            board().set(self.0, STATE, number(IDLE));
+            self.0.set(STATE, number(IDLE));
         }
     }
     let (mut checkpoints, mut bindings) = (Copies::new(), Copies::new());
-    if !board().exchange(record, STATE, number(IDLE), number(READING)) {
+    let slot = board().slot(record);
+    if !slot.exchange(STATE, number(IDLE), number(READING)) {
         return None;
     }
-    let back = Back(record);
-    if board().word(record, ID).addr() != id {
+    let back = Back(slot);
+    if slot.word(ID).addr() != id {
         return None;
     }
-    let top: *const Frame = board().word(record, TOP).cast_const().cast();
-    let floor: *const Frame = board().word(record, FLOOR).cast_const().cast();
+    let top: *const Frame = slot.word(TOP).cast_const().cast();
+    let floor: *const Frame = slot.word(FLOOR).cast_const().cast();
     // The frames are the owner's, whose stack it stays.
     let raw = ManuallyDrop::new(RawStack::of_ends((top, floor)));
     // SAFETY: the owner has put the words of its stack there as it gave the record back, and does

@@ -111,7 +111,7 @@ impl Listing {
         if self.place.is_some() && is_watching() {
             self.list();
             if let Some(record) = self.record.checked_sub(1) {
-                give_back(record, own.raw());
+                give_back(board().slot(record), own.raw());
             }
         }
     }
@@ -121,7 +121,7 @@ impl Listing {
     pub(crate) fn is(&mut self, kind: Kind) {
         self.kind = kind;
         if let Some(record) = self.record.checked_sub(1) {
-            board().set(record, KIND, number(kind as usize));
+            board().slot(record).set(KIND, number(kind as usize));
         }
     }
 
@@ -171,29 +171,30 @@ impl Listing {
     fn turn_slowly<R>(&mut self, own: &mut OwnedStack, f: impl FnOnce(&mut OwnedStack) -> R) -> R {
         struct Back<'a> {
             own: &'a mut OwnedStack,
-            record: usize,
+            slot: &'static Record,
             before: usize,
         }
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 let _ = HERE.try_with(|here| here.turn.set(self.before));
-                give_back(self.record, self.own.raw());
+                give_back(self.slot, self.own.raw());
             }
         }
-        match self.record.checked_sub(1) {
-            Some(record) => take(record),
-            None => {
-                self.list();
-                // It was made while nobody watched, or while others took the room: its first turn.
-                if let Some(record) = self.record.checked_sub(1) {
-                    board().set(record, TURNS, number(1));
-                }
-            }
+        let was_listed = self.record != 0;
+        if !was_listed {
+            self.list();
         }
         let Some(record) = self.record.checked_sub(1) else { return f(own) };
-        let id = board().word(record, ID).addr();
+        let slot = board().slot(record);
+        if was_listed {
+            take(slot);
+        } else {
+            // It was made while nobody watched, or while others took the room: its first turn.
+            slot.set(TURNS, number(1));
+        }
+        let id = slot.word(ID).addr();
         let before = HERE.try_with(|here| here.turn.replace(id)).unwrap_or(0);
-        let back = Back { own, record, before };
+        let back = Back { own, slot, before };
         f(&mut *back.own)
     }
 
@@ -205,14 +206,15 @@ impl Listing {
         f: impl FnOnce(&mut OwnedStack) -> R,
     ) -> R {
         let Some(record) = self.record.checked_sub(1) else { return f(own) };
-        struct Back<'a>(&'a mut OwnedStack, usize);
+        struct Back<'a>(&'a mut OwnedStack, &'static Record);
         impl Drop for Back<'_> {
             fn drop(&mut self) {
                 give_back(self.1, self.0.raw());
             }
         }
-        take(record);
-        let back = Back(own, record);
+        let slot = board().slot(record);
+        take(slot);
+        let back = Back(own, slot);
         f(&mut *back.0)
     }
 
@@ -221,7 +223,7 @@ impl Listing {
     pub(crate) fn end(&mut self) {
         if let Some(record) = self.record.checked_sub(1) {
             self.record = 0;
-            own(record);
+            own(board().slot(record));
             here::take_off(record);
         }
     }
@@ -229,27 +231,27 @@ impl Listing {
 
 /// Takes the record of an idle stack for its owner. Waits while it is read: for as long as a copy
 /// takes.
-fn take(record: usize) {
-    own(record);
-    board().set(record, SINCE, number(now()));
+fn take(slot: &Record) {
+    own(slot);
+    slot.set(SINCE, number(now()));
     // It may be listed from another time.
-    board().set(record, OF, number(generation()));
-    let turns = board().word(record, TURNS).addr();
-    board().set(record, TURNS, number(turns.wrapping_add(1)));
+    slot.set(OF, number(generation()));
+    let turns = slot.word(TURNS).addr();
+    slot.set(TURNS, number(turns.wrapping_add(1)));
 }
 
 /// Takes the record of an idle stack, and says no more of it.
-fn own(record: usize) {
+fn own(slot: &Record) {
     let mine = number(running());
-    while !board().exchange(record, STATE, number(IDLE), mine) {
+    while !slot.exchange(STATE, number(IDLE), mine) {
         std::thread::yield_now();
     }
 }
 
 /// The owner's turn is over. The clock is read once for each turn, as it begins.
-fn give_back(record: usize, raw: &RawStack) {
+fn give_back(slot: &Record, raw: &RawStack) {
     let (top, floor) = raw.ends();
-    board().set(record, TOP, top.cast_mut().cast());
-    board().set(record, FLOOR, floor.cast_mut().cast());
-    board().set(record, STATE, number(IDLE));
+    slot.set(TOP, top.cast_mut().cast());
+    slot.set(FLOOR, floor.cast_mut().cast());
+    slot.set(STATE, number(IDLE));
 }

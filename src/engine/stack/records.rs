@@ -1,7 +1,7 @@
 //! What a record of a stack has, with the feature `inspect`; see `listed`.
 
 use crate::engine::memory::watches::generation;
-use crate::sys::{Board, OnceLock};
+use crate::sys::{Board, BoardSlot, OnceLock};
 use core::panic::Location;
 
 /// What has a stack.
@@ -33,6 +33,9 @@ pub(super) const WORDS: usize = 11;
 /// States; that of a stack that is running is the number of its thread, twice, and one more.
 pub(super) const IDLE: usize = 0;
 pub(super) const READING: usize = 2;
+
+/// A record, as its owner knows it.
+pub(super) type Record = BoardSlot<WORDS>;
 
 pub(super) fn board() -> &'static Board<WORDS> {
     static BOARD: OnceLock<Board<WORDS>> = OnceLock::new();
