@@ -76,14 +76,18 @@ pub(super) fn until_the_end() {
     });
 }
 
-/// A record for a stack: a spare one of this thread, else one from the board, if there is room.
+/// A record for a stack: a spare one of this thread, else one from the board. Allocates there, and
+/// gives none if others took the room that was made.
 pub(super) fn claim() -> Option<usize> {
     let spare = |here: &Here| {
         let spares = here.spares.get().checked_sub(1)?;
         here.spares.set(spares);
         Some(here.spare[spares].get())
     };
-    HERE.try_with(spare).ok().flatten().or_else(|| board().claim())
+    HERE.try_with(spare).ok().flatten().or_else(|| {
+        board().grow(1);
+        board().claim()
+    })
 }
 
 /// Takes a record off the board, and keeps it for the next stack here if there is room for it.

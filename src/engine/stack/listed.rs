@@ -135,11 +135,7 @@ impl Listing {
     }
 
     fn claim(&self, id: usize, parent: usize, state: usize) -> Option<usize> {
-        let claim = |_| {
-            board().grow(1);
-            here::claim()
-        };
-        let record = (0..OTHERS).find_map(claim)?;
+        let record = (0..OTHERS).find_map(|_| here::claim())?;
         let mut words = [ptr::null_mut(); WORDS];
         words[KIND] = number(self.kind as usize);
         words[PLACE] = self.place.map_or(ptr::null_mut(), |at| ptr::from_ref(at).cast_mut().cast());
