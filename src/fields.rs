@@ -262,14 +262,17 @@ impl Rendered {
 
     /// Adds the fields that `visit` finds. Says whether another look would find the same.
     fn render(&mut self, visit: impl FnOnce(&mut dyn FnMut(&engine::Found<'_>))) -> bool {
-        struct Busy(bool);
+        struct Busy(Option<bool>);
         impl Drop for Busy {
             fn drop(&mut self) {
-                let _ = BUSY.try_with(|busy| busy.set(self.0));
+                // The slot may have been registered meanwhile.
+                if let Some(before) = self.0 {
+                    let _ = BUSY.try_with(|busy| busy.set(before));
+                }
             }
         }
         let (mut stays, mut clashes) = (true, false);
-        let busy = Busy(BUSY.try_with(|busy| busy.replace(true)).unwrap_or(true));
+        let busy = Busy(BUSY.try_with(|busy| busy.replace(true)).ok());
         visit(&mut |found| {
             stays &= !found.changes();
             clashes |= self.add(found);

@@ -219,6 +219,46 @@ fn callbacks_whose_panics_panic_as_they_are_dropped_keep_no_other_from_its_call(
     });
 }
 
+/// A cause that panics as it is dropped.
+#[derive(Debug)]
+struct Explosive;
+
+impl std::fmt::Display for Explosive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("explosive")
+    }
+}
+
+impl std::error::Error for Explosive {}
+
+impl Drop for Explosive {
+    fn drop(&mut self) {
+        panic!("as a cause is dropped");
+    }
+}
+
+/// The call of a scope is the last to have a scope inside of it, whose cause is dropped with it.
+#[test]
+fn a_cause_that_panics_as_it_is_dropped_keeps_no_callback_of_an_outer_scope_away() {
+    let stop: Arc<Mutex<Option<cancel::Stop>>> = Arc::default();
+    let called = Arc::new(AtomicUsize::new(0));
+    cancel::scope(|outer| {
+        let theirs = Arc::clone(&stop);
+        let _first = cancel::on_cancel(move |_| drop(theirs.lock().unwrap().take()));
+        let (inner, cancellable) = cancel::cancellable();
+        cancellable.run(|| *stop.lock().unwrap() = Some(cancel::on_cancel(|_| {})));
+        let calls = Arc::clone(&called);
+        let _last = cancel::on_cancel(move |_| {
+            calls.fetch_add(1, SeqCst);
+        });
+        assert!(inner.cancel(Explosive));
+        drop(inner);
+        let cancelled = catch_unwind(AssertUnwindSafe(|| outer.cancel("outer")));
+        assert!(cancelled.is_err(), "the first panic goes on");
+    });
+    assert_eq!(called.load(SeqCst), 1, "the last callback ran");
+}
+
 #[test]
 fn who_waits_in_an_inner_scope_is_woken_once_by_a_cancel_of_the_outer_one() {
     let woken = Arc::new(Woken::default());

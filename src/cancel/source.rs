@@ -118,6 +118,8 @@ impl Source {
         for slot in calls.slots {
             let Slot::Call(call) = slot else { continue };
             all.call(|| call.fire());
+            // It may be the last to have another scope, whose cause is foreign code.
+            all.call(|| drop(call));
         }
         all.finish();
         true

@@ -115,8 +115,9 @@ pub(crate) use thread_slot;
 /// them meanwhile.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
-        fn $arm() {
+        fn $arm() -> bool {
             $slot.arm($end);
+            true
         }
     };
 }

@@ -154,13 +154,13 @@ macro_rules! thread_slot {
 pub(crate) use thread_slot;
 
 /// A function that makes a thread call another one when it ends, with a slot of the thread if one
-/// is named. Shuttle ends thread-locals in the order of their first use.
+/// is named, and says whether it will. Shuttle ends thread-locals in the order of their first use.
 macro_rules! at_thread_end {
     (fn $arm:ident($slot:ident) => $end:ident) => {
         $crate::sys::at_thread_end! { fn $arm() => || $slot.try_with($end).unwrap_or(()) }
     };
     (fn $arm:ident() => $end:expr) => {
-        fn $arm() {
+        fn $arm() -> bool {
             struct AtEnd;
             impl Drop for AtEnd {
                 fn drop(&mut self) {
@@ -171,7 +171,7 @@ macro_rules! at_thread_end {
             }
             ::shuttle::thread_local! { static AT_END: AtEnd = AtEnd; }
             // A thread that is ending already has run this once; it is too late for a second time.
-            let _ = AT_END.try_with(|_| ());
+            AT_END.try_with(|_| ()).is_ok()
         }
     };
 }

@@ -40,6 +40,10 @@ static FIND: OnceLock<FindSlot> = OnceLock::new();
 /// bits, all checkpoints of stacks that are entered where there is no slot are 2³² at most, and the
 /// process is ended at the next one.
 ///
+/// A chain of values that hold contexts, each with the next value in it, ends there by calls that nest
+/// as deep as the chain is long: the machine stack must have room for it. Where there is a slot they
+/// nest sixteen deep. The same is true of what is left as a slot ends.
+///
 /// # Its end
 /// When a slot is dropped, what was entered in it and not left is left, as at the end of a thread.
 /// A slot that is never dropped, as a `static`, keeps what was not left.
@@ -172,11 +176,9 @@ impl<T> Part<T> {
         Slot::here().map(|slot| f(self.of(slot))).ok_or(NoSlot)
     }
 
-    /// Has `end` called when the slot ends.
-    pub(crate) fn at_end(&self, end: fn(&Slot)) {
-        if let Some(slot) = Slot::here() {
-            slot.end.set(Some(end));
-        }
+    /// Has `end` called when the slot ends; says whether there is one.
+    pub(crate) fn at_end(&self, end: fn(&Slot)) -> bool {
+        Slot::here().map(|slot| slot.end.set(Some(end))).is_some()
     }
 }
 
@@ -222,19 +224,19 @@ macro_rules! thread_slot {
 }
 pub(crate) use thread_slot;
 
-/// A function that makes a slot call another one when it ends, with the part of that name. What has
-/// no room has no end.
+/// A function that makes a slot call another one when it ends, with the part of that name, and says
+/// whether it will. What has no room has no end.
 macro_rules! at_thread_end {
     (fn $arm:ident(CURRENT) => $end:ident) => {
         #[cold]
-        fn $arm() {
-            CURRENT.at_end(|slot| $end(CURRENT.of(slot)));
+        fn $arm() -> bool {
+            CURRENT.at_end(|slot| $end(CURRENT.of(slot)))
         }
     };
     (fn $arm:ident($slot:ident) => $end:ident) => {
-        fn $arm() {
-            // Not called: nothing is kept where there is no room.
-            let _ = $slot.try_with($end);
+        fn $arm() -> bool {
+            // Nothing is kept where there is no room.
+            $slot.try_with($end).is_ok()
         }
     };
 }

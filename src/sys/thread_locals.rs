@@ -9,7 +9,7 @@ macro_rules! thread_slot {
 pub(crate) use thread_slot;
 
 /// A function that makes a thread call another one when it ends, with a slot of the thread if one
-/// is named.
+/// is named. It says whether the thread will.
 ///
 /// What is armed while the thread is ending, by a destructor that runs after the first call, makes
 /// it call once more: twelve times in all, each by a thread-local of its own, since one that was
@@ -24,7 +24,7 @@ macro_rules! at_thread_end {
     };
     (fn $arm:ident() => $end:expr, $($call:ident)*) => {
         #[cold]
-        fn $arm() {
+        fn $arm() -> bool {
             struct AtEnd;
             impl Drop for AtEnd {
                 fn drop(&mut self) {
@@ -32,7 +32,7 @@ macro_rules! at_thread_end {
                 }
             }
             ::std::thread_local! { $(static $call: AtEnd = const { AtEnd };)* }
-            let _ = [$(&$call),*].into_iter().find(|call| call.try_with(|_| ()).is_ok());
+            [$(&$call),*].into_iter().any(|call| call.try_with(|_| ()).is_ok())
         }
     };
 }

@@ -161,6 +161,29 @@ fn the_stack_of_a_thread_is_there_until_the_thread_ends() {
     assert!(view.stacks().iter().all(|stack| stack.id() != number));
 }
 
+/// A thread calls back a few times as it ends; then what it enters is left to nobody.
+#[test]
+#[cfg_attr(miri, ignore = "leaks what the thread enters last")]
+fn a_thread_that_enters_more_whatever_it_leaves_is_not_listed_after_its_end() {
+    static AGAIN: Var<Again> = Var::new("again");
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            std::mem::forget(AGAIN.enter(Again));
+        }
+    }
+    let _watching = inspect::watch();
+    let number = thread::spawn(|| {
+        std::mem::forget(AGAIN.enter(Again));
+        inspect::this_thread()
+    });
+    let number = number.join().unwrap();
+    let view = Look::new().limit(usize::MAX).look();
+    let is_there =
+        |state: State| matches!(state, State::Running { thread, .. } if thread == number);
+    assert!(!view.stacks().iter().any(|stack| is_there(stack.state())));
+}
+
 #[test]
 fn a_stack_that_is_changed_from_outside_shows_what_it_has_now() {
     static A: Var<u8> = Var::new("outside a");

@@ -88,7 +88,8 @@ thread_slot! {
     static LEVELS: Levels = Levels { nested: Cell::new(0), queue: ReleaseList::new() };
 }
 
-/// `None` if the thread-local has been destroyed (only under loom).
+/// `None` if the thread-local has been destroyed, under loom, or where there is no slot. Then lists
+/// nest as deep as values hold contexts.
 fn with<R>(f: impl FnOnce(&Levels) -> R) -> Option<R> {
     LEVELS.try_with(f).ok()
 }

@@ -103,8 +103,9 @@ impl Current {
     fn arm(&self) {
         if !self.armed.get() {
             self.armed.set(true);
-            arm();
-            listed::armed();
+            if arm() {
+                listed::armed();
+            }
         }
     }
 

@@ -67,13 +67,16 @@ thread_slot! {
 
 at_thread_end! { fn arm(HERE) => end_of_thread }
 
-/// The record of this thread comes off with its end, and its spare ones go back. Allocates.
-pub(super) fn until_the_end() {
-    let _ = HERE.try_with(|here| {
+/// The record of this thread comes off with its end, and its spare ones go back; `false` if the
+/// thread has ended too far for that. Allocates.
+pub(super) fn until_the_end() -> bool {
+    let arm = |here: &Here| {
         if !here.is_armed.replace(true) {
-            arm();
+            here.is_armed.set(arm());
         }
-    });
+        here.is_armed.get()
+    };
+    HERE.try_with(arm).unwrap_or(false)
 }
 
 /// A record for a stack: a spare one of this thread, else one from the board. Allocates there, and

@@ -24,10 +24,16 @@ pub(crate) use super::records::{Kind, Listed, each};
 /// Lists the stack of this thread. Allocates.
 #[cold]
 fn list_thread(here: &Here) {
-    until_the_end();
+    if !until_the_end() {
+        return;
+    }
     let record = Listing { kind: Kind::Thread, ..Listing::NOTHING };
     let id = next();
     if let Some(record) = record.claim(id, 0, running()) {
+        // An allocator that acts may have listed the thread meanwhile.
+        if here.record.get() != 0 {
+            return here::take_off(record);
+        }
         here.own.set(id);
         here.record.set(record + 1);
     }
