@@ -289,7 +289,8 @@ fn a_base_of_ten_thousand_variables_takes_at_most_150_bytes_for_each() {
     assert!(variables.iter().enumerate().all(|(i, var)| base.get(var) == Some(&(i as u64))));
     base.run(|| assert_eq!(variables[many - 1].get(), many as u64 - 1));
     let ((), given) = counted(|| drop(base));
-    assert!(given.live <= -(many as i64 * 88), "all is given back");
+    // But for what the variables keep themselves, and the thread for its next frames.
+    assert!(given.live <= -(spent.live * 4 / 5), "all is given back: {given:?} of {spent:?}");
 }
 
 #[test]
