@@ -5,18 +5,22 @@ mod per_thread;
 use per_thread::find;
 use stackholm::{Context, Source, Var};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, Once};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 
-fn register() {
+/// Registers the slots, and lets one test run at a time: what is misused is counted for the process.
+fn register() -> MutexGuard<'static, ()> {
     static REGISTERED: Once = Once::new();
+    static ONE_TEST_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let alone = ONE_TEST_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: each thread is given its own slot, until the slot's drop begins.
     REGISTERED.call_once(|| unsafe { no_std_crate::register(find) });
+    alone
 }
 
 #[test]
 fn what_is_bound_is_read_handed_over_and_left() {
-    register();
+    let _alone = register();
     no_std_crate::where_there_is_a_slot();
     no_std_crate::a_long_chain_ends_on_a_small_machine_stack();
 }
@@ -24,7 +28,7 @@ fn what_is_bound_is_read_handed_over_and_left() {
 #[test]
 fn each_thread_has_its_own_stack() {
     static NAME: Var<usize> = Var::new("name");
-    register();
+    let _alone = register();
     let barrier = Barrier::new(4);
     thread::scope(|scope| {
         for number in 0..4 {
@@ -45,7 +49,7 @@ fn each_thread_has_its_own_stack() {
 #[test]
 fn a_context_goes_to_another_thread_and_ends_there() {
     static NAME: Var<Arc<str>> = Var::new("name");
-    register();
+    let _alone = register();
     let name: Arc<str> = "ada".into();
     let context = NAME.sync_scope(name.clone(), Context::current);
     let theirs = thread::spawn(move || context.run(|| NAME.get().len()));
@@ -68,7 +72,7 @@ fn what_was_not_left_ends_with_the_slot_and_sees_no_stack() {
         }
     }
 
-    register();
+    let _alone = register();
     let alive = Arc::new(AtomicUsize::new(0));
     let theirs = alive.clone();
     let ends = move || {
@@ -83,7 +87,7 @@ fn what_was_not_left_ends_with_the_slot_and_sees_no_stack() {
 #[test]
 fn a_default_is_made_once_though_threads_need_it_at_once() {
     static MADE: Var<Arc<AtomicUsize>> = Var::with_default("made", Arc::default);
-    register();
+    let _alone = register();
     let barrier = Barrier::new(4);
     let seen: Vec<_> = thread::scope(|scope| {
         let read = || {
