@@ -144,13 +144,15 @@ pub(crate) fn slots_claimed_while_others_come_back() {
     other.join().unwrap();
 }
 
+/// Where the state of a stack stands in its record, and the states.
+const STATE: usize = 1;
+const IDLE: usize = 0;
+const RUNNING: usize = 1;
+const READING: usize = 2;
+
 /// A stack that is idle is read, or it goes on: its frames are of one at a time. It may have ended,
 /// and another one be in its place.
 pub(crate) fn idle_stack_read_while_its_owner_goes_on() {
-    const STATE: usize = 1;
-    const IDLE: usize = 0;
-    const RUNNING: usize = 1;
-    const READING: usize = 2;
     let (board, frames) = (Arc::new(NumberBoard::new(1)), owned(2));
     let open = |board: &NumberBoard, stack: usize| {
         let record = board.claim().expect("there is room");
@@ -180,10 +182,6 @@ pub(crate) fn idle_stack_read_while_its_owner_goes_on() {
 
 /// Somebody looks for an idle stack and comes late: its record is that of the thread's next stack.
 pub(crate) fn stack_read_late_in_the_record_of_the_next() {
-    const STATE: usize = 1;
-    const IDLE: usize = 0;
-    const RUNNING: usize = 1;
-    const READING: usize = 2;
     let (board, frames) = (Arc::new(NumberBoard::new(1)), owned(2));
     let record = board.claim().expect("there is room");
     board.publish(record, [0, RUNNING]);

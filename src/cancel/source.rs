@@ -118,7 +118,7 @@ impl Source {
         for slot in calls.slots {
             let Slot::Call(call) = slot else { continue };
             all.call(|| call.fire());
-            // It may be the last to have another scope, whose cause is foreign code.
+            // It may be the last owner of another scope, and the drop of that one's cause may panic.
             all.call(|| drop(call));
         }
         all.finish();

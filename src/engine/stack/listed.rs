@@ -30,7 +30,7 @@ fn list_thread(here: &Here) {
     let record = Listing { kind: Kind::Thread, ..Listing::NOTHING };
     let id = next();
     if let Some(record) = record.claim(id, 0, running()) {
-        // An allocator that acts may have listed the thread meanwhile.
+        // The allocator may have called this crate, which listed the thread meanwhile.
         if here.record.get() != 0 {
             return here::take_off(record);
         }

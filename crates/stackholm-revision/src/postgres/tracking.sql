@@ -77,7 +77,9 @@ BEGIN
     SELECT * INTO entry FROM stackholm.revision_table
         WHERE schema_name = its_schema AND table_name = its_name;
     IF (entry.except_columns, entry.redacted_columns, entry.or_nobody, entry.by_row) =
-            (to_jsonb(excepted), to_jsonb(redacted), allowed, one_by_one) AND stackholm.revision_tied(entry.id) THEN
+            (to_jsonb(excepted), to_jsonb(redacted), allowed, one_by_one)
+        AND stackholm.revision_tied(entry.id)
+    THEN
         RETURN entry.id;
     END IF;
     PERFORM pg_advisory_xact_lock('stackholm.revision_table'::regclass::oid::bigint);

@@ -82,9 +82,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM stackholm.revision_acts() WHERE child = relation)
 $$;
 
--- Whether a table's rows are seen one by one though nobody asked for it: where a trigger of the program's runs for each row,
--- where foreign keys come back to the table, or take it along in two ways, and where there are
--- partitions. There, what happens to a row within one statement has an order.
+-- Whether a table's rows are seen one by one though nobody asked for it: where a trigger of the
+-- program's runs for each row, where foreign keys come back to the table, or take it along in two
+-- ways, and where there are partitions. There, what happens to a row within one statement has an
+-- order.
 CREATE OR REPLACE FUNCTION stackholm.revision_by_row(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE acts AS (SELECT * FROM stackholm.revision_acts()),
