@@ -208,3 +208,52 @@ fn an_allocator_cancels_the_scope_for_which_a_call_is_being_registered_or_stoppe
         });
     }
 }
+
+#[test]
+#[cfg(feature = "inspect")]
+fn a_thread_that_the_allocator_lists_while_it_is_being_listed_is_listed_once() {
+    use stackholm::Envelope;
+    use stackholm::inspect::{Kind, Look, State, this_thread, watch};
+    use std::sync::{Arc, Mutex, mpsc};
+
+    fn listed(number: u64) -> usize {
+        let is_of_thread =
+            |state: State| matches!(state, State::Running { thread, .. } if thread == number);
+        let view = Look::new().limit(usize::MAX).look();
+        let stacks = view.stacks().iter();
+        stacks.filter(|stack| stack.kind() == Kind::Thread && is_of_thread(stack.state())).count()
+    }
+
+    /// At each allocation: what is sealed knows the stack that sealed it, so that one is listed.
+    fn list() {
+        drop(Envelope::new(()));
+        ACTS.set(Some((0, list)));
+    }
+
+    let _watching = watch();
+    // The allocator is asked where there is no room for one more stack.
+    let (end, is_end) = mpsc::channel::<()>();
+    let is_end = Arc::new(Mutex::new(is_end));
+    let (say, numbers) = mpsc::channel();
+    let threads = (0..70).map(|_| {
+        let (say, is_end) = (say.clone(), is_end.clone());
+        let thread = std::thread::spawn(move || {
+            let number = this_thread();
+            ACTS.set(Some((0, list)));
+            let guard = NUMBER.enter(2);
+            ACTS.set(None);
+            say.send(number).unwrap();
+            let _ = is_end.lock().unwrap().recv();
+            drop(guard);
+        });
+        let number = numbers.recv().unwrap();
+        assert_eq!(listed(number), 1);
+        (thread, number)
+    });
+    let threads: Vec<_> = threads.collect();
+    drop(end);
+    for (thread, number) in threads {
+        thread.join().unwrap();
+        assert_eq!(listed(number), 0);
+    }
+}
