@@ -1,10 +1,8 @@
 //! Ends: of threads that forgot to leave, and of values that drop others.
 
 use crate::support::{Alive, Value, models};
-use loom::sync::mpsc::{Sender, channel};
 use loom::thread::spawn;
 use stackholm::{Context, Var};
-use std::cell::Cell;
 
 static A: Var<Value> = Var::new("a");
 static B: Var<Value> = Var::new("b");
@@ -19,20 +17,6 @@ models! {
         control_value_releases_release: GiveCount => "race",
         control_queue: QueueIsDone => "wrong number alive",
     }
-    values_end_where_there_is_no_slot {
-        control_overflow_enter: OverflowEnter => "wrong number alive",
-        control_overflow_done: OverflowDone => "wrong number alive",
-        control_overflow_push: OverflowPush => "race",
-        control_overflow_look: OverflowLook => "race",
-        control_overflow_take: OverflowTake => "race",
-        control_overflow_stays: OverflowStays => "wrong number alive",
-    }
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn values_end_in_every_order() {
-    crate::table::model("values_end_where_there_is_no_slot").check_all();
 }
 
 /// A thread ends with frames that nobody left; one of them is shared with a thread that reads on.
@@ -68,51 +52,5 @@ pub(crate) fn value_releases_a_context() {
     assert_eq!(innermost.get(&A).map(Value::number), Some(1));
     drop(innermost);
     other.join().unwrap();
-    alive.all_ended();
-}
-
-/// What a thread lets go of when its slot is gone, and says so.
-struct Last {
-    context: Cell<Option<Context>>,
-    gone: Cell<Option<Sender<()>>>,
-}
-
-impl Drop for Last {
-    fn drop(&mut self) {
-        assert!(!A.is_bound(), "the slot is gone");
-        drop(self.context.take());
-        if let Some(gone) = self.gone.take() {
-            // Whoever waits for it is there.
-            let _ = gone.send(());
-        }
-    }
-}
-
-loom::thread_local! {
-    static LAST: Last = Last { context: Cell::new(None), gone: Cell::new(None) };
-}
-
-/// Two threads let go of contexts where no thread counts how many lists nest. In one of them a
-/// value holds a context: of three lists that are worked off, one at a time, some are left to the
-/// other thread, or to the list around them.
-pub(crate) fn values_end_where_there_is_no_slot() {
-    let alive = Alive::default();
-    let (gone, all_gone) = channel();
-    let ends = |context| {
-        let (gone, first) = (gone.clone(), alive.value(0));
-        spawn(move || {
-            // A thread's end takes away only what the thread has used.
-            drop(Context::empty().with(&A, first));
-            LAST.with(|last| {
-                last.context.set(Some(context));
-                last.gone.set(Some(gone));
-            });
-        });
-    };
-    let inner = Context::empty().with(&A, alive.value(1));
-    ends(Context::empty().with(&B, alive.keeping(2, inner)));
-    ends(Context::empty().with(&C, alive.value(3)));
-    all_gone.recv().unwrap();
-    all_gone.recv().unwrap();
     alive.all_ended();
 }

@@ -30,7 +30,6 @@ const STOPS: &[(&str, usize)] = &[
     ("globals_set_together_while_read", 2),
     ("globals_updated_by_two", 2),
     ("global_first_set_by_two", 2),
-    ("values_end_where_there_is_no_slot", 3),
 ];
 
 impl Model {

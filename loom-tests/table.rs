@@ -74,7 +74,6 @@ table! {
     }
     ends {
         thread_ends_with_frames_entered 6,
-        values_end_where_there_is_no_slot 2681,
         value_releases_a_context 5,
     }
     tasks {

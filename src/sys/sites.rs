@@ -103,18 +103,6 @@ sites! {
     ThreadEnds,
     /// Step: what lies too deep is worked off by the deepest list.
     QueueIsDone,
-    /// A list of frames is worked off where the process counts them.
-    OverflowEnter,
-    /// One is done there.
-    OverflowDone,
-    /// One is left there, since too many are worked off.
-    OverflowPush,
-    /// Whoever is done looks for what was left.
-    OverflowLook,
-    /// It takes that over.
-    OverflowTake,
-    /// Step: whoever is done works off what was left.
-    OverflowStays,
     /// A reader of a shared cell looks where the newest value is.
     SharedSlot,
     /// It looks once more, with a count of the node.

@@ -40,11 +40,11 @@ static FIND: OnceLock<FindSlot> = OnceLock::new();
 /// bits, all checkpoints of stacks that are entered where there is no slot are 2³² at most, and the
 /// process is ended at the next one.
 ///
-/// Where there is a slot, a value has ended when the call that let go of it last returns, unless
-/// values that hold contexts nest more than sixteen deep. Where there is none, and as a slot ends,
-/// the process counts to sixteen: if contexts are let go of in that many places at once, the next
-/// one is left to whichever of them is done first, on its thread. An allocation is not made for
-/// that, and nothing waits.
+/// A chain of values that hold contexts, each with the next value in it, ends there by calls that nest
+/// as deep as the chain is long, as a chain of `Box`es does: the machine stack must have room for it.
+/// Where there is a slot they nest sixteen deep. The same is true of what is left as a slot ends. The
+/// crate could only leave such values to other threads, which would then drop them in the middle of
+/// what they do, under locks that they hold.
 ///
 /// # Its end
 /// When a slot is dropped, what was entered in it and not left is left, as at the end of a thread.

@@ -2,8 +2,6 @@
 
 pub(in crate::engine) mod base;
 pub(in crate::engine) mod departures;
-mod levels;
-mod overflow;
 pub(in crate::engine) mod ownership;
 pub(in crate::engine) mod read_guard;
 pub(in crate::engine) mod refcount;

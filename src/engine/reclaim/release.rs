@@ -9,9 +9,8 @@
 //! Whoever releases the last count, on whatever thread, ends the frame there.
 
 use super::base::{base, counted_besides};
-use super::levels;
 use super::refcount::{is_only_kept_from_above, is_only_value, release, release_unique};
-use super::release_list::ReleaseList;
+use super::release_list::{self, ReleaseList};
 use super::seen;
 use crate::engine::build::general;
 use crate::engine::index::trie;
@@ -30,7 +29,9 @@ impl ReleaseList {
         if self.is_empty() {
             return;
         }
-        let Some(level) = levels::nest(self, NESTED) else { return };
+        let Some(level) = release_list::nest(NESTED) else {
+            return release_list::queue(self);
+        };
         struct Rest<'a>(&'a dyn Fn());
         impl Drop for Rest<'_> {
             fn drop(&mut self) {
@@ -39,14 +40,11 @@ impl ReleaseList {
                 }
             }
         }
-        let work = || loop {
+        let work = || {
             while let Some(frame) = self.next(level.is_deepest()) {
                 // SAFETY: frames on a list wait to be ended, each is on one list, and each is taken
                 // once.
                 unsafe { self.end(frame) };
-            }
-            if level.is_done(self) {
-                break;
             }
         };
         let rest = Rest(&work);
@@ -56,7 +54,7 @@ impl ReleaseList {
 
     fn next(&self, deepest: bool) -> Option<*const Frame> {
         if self.is_empty() && deepest && step(Site::QueueIsDone) {
-            levels::queued(self);
+            release_list::queued(self);
         }
         self.pop()
     }

@@ -1,6 +1,11 @@
-//! Frames that wait for their end: a list without an allocation.
+//! Frames that wait for their end: a list without an allocation, and how deep lists may nest.
+//!
+//! A value whose drop releases a context brings a list of its own while one is being worked off. A
+//! few lists nest on the machine's stack, so that most values are dropped at once; what would nest
+//! deeper is queued for the deepest one. Lists and queue are one thread's own.
 
 use crate::engine::memory::frame::{Frame, Origin};
+use crate::sys::thread_slot;
 use core::cell::Cell;
 use core::ptr;
 
@@ -27,10 +32,10 @@ impl ReleaseList {
     pub(in crate::engine) unsafe fn push(&self, frame: *const Frame) {
         // SAFETY: #1; the last one of a list is alive.
         unsafe {
-            link(frame, ptr::null());
+            (*frame).origin.set(Origin { next: ptr::null() });
             match self.last.replace(frame) {
                 last if last.is_null() => self.first.set(frame),
-                last => link(last, frame),
+                last => (*last).origin.set(Origin { next: frame }),
             }
         }
     }
@@ -50,45 +55,15 @@ impl ReleaseList {
     }
 
     pub(in crate::engine) fn append(&self, other: &ReleaseList) {
-        if let Some(all) = other.take() {
-            // SAFETY: it was a list.
-            unsafe { self.append_all(all) };
+        let first = other.first.replace(ptr::null());
+        let last = other.last.replace(ptr::null());
+        if first.is_null() {
+            return;
         }
-    }
-
-    /// Takes them all: the first and the last one.
-    pub(super) fn take(&self) -> Option<(*const Frame, *const Frame)> {
-        let first = self.first.replace(ptr::null());
-        let last = self.last.replace(ptr::null());
-        (!first.is_null()).then_some((first, last))
-    }
-
-    /// # Safety
-    /// 1. The frames are alive and on no list, and their origins lead from the first to the last.
-    unsafe fn append_all(&self, (first, last): (*const Frame, *const Frame)) {
         match self.last.replace(last) {
             end if end.is_null() => self.first.set(first),
             // SAFETY: frames on a list are alive.
-            end => unsafe { link(end, first) },
-        }
-    }
-
-    /// Appends what begins with that frame. O(the frames).
-    ///
-    /// # Safety
-    /// 1. The frames are alive and on no list, and their origins lead from `first` to one whose
-    ///    origin is null.
-    pub(super) unsafe fn append_chain(&self, first: *const Frame) {
-        let mut last = first;
-        // SAFETY: #1.
-        unsafe {
-            loop {
-                match (*last).origin.get().next {
-                    next if next.is_null() => break,
-                    next => last = next,
-                }
-            }
-            self.append_all((first, last));
+            end => unsafe { (*end).origin.set(Origin { next: first }) },
         }
     }
 
@@ -96,7 +71,7 @@ impl ReleaseList {
     /// As [`ReleaseList::push`].
     pub(in crate::engine) unsafe fn push_front(&self, frame: *const Frame) {
         // SAFETY: #1 of `push`.
-        unsafe { link(frame, self.first.get()) };
+        unsafe { (*frame).origin.set(Origin { next: self.first.get() }) };
         self.first.set(frame);
         if self.last.get().is_null() {
             self.last.set(frame);
@@ -104,12 +79,54 @@ impl ReleaseList {
     }
 }
 
-/// Lets one frame of a list lead to another, or to none.
-///
-/// # Safety
-/// 1. `frame` is alive, and is on a list of the caller or about to be.
-#[inline]
-pub(super) unsafe fn link(frame: *const Frame, next: *const Frame) {
-    // SAFETY: #1.
-    unsafe { (*frame).origin.set(Origin { next }) };
+struct Levels {
+    nested: Cell<u32>,
+    queue: ReleaseList,
+}
+
+thread_slot! {
+    static LEVELS: Levels = Levels { nested: Cell::new(0), queue: ReleaseList::new() };
+}
+
+/// `None` if the thread-local has been destroyed, under loom, or where there is no slot. Then lists
+/// nest as deep as values hold contexts.
+fn with<R>(f: impl FnOnce(&Levels) -> R) -> Option<R> {
+    LEVELS.try_with(f).ok()
+}
+
+/// One more list is worked off on this thread.
+pub(in crate::engine) struct Level(u32, u32);
+
+impl Level {
+    pub(in crate::engine) fn is_deepest(&self) -> bool {
+        self.0 + 1 == self.1
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        with(|slot| slot.nested.set(self.0));
+    }
+}
+
+/// Enters one more level of nesting, unless there are `most` already.
+pub(in crate::engine) fn nest(most: u32) -> Option<Level> {
+    with(|slot| {
+        let nested = slot.nested.get();
+        (nested < most).then(|| {
+            slot.nested.set(nested + 1);
+            Level(nested, most)
+        })
+    })
+    .unwrap_or_else(|| Some(Level(0, 0)))
+}
+
+/// Queues a list for the deepest level.
+pub(in crate::engine) fn queue(list: &ReleaseList) {
+    with(|slot| slot.queue.append(list));
+}
+
+/// Takes over what was queued for the deepest level.
+pub(in crate::engine) fn queued(list: &ReleaseList) {
+    with(|slot| list.append(&slot.queue));
 }

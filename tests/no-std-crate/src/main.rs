@@ -59,7 +59,6 @@ fn checks() {
     no_std_crate::counts_misuse();
     no_std_crate::without_a_current_stack();
     no_std_crate::where_there_is_no_slot();
-    no_std_crate::a_long_chain_ends_on_a_small_machine_stack();
     // SAFETY: the slot is a `static`, and the program has one thread and no handler of signals.
     unsafe { no_std_crate::register(|| Some(NonNull::from(&SLOT.0))) };
     // What is made once for each process is made now.

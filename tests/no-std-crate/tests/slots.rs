@@ -100,12 +100,3 @@ fn a_default_is_made_once_though_threads_need_it_at_once() {
     assert!(seen.iter().all(|made| Arc::ptr_eq(made, &seen[0])));
     assert_eq!(Arc::strong_count(&seen[0]), 4 + 1, "the others were dropped");
 }
-
-#[test]
-fn a_long_chain_that_was_not_left_ends_with_the_slot_on_a_small_machine_stack() {
-    let _alone = register();
-    let alive = Arc::new(AtomicUsize::new(0));
-    let theirs = alive.clone();
-    thread::spawn(move || no_std_crate::enter_a_long_chain_and_forget(&theirs)).join().unwrap();
-    assert_eq!(alive.load(SeqCst), 0);
-}
