@@ -25,6 +25,7 @@ const OPERATIONS: &[Operation] = &[
     ("enter+leave,32-bound", |turns| at(32, turns, work::enter_and_leave::<32>)),
     ("enter-again+leave,32-bound", |turns| at(32, turns, work::enter_and_leave::<5>)),
     ("read-present,8-bound", |turns| at(8, turns, work::read_present)),
+    ("read-present,64-bound", |turns| at(64, turns, work::read_of_many)),
     ("read-absent,8-bound", |turns| at(8, turns, work::read_absent)),
     ("read-default,8-bound", |turns| at(8, turns, work::read_default)),
     ("read-global,8-bound", |turns| at(8, turns, work::read_global)),

@@ -26,6 +26,12 @@ pub fn read_present() -> u64 {
     VARS[3].with(|number| *number)
 }
 
+/// Reads what is bound, and shares its place in the root of the index.
+#[inline(always)]
+pub fn read_of_many() -> u64 {
+    VARS[3].with(|number| *number)
+}
+
 /// Reads what is not bound; 1.
 #[inline(always)]
 pub fn read_absent() -> u64 {

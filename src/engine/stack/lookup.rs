@@ -1,9 +1,8 @@
 //! Look-ups on a stack: the fast path, and the slow one that has an answer for every case.
 //!
-//! `lookup_root` is inlined and looks at the root of the index alone; `lookup_plain` goes through
-//! all nodes; `lookup` resolves the slot: a binding, a mask, or one that is not carried. The rule:
-//! a slot without a tag, or with `INHERITED` alone, leads to a frame whose value may be read at
-//! once.
+//! `lookup_plain` is inlined for the root of the index, and goes on through further nodes by a call;
+//! `lookup` resolves the slot: a binding, a mask, or one that is not carried. The rule: a slot
+//! without a tag, or with `INHERITED` alone, leads to a frame whose value may be read at once.
 
 use super::raw::RawStack;
 use crate::engine::index::trie;
@@ -36,11 +35,28 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
 
 /// # Safety
 /// 1. What `slot` leads to is alive.
-#[inline]
-unsafe fn lookup_root_at(slot: Slot, id: usize) -> Result<Resolved, Miss> {
-    let Some(frame) = slot.as_plain_frame() else { return Err(Miss::Unclear) };
+#[inline(always)]
+unsafe fn look(
+    slot: Option<Slot>,
+    id: usize,
+    below: impl FnOnce(*const Node) -> Result<Resolved, Miss>,
+) -> Result<Resolved, Miss> {
+    let Some(slot) = slot else { return Err(Miss::Absent) };
+    match slot.as_plain_frame() {
+        // SAFETY: #1.
+        Some(frame) if unsafe { (*frame).id } == id => Ok(Resolved(frame)),
+        Some(_) => Err(Miss::Absent),
+        None if slot.is_node() => below(slot.as_node()),
+        None => Err(Miss::Unclear),
+    }
+}
+
+/// # Safety
+/// 1. `node` is alive, with everything it leads to.
+#[inline(never)]
+unsafe fn lookup_below(node: *const Node, id: usize, shift: u32) -> Result<Resolved, Miss> {
     // SAFETY: #1.
-    if unsafe { (*frame).id } == id { Ok(Resolved(frame)) } else { Err(Miss::Absent) }
+    unsafe { look(slot_at(node, id, shift), id, |node| lookup_below(node, id, shift + BITS)) }
 }
 
 impl RawStack {
@@ -56,39 +72,17 @@ impl RawStack {
         unsafe { trie::find(Self::root(frame)?, id) }.map(|slot| slot.with(tag))
     }
 
-    /// What the root of the index says of `id`, without a call: what it is plainly bound by, which
-    /// has the value itself and reaches here.
+    /// What `id` is plainly bound by, which has the value itself and reaches here.
     #[inline]
-    pub(in crate::engine) fn lookup_root(&self, id: usize) -> Result<Resolved, Miss> {
-        let top = self.top.get();
-        if top.is_null() {
-            return Err(Miss::Absent);
-        }
-        // SAFETY: the top is alive, with everything its index leads to (S1).
-        unsafe {
-            (*top).body.reads();
-            let slot = slot_at(top.cast(), id, 0);
-            slot.map_or(Err(Miss::Absent), |slot| lookup_root_at(slot, id))
-        }
-    }
-
-    /// As [`RawStack::lookup_root`], through all nodes of the index.
     pub(in crate::engine) fn lookup_plain(&self, id: usize) -> Result<Resolved, Miss> {
         let top = self.top.get();
         if top.is_null() {
             return Err(Miss::Absent);
         }
-        let (mut node, mut shift) = (top.cast(), 0);
         // SAFETY: the top is alive, with everything its index leads to (S1).
         unsafe {
             (*top).body.reads();
-            loop {
-                match slot_at(node, id, shift) {
-                    None => return Err(Miss::Absent),
-                    Some(slot) if slot.is_node() => (node, shift) = (slot.as_node(), shift + BITS),
-                    Some(slot) => return lookup_root_at(slot, id),
-                }
-            }
+            look(slot_at(top.cast(), id, 0), id, |node| lookup_below(node, id, BITS))
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn read<T, R, E, F: FnOnce(&T) -> R>(
 ) -> Result<R, E> {
     // SAFETY: the frame has the id of a key of `T`.
     let value = |resolved: Resolved| unsafe { resolved.plain_value::<T>() };
-    match with(|current| current.raw.lookup_root(key.peek()).map(value))
+    match with(|current| current.raw.lookup_plain(key.peek()).map(value))
         .unwrap_or(Err(Miss::Absent))
     {
         Ok(value) => Ok(must(|current| {
@@ -110,7 +110,7 @@ impl Current {
 pub(crate) fn see<T>(key: &Key<T>) -> Resolution {
     // SAFETY: what is seen is on the current stack, or on one beneath.
     let bound = |resolved: Resolved| unsafe { resolved.resolution() };
-    with(|current| match current.raw.lookup_root(key.peek()) {
+    with(|current| match current.raw.lookup_plain(key.peek()) {
         Ok(resolved) => bound(resolved),
         Err(Miss::Absent) => Resolution::Absent,
         Err(Miss::Unclear) => current.lookup(key.peek()).map_or_else(|other| other, bound),
