@@ -125,22 +125,36 @@ impl fmt::Display for Cell {
 }
 
 /// What the job at the other side of `cross` sees of the three reaches, bound where it is called,
-/// and whether it is in the span of there.
-fn cells(hands: Hands, way: Way) -> ([Cell; 3], Cell) {
+/// and whether it has the companions of there: the span of `tracing`, the context of OpenTelemetry.
+fn cells(hands: Hands, way: Way) -> ([Cell; 3], [Cell; 2]) {
     let _ = stackholm::tracing::carry_spans();
+    let _ = stackholm_opentelemetry::install();
     tracing::subscriber::with_default(tracing_subscriber::registry(), || {
-        tracing::info_span!("caller").in_scope(|| cells_in_span(hands, way))
+        let span = tracing::info_span!("caller");
+        let _attached = opentelemetry::Context::current_with_value(Caller(span.id())).attach();
+        span.in_scope(|| cells_in_span(hands, way))
     })
 }
 
-fn cells_in_span(hands: Hands, (name, cross): Way) -> ([Cell; 3], Cell) {
+/// What the context of OpenTelemetry has of the caller.
+#[derive(Clone, PartialEq)]
+struct Caller(Option<tracing::Id>);
+
+impl Caller {
+    fn current() -> Option<Caller> {
+        opentelemetry::Context::map_current(|context| context.get().cloned())
+    }
+}
+
+fn cells_in_span(hands: Hands, (name, cross): Way) -> ([Cell; 3], [Cell; 2]) {
     let (send, receive) = mpsc::channel();
     let span = Span::current();
     let own = span.clone();
     let job = Box::new(move || {
         let reaches = [&EVERYWHERE, &STACK, &CHECKPOINT].map(|var| Cell::of(var.try_get()));
-        let span = if Span::current() == own { Cell::Seen } else { Cell::Unbound };
-        send.send((reaches, span)).unwrap();
+        let companions = [Span::current() == own, Caller::current() == Some(Caller(own.id()))];
+        let seen = |is_seen| if is_seen { Cell::Seen } else { Cell::Unbound };
+        send.send((reaches, companions.map(seen))).unwrap();
         if hands != Hands::Nowhere {
             // Whatever it leaves behind there is not seen here.
             std::mem::forget(EVERYWHERE.enter(99));
@@ -151,6 +165,8 @@ fn cells_in_span(hands: Hands, (name, cross): Way) -> ([Cell; 3], Cell) {
         cross(job);
         assert_eq!(before, Context::current(), "{name}: the caller's stack is as before");
         assert_eq!(Span::current(), span, "{name}: the caller is in its span, as before");
+        let caller = Some(Caller(span.id()));
+        assert!(Caller::current() == caller, "{name}: and in its context of OpenTelemetry");
     });
     receive.recv().unwrap_or_else(|_| panic!("{name}: the job has run"))
 }
@@ -165,14 +181,14 @@ fn every_boundary_carries_and_detaches_every_reach_as_the_rule_says() {
                 Hands::Nowhere => [Cell::Seen; 3],
             };
             let Boundary { hands, carrying, detached, .. } = *boundary;
-            let ((reaches, span), name) = (cells(hands, carrying), carrying.0);
+            let ((reaches, companions), name) = (cells(hands, carrying), carrying.0);
             assert_eq!(reaches, carried, "{name}");
             // What goes on, or is entered without a hop, is where it is polled.
             let hops = hands == Hands::Over && !enters_alone(boundary);
-            assert!(span == Cell::Seen || !hops, "{name}: it is in the span of its caller");
-            let ((reaches, span), name) = (cells(hands, detached), detached.0);
+            assert!(companions == [Cell::Seen; 2] || !hops, "{name}: it has those of its caller");
+            let ((reaches, companions), name) = (cells(hands, detached), detached.0);
             assert_eq!(reaches, [Cell::Unbound; 3], "{name}");
-            assert!(span == Cell::Unbound || !hops, "{name}: it is in no span");
+            assert!(companions == [Cell::Unbound; 2] || !hops, "{name}: it has none");
         });
     }
 }
@@ -189,9 +205,10 @@ fn enters_alone(boundary: &Boundary) -> bool {
 fn table() -> String {
     let row = |boundary: &Boundary| {
         let [carried, detached] = [boundary.carrying, boundary.detached].map(|way| {
-            let ([everywhere, stack, checkpoint], span) = cells(boundary.hands, way);
-            let span = if span == Cell::Seen { "seen" } else { "none" };
-            format!("{} | {everywhere} | {stack} | {checkpoint} | {span}", way.0)
+            let ([everywhere, stack, checkpoint], companions) = cells(boundary.hands, way);
+            let [span, otel] =
+                companions.map(|cell| if cell == Cell::Seen { "seen" } else { "none" });
+            format!("{} | {everywhere} | {stack} | {checkpoint} | {span} | {otel}", way.0)
         });
         format!("| {} | {carried} | {detached} |\n", boundary.of)
     };
