@@ -2,18 +2,21 @@
 //! stacks, large values, allocations that fail, forks, and panics within panics.
 //!
 //! A program that ends its process runs in a child: the test starts itself again, with an
-//! environment variable set. If it is built for another machine, it starts through the emulator
-//! that `STACKHOLM_RUNNER` names.
+//! environment variable set.
 #![expect(unsafe_code, reason = "a global allocator that fails, and fork")]
+
+#[path = "common/this_program.rs"]
+mod this_program;
 
 use stackholm::{Checkpoint, Context, ContextExt, Entered, Scope, Var, embed::Stack};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use this_program::this_program;
 
 static A: Var<u64> = Var::new("a");
 static B: Var<u64> = Var::new("b");
@@ -40,17 +43,6 @@ fn nothing_is_left() {
 }
 
 const CHILD: &str = "STACKHOLM_ABUSE";
-
-/// Starts this program, through the emulator if one is named.
-fn this_program() -> Command {
-    let program = std::env::current_exe().unwrap();
-    let runner = std::env::var("STACKHOLM_RUNNER").unwrap_or_default();
-    let mut words = runner.split_whitespace();
-    let Some(emulator) = words.next() else { return Command::new(program) };
-    let mut command = Command::new(emulator);
-    command.args(words).arg(program);
-    command
-}
 
 /// Runs `body` in a child process, in which `test` is the only test; `None` there, should `body`
 /// come back.

@@ -1,12 +1,15 @@
 //! Safe programs that once had undefined behaviour, or left something behind. Most of them assert
 //! little by themselves: Miri and the address sanitizer run them too, and see the fault.
 
+#[path = "common/this_program.rs"]
+mod this_program;
+
 use stackholm::embed::Stack;
 use stackholm::{Context, Var};
 use std::cell::{Cell, RefCell};
-use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread;
+use this_program::this_program;
 
 static A: Var<u64> = Var::new("a");
 static B: Var<u64> = Var::new("b");
@@ -18,7 +21,7 @@ fn child(test: &str) -> std::process::Output {
     // The file may be a module of another binary.
     let path = format!("{}::{test}", module_path!());
     let (_binary, test) = path.split_once("::").unwrap();
-    Command::new(std::env::current_exe().unwrap())
+    this_program()
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env("STACKHOLM_CHILD", "1")
         .output()
