@@ -33,6 +33,8 @@ unsafe fn slot_at(node: *const Node, id: usize, shift: u32) -> Option<Slot> {
     }
 }
 
+/// What a slot says of `id`; `below` goes on where it leads to a further node.
+///
 /// # Safety
 /// 1. What `slot` leads to is alive.
 #[inline(always)]
@@ -51,6 +53,8 @@ unsafe fn look(
     }
 }
 
+/// What the index below the root says of `id`.
+///
 /// # Safety
 /// 1. `node` is alive, with everything it leads to.
 #[inline(never)]
