@@ -1,5 +1,6 @@
 //! How a scenario is run, and what its threads have in common.
 
+use crate::table::is_control;
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 use shuttle::sync::Mutex;
@@ -50,6 +51,7 @@ impl Scenario {
         config.silence_warnings = true;
         let run = self.run;
         Runner::new(scheduler, config).run(move || {
+            BEGUN.fetch_add(1, Relaxed);
             model_begins();
             // On a thread of its own, so that all that threads keep has been given back when it is
             // over.
@@ -60,15 +62,38 @@ impl Scenario {
     }
 }
 
+/// How many schedules this process has begun.
+static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+/// Ends a control that is stuck in one schedule: what it has done to the memory may be noticed by
+/// nothing else than a walk without an end. A schedule takes milliseconds.
+fn end_if_stuck() {
+    let mut begun = 0;
+    loop {
+        std::thread::sleep(Duration::from_secs(30));
+        let before = std::mem::replace(&mut begun, BEGUN.load(Relaxed));
+        if begun == before {
+            std::process::exit(102);
+        }
+    }
+}
+
 /// Tells the engine when a scenario has failed, so that it goes no further while the failure
-/// unwinds. A panic on purpose is one by `resume_unwind`, which calls no hook.
+/// unwinds. A control ends there, with its process: what it has done to the memory could keep its
+/// drops busy for ever. A panic on purpose is one by `resume_unwind`, which calls no hook.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        if is_control() {
+            std::thread::spawn(end_if_stuck);
+        }
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             model_failed();
             before(info);
+            if is_control() {
+                std::process::exit(101);
+            }
         }));
     });
 }

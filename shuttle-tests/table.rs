@@ -36,6 +36,11 @@ pub(crate) fn scenario(name: &str) -> Scenario {
 
 const PAIR: &str = "STACKHOLM_WEAKEN";
 
+/// Whether this process is a control: a scenario with a site weakened.
+pub(crate) fn is_control() -> bool {
+    std::env::var_os(PAIR).is_some()
+}
+
 /// Whether a scenario fails if a site is weakened. In a process of its own: what a count too few
 /// does to the memory of a process that goes on is nobody's business here.
 pub(crate) fn fails(site: Site, scenario: &str) -> bool {
