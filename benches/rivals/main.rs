@@ -3,7 +3,8 @@
 //!
 //! `cargo bench --manifest-path benches/Cargo.toml --bench rivals` prints all tables and writes
 //! them to `benches/results/`: `table.md`, `rivals.json`, and the pictures. Arguments after `--`
-//! that are not flags choose the tables whose title holds one of them; then nothing is written.
+//! that are not flags choose the tables of those words, as `shared`; then nothing is written but
+//! with `--write`: one file with those tables, such as `table-shared.md`.
 
 mod by_hand;
 mod cells;
@@ -26,7 +27,7 @@ mod work;
 use stackholm_benches::table::{Table, lost};
 use stackholm_benches::{machine, pictures};
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use system::System as _;
 
 /// Does the same for each system, ours first.
@@ -54,14 +55,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let choice =
         Choice(std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect());
     // Deep nesting of rivals that recurse; the rest of it is never touched.
-    let measure = move || measure(&choice).map(|tables| (tables, choice.0.is_empty()));
+    let measure = move || measure(&choice).map(|tables| (tables, choice.0));
     let thread = std::thread::Builder::new().stack_size(1 << 30).spawn(measure)?;
-    let (tables, whole) = thread.join().map_err(|_| "a race failed")??;
+    let (tables, chosen) = thread.join().map_err(|_| "a race failed")??;
     let lost = lost(&tables);
     println!("{lost}");
-    if whole {
+    let text = || {
         let all: String = tables.iter().map(|table| table.text() + "\n").collect();
-        write(&(head() + &all + &lost), &tables)?;
+        head() + &all + &lost
+    };
+    if chosen.is_empty() {
+        write(&text(), &tables)?;
+    } else if std::env::args().any(|argument| argument == "--write") {
+        std::fs::write(results().join(format!("table-{}.md", chosen.join("-"))), text())?;
     }
     Ok(())
 }
@@ -142,8 +148,12 @@ fn machine() -> String {
     ])
 }
 
+fn results() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("results")
+}
+
 fn write(text: &str, tables: &[Table]) -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let folder = results();
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("table.md"), text)?;
     let data = serde_json::json!({ "machine": machine(), "tables": tables.iter().map(Table::json).collect::<Vec<_>>() });
