@@ -52,8 +52,9 @@
 //!
 //! Where somebody watches, a poll of a future that was handed over costs some 40 ns more, and to hand
 //! one over some 90 ns more. A look at 100 000 tasks with a scope in each takes a fifth of a second, and
-//! with values a second (`benches/inspect.rs`, on one machine of two cores). Records have the room of
-//! the most that there ever were. There is no history.
+//! one to four seconds with their values, since the `Debug` of each is called (`benches/inspect.rs`, on
+//! one machine of two cores, whose speed is not the same each day). Records have the room of the most
+//! that there ever were. There is no history.
 
 mod groups;
 mod json;
