@@ -53,7 +53,8 @@ class Source:
         return sum(len(l) + 1 for l in line[:-1]) + len(line[-1].decode()[: place["column"] - 1].encode())
 
     def node(self, mutant):
-        """The part of the source that a mutant changes; none if it is evaluated when it is compiled."""
+        """The part of the source that a mutant changes; none if it is evaluated when it is compiled, or
+        if what is returned would have another type than what is there."""
         at, found, genre = self.offset(mutant["span"]["start"]), None, mutant["genre"]
         end = at + 1 if genre == "StructField" else self.offset(mutant["span"]["end"])
         cursor = [self.tree.root_node]
@@ -62,10 +63,13 @@ class Source:
             if node.start_byte <= at and node.end_byte >= end:
                 found = node if node.type in KINDS[genre] else found
                 cursor += node.children
+        returned = found and found.child_by_field_name("return_type")
+        if mutant["genre"] == "FnValue" and returned and b"impl " in returned.text:
+            return None
         outer = found
         while outer:
             modifiers = [c for c in outer.children if c.type == "function_modifiers"] if outer.type == "function_item" else []
-            if outer.type in ("const_item", "static_item", "const_block", "token_tree") or any(
+            if outer.type in ("const_item", "static_item", "const_block", "array_type", "token_tree") or any(
                 b"const" in m.text for m in modifiers
             ):
                 return None
@@ -120,7 +124,7 @@ def weave(mutants, originals, without):
     for m in mutants:
         source = sources.setdefault(m["file"], Source(originals[m["file"]]))
         node = source.node(m)
-        m["verdict"] = "does not compile" if m["n"] in without else "woven" if node else "in a constant"
+        m["verdict"] = "does not compile" if m["n"] in without else "woven" if node else "cannot be woven"
         if m["verdict"] == "woven":
             source.changes[node.id].append(m)
     for file, source in sources.items():
@@ -174,7 +178,8 @@ def main():
         compiles, messages = cargo("check", "--lib")
         found = set(offenders(messages))
         if not compiles and not found:
-            sys.exit("what was woven does not compile, and no mutant is to blame")
+            errors = [m["message"]["rendered"] for m in messages if m.get("reason") == "compiler-message" and m["message"]["level"] == "error"]
+            sys.exit("what was woven does not compile, and no mutant is to blame:\n" + "\n".join(errors[:5]))
         without |= found
     built, messages = cargo("test", "--no-run", *TESTS)
     if not built:
