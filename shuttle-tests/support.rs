@@ -65,8 +65,8 @@ impl Scenario {
 /// How many schedules this process has begun.
 static BEGUN: AtomicUsize = AtomicUsize::new(0);
 
-/// Ends a control that is stuck in one schedule: what it has done to the memory may be noticed by
-/// nothing else than a walk without an end. A schedule takes milliseconds.
+/// Ends a control that has been in one schedule for half a minute; a schedule takes milliseconds. What
+/// the control has done to the memory may lead a walk in a circle before a check has noticed it.
 fn end_if_stuck() {
     let mut begun = 0;
     loop {
@@ -79,8 +79,8 @@ fn end_if_stuck() {
 }
 
 /// Tells the engine when a scenario has failed, so that it goes no further while the failure
-/// unwinds. A control ends there, with its process: what it has done to the memory could keep its
-/// drops busy for ever. A panic on purpose is one by `resume_unwind`, which calls no hook.
+/// unwinds. A control ends its process there: the drops that follow would use the memory that it has
+/// spoilt, and might never end. A panic on purpose is one by `resume_unwind`, which calls no hook.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -41,11 +41,17 @@ pub(crate) fn is_control() -> bool {
     std::env::var_os(PAIR).is_some()
 }
 
+/// What starts a control: with at most 4 GiB of addresses, where a shell can set such a limit. A list
+/// of frames that lie in a circle would otherwise take all the memory of the machine.
+const LIMITED: &str = r#"ulimit -v 4194304; exec "$0" "$@""#;
+
 /// Whether a scenario fails if a site is weakened. In a process of its own: what a count too few
 /// does to the memory of a process that goes on is nobody's business here.
 pub(crate) fn fails(site: Site, scenario: &str) -> bool {
-    let mut child = Command::new(std::env::current_exe().expect("the test is a program"));
+    let mut child = Command::new("sh");
     child
+        .args(["-c", LIMITED])
+        .arg(std::env::current_exe().expect("the test is a program"))
         .args(["--exact", "table::one_site_in_one_scenario"])
         .env(PAIR, format!("{site:?} {scenario}"));
     child
