@@ -2,9 +2,9 @@
 //! the same work on the same machine in the same run?
 //!
 //! `cargo bench --manifest-path benches/Cargo.toml --bench rivals` prints all tables and writes
-//! them to `benches/results/`: `table.md`, `rivals.json`, and the pictures. Arguments after `--`
-//! that are not flags choose the tables of those words, as `shared`; then nothing is written but
-//! with `--write`: one file with those tables, such as `table-shared.md`.
+//! them to `benches/results/`: `table.md`, `rivals.json`, and the pictures. Words after `--` choose
+//! some of the tables; `measure` has the words. Then nothing is written, unless `--write` is there
+//! too: `-- shared --write` writes `table-shared.md`.
 
 mod by_hand;
 mod cells;
