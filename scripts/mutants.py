@@ -201,7 +201,7 @@ def main():
         first = lately.setdefault(m["file"], [])
         verdict = "NOT NOTICED"
         for program in sorted(programs, key=lambda program: (-first.count(program), usual[program])):
-            status, _, failed = run(program, m["n"], max(30, 15 * usual[program]))
+            status, _, failed = run(program, m["n"], max(10, 5 * usual[program]))
             if status:
                 lately[m["file"]] = [*first, program][-8:]
                 verdict = "noticed"

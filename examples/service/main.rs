@@ -37,7 +37,6 @@ use client::http::Client;
 use oracle::{scenario, variables};
 use runs::chaos::Chaos;
 use runs::comparison::Comparison;
-use runs::looker;
 use runs::options::Options;
 use runs::progress;
 use runs::race::{self, Race};
@@ -114,7 +113,6 @@ fn verification(options: &Options) -> io::Result<Verification> {
 
 /// Drives the measured services in turns, shuts them down, and looks at what is left.
 fn comparison(options: &Options) -> io::Result<Comparison> {
-    let _looking = options.looked_at.then(looker::begin);
     let observers = Observers::default();
     let server = Server::start(&observers)?;
     let progress = progress::begin("Part 2, comparison", options.requests(race::REQUESTS));

@@ -74,9 +74,9 @@ const COLUMNS: &[(&str, Show)] = &[
     ("carried by", |row| String::from(row.lane.way.name())),
     ("answered", |row| grouped(row.lane.outcomes.answered)),
     ("alive", |row| grouped(row.alive as u64)),
-    ("CPU each", |row| row.lane.processor_each().map_or(String::from("unknown"), micros)),
-    ("requests/s", |row| grouped(median(&row.lane.rates).round() as u64)),
-    ("middle half", |row| spread(&row.lane.rates)),
+    ("CPU each", |row| row.lane.pace.processor_each().map_or(String::from("unknown"), micros)),
+    ("requests/s", |row| grouped(median(&row.lane.pace.rates).round() as u64)),
+    ("middle half", |row| spread(&row.lane.pace.rates)),
     ("p50", |row| millis(row.lane.percentile(50.0))),
     ("p99", |row| millis(row.lane.percentile(99.0))),
 ];
@@ -109,7 +109,7 @@ impl Row {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let requests = self.outcomes().map(Outcomes::requests).sum();
-        let rounds = self.rows.iter().map(|row| row.lane.rates.len()).max().unwrap_or(0);
+        let rounds = self.rows.iter().map(|row| row.lane.pace.rates.len()).max().unwrap_or(0);
         writeln!(
             f,
             "The same handler, with its values carried in several ways:\n\
@@ -121,12 +121,31 @@ impl fmt::Display for Comparison {
         )?;
         writeln!(f, "{}", self.table())?;
         self.ratios("CPU per request", |ours, theirs| {
-            let (ours, theirs) = (ours.processor_each()?, theirs.processor_each()?);
+            let (ours, theirs) = (ours.pace.processor_each()?, theirs.pace.processor_each()?);
             Some(Ratio::of_times(ours, theirs))
         })
         .fmt(f)?;
-        self.ratios("throughput", |ours, theirs| Some(Ratio::of(&ours.rates, &theirs.rates))).fmt(f)
+        self.ratios("throughput", |ours, theirs| {
+            Some(Ratio::of(&ours.pace.rates, &theirs.pace.rates))
+        })
+        .fmt(f)?;
+        self.rows.iter().try_for_each(|row| looked_at(&row.lane, f))
     }
+}
+
+/// What it did to a way of carrying that somebody looked at what was in flight.
+fn looked_at(lane: &Lane, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Lane { way, pace, looked_at, looks, .. } = lane;
+    if looked_at.rates.is_empty() {
+        return Ok(());
+    }
+    let throughput = Ratio::of(&looked_at.rates, &pace.rates);
+    writeln!(f, "{}, looked at once a second ({looks} times) / not looked at", way.name())?;
+    writeln!(f, "  {:<30} {throughput}", "throughput")?;
+    let (Some(ours), Some(theirs)) = (looked_at.processor_each(), pace.processor_each()) else {
+        return Ok(());
+    };
+    writeln!(f, "  {:<30} {}", "CPU per request", Ratio::of_times(ours, theirs))
 }
 
 impl Comparison {

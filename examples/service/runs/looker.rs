@@ -5,11 +5,14 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Looks until it is dropped.
+/// Between the beginning and the first look.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// Looks until it is ended.
 #[derive(Debug)]
 pub(crate) struct Looker {
-    end: Option<Sender<()>>,
-    thread: Option<JoinHandle<usize>>,
+    end: Sender<()>,
+    thread: JoinHandle<usize>,
     _watching: Watching,
 }
 
@@ -18,19 +21,21 @@ pub(crate) fn begin() -> Looker {
     let (end, ends) = channel();
     let thread = thread::spawn(move || {
         let mut looks = 0;
-        while ends.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+        let mut wait = FIRST;
+        while ends.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+            wait = Duration::from_secs(1);
             let view = Look::new().limit(usize::MAX).look();
             looks += usize::from(view.to_json().starts_with('{'));
         }
         looks
     });
-    Looker { end: Some(end), thread: Some(thread), _watching: inspect::watch() }
+    Looker { end, thread, _watching: inspect::watch() }
 }
 
-impl Drop for Looker {
-    fn drop(&mut self) {
-        drop(self.end.take());
-        let looks = self.thread.take().and_then(|thread| thread.join().ok());
-        println!("looked at {} times", looks.unwrap_or(0));
+impl Looker {
+    /// Looks no more, and says how often it did.
+    pub(crate) fn end(self) -> usize {
+        drop(self.end);
+        self.thread.join().unwrap_or(0)
     }
 }

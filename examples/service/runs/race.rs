@@ -9,6 +9,7 @@ use super::client::batch::{Batch, BatchResult};
 use super::client::http::Client;
 use super::client::outcomes::Outcomes;
 use super::client::plan::Mix;
+use super::looker::{self, Looker};
 use super::options::Options;
 use super::processor;
 use super::server::listen::Observers;
@@ -50,6 +51,16 @@ pub(crate) struct Lane {
     pub(crate) outcomes: Outcomes,
     /// Of the measured ones, in nanoseconds.
     latency: Histogram<u64>,
+    pub(crate) pace: Pace,
+    /// The pace while somebody looked once a second at what was in flight, if that was asked for.
+    pub(crate) looked_at: Pace,
+    /// How often they looked.
+    pub(crate) looks: usize,
+}
+
+/// How fast requests were answered.
+#[derive(Debug)]
+pub(crate) struct Pace {
     /// Requests in a second, round by round.
     pub(crate) rates: Vec<f64>,
     /// Processor time of all measured requests, service and client together; where the system
@@ -89,7 +100,14 @@ impl<'a> Race<'a> {
             for way in order.iter().filter(|way| self.options.compares(**way)) {
                 let lane = &mut lanes[*way as usize];
                 self.warm_up(lane, round);
-                self.measure(lane, round);
+                if !self.options.looked_at {
+                    self.measure(lane, round, false);
+                    continue;
+                }
+                // Each is the first in every second round.
+                let looked_at_first = round % 2 == 1;
+                self.measure(lane, round, looked_at_first);
+                self.measure(lane, round, !looked_at_first);
             }
             if begun.elapsed() >= self.options.patience(PATIENCE) {
                 break;
@@ -103,14 +121,20 @@ impl<'a> Race<'a> {
         lane.outcomes.merge(result.outcomes);
     }
 
-    fn measure(&self, lane: &mut Lane, round: u64) {
+    fn measure(&self, lane: &mut Lane, round: u64, looked_at: bool) {
         let warm = self.each() / WARM;
+        let looker = looked_at.then(looker::begin);
         let (used, begun) = (processor::used(), Instant::now());
         let BatchResult { outcomes, latencies } = self.drive(lane, round, warm, self.each() - warm);
-        lane.rates.push(outcomes.requests() as f64 / begun.elapsed().as_secs_f64());
-        lane.processor = (|| Some(lane.processor? + (processor::used()? - used?)))();
-        lane.measured += outcomes.requests();
+        let (took, requests) = (begun.elapsed(), outcomes.requests());
+        let used = (|| Some(processor::used()? - used?))();
+        let looks = looker.map_or(0, Looker::end);
         lane.outcomes.merge(outcomes);
+        lane.looks += looks;
+        if looked_at {
+            return lane.looked_at.round(requests, took, used);
+        }
+        lane.pace.round(requests, took, used);
         for latency in latencies {
             lane.latency
                 .record(latency.as_nanos().try_into().unwrap_or(u64::MAX))
@@ -121,7 +145,7 @@ impl<'a> Race<'a> {
     /// How many requests each way makes in a round.
     fn each(&self) -> u64 {
         let ways = Way::ALL.iter().filter(|way| self.options.compares(**way)).count() as u64;
-        let turns = ways * u64::from(self.options.rounds);
+        let turns = ways * u64::from(self.options.rounds) << u32::from(self.options.looked_at);
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
@@ -144,25 +168,30 @@ impl<'a> Race<'a> {
 impl Lane {
     fn new(way: Way) -> Self {
         let latency = Histogram::new(3).expect("three digits are allowed");
-        let processor = Some(Duration::ZERO);
-        Lane {
-            way,
-            outcomes: Outcomes::default(),
-            latency,
-            rates: Vec::new(),
-            processor,
-            measured: 0,
-        }
+        let [pace, looked_at] = [(); 2].map(|()| Pace::new());
+        Lane { way, outcomes: Outcomes::default(), latency, pace, looked_at, looks: 0 }
     }
 
     /// Whether it took part.
     pub(crate) fn was_run(&self) -> bool {
-        !self.rates.is_empty()
+        !self.pace.rates.is_empty()
     }
 
     /// A percentile of the latency of measured requests.
     pub(crate) fn percentile(&self, of_hundred: f64) -> Duration {
         Duration::from_nanos(self.latency.value_at_percentile(of_hundred))
+    }
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace { rates: Vec::new(), processor: Some(Duration::ZERO), measured: 0 }
+    }
+
+    fn round(&mut self, requests: u64, took: Duration, processor: Option<Duration>) {
+        self.rates.push(requests as f64 / took.as_secs_f64());
+        self.processor = (|| Some(self.processor? + processor?))();
+        self.measured += requests;
     }
 
     /// Processor time of one request.
