@@ -199,12 +199,10 @@ fn what_a_stack_ends_with_ends_within_its_companions() {
     }
     static ENDS: Var<Mutex<SaysItsEnd>> = Var::new("ends");
     let (send, ends) = mpsc::channel();
-    at(7, || {
-        USER.sync_scope("ada", || {
-            let bind = || ENDS.set(Mutex::new(SaysItsEnd(send))).map_err(|_| ()).unwrap();
-            Context::current().wrap(bind)();
-        });
-    });
+    let bind = move || ENDS.set(Mutex::new(SaysItsEnd(send))).map_err(|_| ()).unwrap();
+    let handed_over = at(7, || USER.sync_scope("ada", || Hop::current().wrap(bind)));
+    // Where the stack ends there are other companions.
+    at(8, handed_over);
     assert_eq!(ends.recv().unwrap(), (7, true));
 }
 
