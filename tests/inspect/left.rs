@@ -196,6 +196,9 @@ fn what_a_context_keeps_without_showing_it_is_pinned() {
     let again = context.run(|| OTHER.sync_scope(2, Context::current));
     let pinned = inspect::pinned(&again);
     assert!(pinned.iter().any(|pinned| pinned.name() == "other"), "{pinned:?}");
+    // What was made at once shows all that it keeps.
+    let at_once = Context::build().set(&N, 1).set(&TEXT, "c".into()).set(&OTHER, 1).done();
+    assert_eq!(format!("{:?}", inspect::pinned(&at_once)), "[]");
 }
 
 #[test]
