@@ -54,9 +54,7 @@
 //! one over some 90 ns more. A look at 100 000 tasks with a scope in each takes a fifth of a second, and
 //! one to four seconds with their values, since the `Debug` of each is called (`benches/inspect.rs`, on
 //! one machine of two cores, whose speed is not the same each day). Records have the room of the most
-//! that there ever were. There is no history. Times are those of a clock that is cheap to read; how
-//! finely it counts is for the system to say (`coarsetime`): four milliseconds on most Linux, sixteen on
-//! Windows.
+//! that there ever were. There is no history.
 
 mod groups;
 mod json;

@@ -1,7 +1,7 @@
 //! Whether somebody watches, and since when, with the feature `inspect`.
 
 use crate::sys::{OnceLock, Ordering::*, Site, StaticAtomicUsize, ordering};
-use coarsetime::Instant;
+use std::time::Instant;
 
 /// How many watch, and above [`MANY`] how often somebody began to when nobody did.
 static WATCHES: StaticAtomicUsize = StaticAtomicUsize::new(0);
@@ -47,10 +47,10 @@ fn turn(f: impl Fn(usize) -> Option<usize>) -> bool {
     WATCHES.fetch_update(ordering(Site::WatchTurn, Relaxed), Relaxed, f).is_ok()
 }
 
-/// Milliseconds since somebody watched for the first time, by a clock that is cheap to read and counts
-/// several of them at once.
+/// Milliseconds since somebody watched for the first time.
 pub(crate) fn now() -> usize {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    let read = Instant::now_without_cache_update;
-    read().duration_since(*FIRST.get_or_init(read)).as_millis() as usize
+    let elapsed = FIRST.get_or_init(Instant::now).elapsed();
+    // Not by way of 128 bits.
+    (elapsed.as_secs() as usize).wrapping_mul(1000) + elapsed.subsec_millis() as usize
 }
