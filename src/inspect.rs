@@ -54,7 +54,8 @@
 //! one over some 90 ns more. A look at 100 000 tasks with a scope in each takes a fifth of a second, and
 //! one to four seconds with their values, since the `Debug` of each is called (`benches/inspect.rs`, on
 //! one machine of two cores, whose speed is not the same each day). Records have the room of the most
-//! that there ever were. There is no history.
+//! that there ever were. There is no history. Ages are exact to ten milliseconds, since on Linux and
+//! Android they come from a clock that costs little to read.
 
 mod groups;
 mod json;

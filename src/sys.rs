@@ -27,6 +27,8 @@
 mod addresses;
 #[cfg(any(all(feature = "inspect", not(stackholm_shuttle)), stackholm_loom))]
 mod board;
+#[cfg(feature = "inspect")]
+mod clock;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 mod control;
 mod debug_notes;
@@ -71,6 +73,8 @@ pub(crate) use addresses::AddressMap;
 pub(crate) use alloc::sync::Arc;
 #[cfg(all(feature = "inspect", not(stackholm_shuttle)))]
 pub(crate) use board::{Board, Slot as BoardSlot, Word};
+#[cfg(feature = "inspect")]
+pub(crate) use clock::milliseconds;
 #[cfg(any(stackholm_loom, stackholm_shuttle))]
 pub(crate) use control::*;
 #[cfg(feature = "std")]

@@ -45,9 +45,6 @@ const FEW_VERSIONS: bool = usize::BITS < 64;
 pub(crate) type Word = *mut ();
 
 /// Where a record stands. Its place never changes, so whoever uses it more than once keeps it.
-///
-/// Its owner writes it at each turn; the owners of its neighbours run on other threads.
-#[repr(C, align(128))]
 pub(crate) struct Slot<const W: usize> {
     version: BoardNumber,
     /// The index of the next free slot, and one; 0 if there is none.
@@ -60,12 +57,8 @@ pub(crate) struct Board<const W: usize> {
     /// How many slots were ever used.
     used: BoardNumber,
     /// The first free slot among them.
-    free: Apart<BoardHead>,
+    free: BoardHead,
 }
-
-/// What is alone in its cache lines: others write it while their neighbours are only read.
-#[repr(align(128))]
-struct Apart<T>(T);
 
 /// The chunk of a slot, and its place there.
 fn place(index: usize) -> (usize, usize) {
@@ -78,7 +71,7 @@ impl<const W: usize> Board<W> {
         Board {
             chunks: [const { OnceLock::new() }; CHUNKS],
             used: BoardNumber::new(0),
-            free: Apart(BoardHead::new(0)),
+            free: BoardHead::new(0),
         }
     }
 
@@ -121,11 +114,11 @@ impl<const W: usize> Board<W> {
     pub(crate) fn claim(&self) -> Option<usize> {
         // Acquire: pairs with the Release in `release`; the chunk is there, and the version that the
         // last owner left is seen.
-        let mut head = self.free.0.load(ordering(Site::BoardFree, Ordering::Acquire));
+        let mut head = self.free.load(ordering(Site::BoardFree, Ordering::Acquire));
         while let Some(index) = first(head).checked_sub(1) {
             // Relaxed: if it is out of date, so is the head, and the exchange fails.
             let next = self.slot(index).next.load(ordering(Site::BoardNext, Ordering::Relaxed));
-            match self.free.0.compare_exchange(
+            match self.free.compare_exchange(
                 head,
                 another(head, next),
                 // Relaxed: no two heads are alike, so this is the one that was acquired.
@@ -181,11 +174,11 @@ impl<const W: usize> Board<W> {
     pub(crate) fn release(&self, index: usize) {
         let slot = self.slot(index);
         // Relaxed: the exchange looks.
-        let mut head = self.free.0.load(ordering(Site::BoardFreeLook, Ordering::Relaxed));
+        let mut head = self.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed));
         loop {
             // Relaxed: the exchange publishes it.
             slot.next.store(first(head), ordering(Site::BoardNextIs, Ordering::Relaxed));
-            match self.free.0.compare_exchange(
+            match self.free.compare_exchange(
                 head,
                 another(head, index + 1),
                 // Release: pairs with the Acquire in `claim`.
@@ -279,7 +272,7 @@ mod tests {
     use super::*;
 
     fn head(board: &Board<1>) -> u64 {
-        board.free.0.load(ordering(Site::BoardFreeLook, Ordering::Relaxed))
+        board.free.load(ordering(Site::BoardFreeLook, Ordering::Relaxed))
     }
 
     #[test]

@@ -15,6 +15,4 @@ pub(in crate::engine) mod serial;
 pub(in crate::engine) mod size_class;
 pub(in crate::engine) mod slot;
 #[cfg(feature = "inspect")]
-pub(in crate::engine) mod spare_records;
-#[cfg(feature = "inspect")]
 pub(crate) mod watches;

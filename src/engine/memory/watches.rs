@@ -1,7 +1,6 @@
 //! Whether somebody watches, and since when, with the feature `inspect`.
 
-use crate::sys::{OnceLock, Ordering::*, Site, StaticAtomicUsize, ordering};
-use std::time::Instant;
+use crate::sys::{OnceLock, Ordering::*, Site, StaticAtomicUsize, milliseconds, ordering};
 
 /// How many watch, and above [`MANY`] how often somebody began to when nobody did.
 static WATCHES: StaticAtomicUsize = StaticAtomicUsize::new(0);
@@ -49,8 +48,7 @@ fn turn(f: impl Fn(usize) -> Option<usize>) -> bool {
 
 /// Milliseconds since somebody watched for the first time.
 pub(crate) fn now() -> usize {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    let elapsed = FIRST.get_or_init(Instant::now).elapsed();
-    // Not by way of 128 bits.
-    (elapsed.as_secs() as usize).wrapping_mul(1000) + elapsed.subsec_millis() as usize
+    static FIRST: OnceLock<usize> = OnceLock::new();
+    let first = *FIRST.get_or_init(milliseconds);
+    milliseconds().wrapping_sub(first)
 }

@@ -11,11 +11,9 @@ use crate::engine::memory::flags::{Lifecycle, Traits};
 use crate::engine::memory::frame::{Frame, Role};
 use crate::engine::memory::name_words::{NAME, name_in_words, name_of, number};
 use crate::engine::memory::note::At;
-use crate::engine::memory::spare_records::SpareRecords;
 use crate::engine::memory::watches::{generation, is_watching, now};
 use crate::sys::{
-    AtomicU32, Board, OnceLock, Ordering::*, Site, StaticAtomicUsize, Word, at_thread_end,
-    ordering, thread_slot,
+    AtomicU32, Board, OnceLock, Ordering::*, Site, StaticAtomicUsize, Word, ordering,
 };
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -38,33 +36,11 @@ fn board() -> &'static Board<WORDS> {
     BOARD.get_or_init(Board::new)
 }
 
-thread_slot! {
-    /// Records for the next bindings that are noted on this thread.
-    static SPARE: SpareRecords = SpareRecords::new();
-}
-
-at_thread_end! { fn arm(SPARE) => end_of_thread }
-
-fn end_of_thread(spare: &SpareRecords) {
-    spare.end(board());
-}
-
 /// Makes room for what is captured now to be noted when it is left. Allocates.
 #[inline]
 pub(crate) fn make_room() {
     if is_watching() {
-        let _ = SPARE.try_with(|spare| spare.until_the_end(arm));
         board().grow(ROOM);
-    }
-}
-
-fn claim() -> Option<usize> {
-    SPARE.try_with(SpareRecords::take).ok().flatten().or_else(|| board().claim())
-}
-
-fn take_off(record: usize) {
-    if board().unpublish(record) && !SPARE.try_with(|spare| spare.keep(record)).unwrap_or(false) {
-        board().release(record);
     }
 }
 
@@ -181,7 +157,7 @@ pub(in crate::engine) unsafe fn derived(frame: *const Frame) {
 
 #[cold]
 fn note(this: &Frame, captured: Word, was_left: bool) {
-    let Some(record) = claim() else {
+    let Some(record) = board().claim() else {
         // Relaxed: a count.
         MISSED.fetch_add(1, ordering(Site::SeenMissed, Relaxed));
         return;
@@ -210,7 +186,7 @@ pub(in crate::engine) unsafe fn ended(frame: *const Frame) {
     let seen = unsafe { &(*frame).seen };
     if let Some(record) = seen.record() {
         seen.captured(At::NOWHERE);
-        take_off(record);
+        board().take_off(record);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a thread knows of itself, for the list of stacks, with the feature `inspect`.
 
 use super::records::board;
-use crate::engine::memory::spare_records::SpareRecords;
 use crate::sys::{
     Ordering::Relaxed, Site, StaticAtomicUsize, at_thread_end, ordering, thread_slot,
 };
@@ -11,6 +10,9 @@ static NEXT: StaticAtomicUsize = StaticAtomicUsize::new(0);
 
 /// A thread takes so many numbers at a time.
 const NUMBERS: usize = 64;
+
+/// A thread keeps so many records for the next stacks that are listed on it.
+const SPARE: usize = 8;
 
 /// A number that nobody had.
 pub(super) fn next() -> usize {
@@ -42,8 +44,11 @@ pub(super) struct Here {
     /// The next number for a stack, and how many are left.
     next: Cell<usize>,
     left: Cell<usize>,
-    /// Records that are claimed and have no stack.
-    spare: SpareRecords,
+    /// Whether the spare records go back when the thread ends.
+    is_armed: Cell<bool>,
+    /// Records that are claimed and have no stack, and how many.
+    spare: [Cell<usize>; SPARE],
+    spares: Cell<usize>,
 }
 
 thread_slot! {
@@ -54,7 +59,9 @@ thread_slot! {
         turn: Cell::new(0),
         next: Cell::new(0),
         left: Cell::new(0),
-        spare: SpareRecords::new(),
+        is_armed: Cell::new(false),
+        spare: [const { Cell::new(0) }; SPARE],
+        spares: Cell::new(0),
     };
 }
 
@@ -63,13 +70,24 @@ at_thread_end! { fn arm(HERE) => end_of_thread }
 /// The record of this thread comes off with its end, and its spare ones go back; `false` if the
 /// thread has ended too far for that. Allocates.
 pub(super) fn until_the_end() -> bool {
-    HERE.try_with(|here| here.spare.until_the_end(arm)).unwrap_or(false)
+    let arm = |here: &Here| {
+        if !here.is_armed.replace(true) {
+            here.is_armed.set(arm());
+        }
+        here.is_armed.get()
+    };
+    HERE.try_with(arm).unwrap_or(false)
 }
 
 /// A record for a stack: a spare one of this thread, else one from the board. Allocates there, and
 /// gives none if others took the room that was made.
 pub(super) fn claim() -> Option<usize> {
-    HERE.try_with(|here| here.spare.take()).ok().flatten().or_else(|| {
+    let spare = |here: &Here| {
+        let spares = here.spares.get().checked_sub(1)?;
+        here.spares.set(spares);
+        Some(here.spare[spares].get())
+    };
+    HERE.try_with(spare).ok().flatten().or_else(|| {
         board().grow(1);
         board().claim()
     })
@@ -80,13 +98,25 @@ pub(super) fn take_off(record: usize) {
     if !board().unpublish(record) {
         return;
     }
-    if !HERE.try_with(|here| here.spare.keep(record)).unwrap_or(false) {
+    let keep = |here: &Here| {
+        let spares = here.spares.get();
+        let keeps = here.is_armed.get() && spares < SPARE;
+        if keeps {
+            here.spare[spares].set(record);
+            here.spares.set(spares + 1);
+        }
+        keeps
+    };
+    if !HERE.try_with(keep).unwrap_or(false) {
         board().release(record);
     }
 }
 
 fn end_of_thread(here: &Here) {
-    here.spare.end(board());
+    here.is_armed.set(false);
+    for spare in &here.spare[..here.spares.replace(0)] {
+        board().release(spare.get());
+    }
     if let Some(record) = here.record.replace(0).checked_sub(1) {
         board().take_off(record);
     }

@@ -236,11 +236,8 @@ impl Listing {
 fn take(slot: &Record) {
     own(slot);
     slot.set(SINCE, number(now()));
-    let generation = number(generation());
-    if slot.word(OF) != generation {
-        // It is listed from another time.
-        slot.set(OF, generation);
-    }
+    // It may be listed from another time.
+    slot.set(OF, number(generation()));
     let turns = slot.word(TURNS).addr();
     slot.set(TURNS, number(turns.wrapping_add(1)));
 }

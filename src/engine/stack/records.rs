@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 
 const KINDS: [Kind; 5] = [Kind::Thread, Kind::Task, Kind::Stream, Kind::Job, Kind::Owned];
 
-/// The words of a record. Those from `STATE` on change at each turn, and lie in one cache line.
+/// The words of a record.
 pub(super) const KIND: usize = 0;
 pub(super) const PLACE: usize = 1;
 pub(super) const PARENT: usize = 2;
