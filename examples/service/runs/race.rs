@@ -145,7 +145,8 @@ impl<'a> Race<'a> {
     /// How many requests each way makes in a round.
     fn each(&self) -> u64 {
         let ways = Way::ALL.iter().filter(|way| self.options.compares(**way)).count() as u64;
-        let turns = ways * u64::from(self.options.rounds) << u32::from(self.options.looked_at);
+        let times = if self.options.looked_at { 2 } else { 1 };
+        let turns = ways * u64::from(self.options.rounds) * times;
         (self.options.requests(REQUESTS) / turns).max(WARM)
     }
 
