@@ -199,6 +199,9 @@ fn what_a_context_keeps_without_showing_it_is_pinned() {
     // What was made at once shows all that it keeps.
     let at_once = Context::build().set(&N, 1).set(&TEXT, "c".into()).set(&OTHER, 1).done();
     assert_eq!(format!("{:?}", inspect::pinned(&at_once)), "[]");
+    // What it counts itself is kept, also where it does not show it any more.
+    let pinned = inspect::pinned(&at_once.with(&N, 2));
+    assert_eq!(pinned.iter().map(|pinned| pinned.name()).collect::<Vec<_>>(), ["number"]);
 }
 
 #[test]
