@@ -37,8 +37,8 @@ pub(crate) struct Options {
     #[arg(long, requires = "compare", value_delimiter = ',')]
     pub(crate) only: Vec<Way>,
 
-    /// Make the requests of each round twice, once while somebody looks once a second at all that is
-    /// in flight, to see what that costs
+    /// Make the requests of each round twice, once while somebody looks once a second at all that
+    /// is in flight, to see what that costs
     #[arg(long, requires = "compare")]
     pub(crate) looked_at: bool,
 
