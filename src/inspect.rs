@@ -51,7 +51,7 @@
 //! | a look | O(stacks and records); of the [oldest stacks](Look::limit) also what is bound there |
 //!
 //! Where somebody watches, a poll of a future that was handed over costs some 20 ns more, and to hand
-//! one over some 90 ns more; 25 ns more each where the clock is the standard library's. A look at
+//! one over some 90 ns more; another 30 ns each where the clock is the standard library's. A look at
 //! 100 000 tasks with a scope in each takes a fifth of a second, and one to four seconds with their
 //! values, since the `Debug` of each is called (`benches/inspect.rs`, on one machine of two cores, whose
 //! speed is not the same each day). Records have the room of the most that there ever were. There is no
