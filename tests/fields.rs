@@ -367,6 +367,35 @@ fn a_binding_of_short_reach_is_a_field_where_it_is_seen_and_in_no_snapshot_of_a_
 }
 
 #[test]
+fn a_binding_of_short_reach_among_many_is_a_field_where_it_is_seen_alone() {
+    fn bind_all(vars: &[Var<u32>], f: &dyn Fn()) {
+        match vars {
+            [] => f(),
+            [first, rest @ ..] => first.sync_scope(0, || bind_all(rest, f)),
+        }
+    }
+    // More than the uppermost node of an index has room for.
+    let many: [Var<u32>; 33] = std::array::from_fn(|n| Var::named(format!("many{n}")).logged());
+    let short: [Var<u32>; 33] =
+        std::array::from_fn(|n| Var::named(format!("short{n}")).stays_on_stack().logged());
+    let is_seen = || here().contains("short");
+    let handed_over = || {
+        assert!(!is_seen(), "{}", here());
+        // Once more, from where the stack has a binding of its own too.
+        REQUEST.sync_scope(7, || {
+            assert!(!is_seen(), "{}", here());
+            stackholm::thread::spawn(move || assert!(!is_seen(), "{}", here())).join().unwrap();
+        });
+    };
+    bind_all(&many, &|| {
+        bind_all(&short, &|| {
+            assert!(is_seen());
+            stackholm::thread::scope(|scope| scope.spawn(handed_over).join().unwrap());
+        });
+    });
+}
+
+#[test]
 fn twenty_lines_of_one_request_render_its_fields_once() {
     static RENDERED: AtomicU32 = AtomicU32::new(0);
     struct Counts;

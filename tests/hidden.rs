@@ -160,6 +160,73 @@ fn a_scope_of_several_lets_go_of_all_that_it_hides() {
 }
 
 #[test]
+fn one_value_of_a_scope_of_several_ends_if_it_alone_is_hidden() {
+    for (at, var) in [&A, &B, &C].into_iter().enumerate() {
+        on_each_stack(|made| {
+            let [a, b, c] = [1, 2, 3].map(|number| made.make(number));
+            let outer = Scope::new().set(&A, a).set(&B, b).set(&C, c);
+            let context = outer.run(|| var.sync_scope(made.make(4), Context::current));
+            let mut left = vec![1, 2, 3];
+            left.remove(at);
+            assert_eq!(made.alive(), [left[0], left[1], 4], "{}", var.name());
+            Some(context)
+        });
+    }
+}
+
+// Used for the first time one after the other: all have slots of their own in one node of an index.
+static FAR: Var<Value> = Var::new("far");
+static NEAR: Var<Value> = Var::new("near");
+static BESIDE: Var<Value> = Var::new("beside");
+static OTHERS: [Var<u32>; 20] = [const { Var::new("other") }; 20];
+
+/// Calls `f` 69 bindings further in: each of 20 other variables is bound three or four times.
+fn far_in<R>(f: impl FnOnce() -> R) -> R {
+    fn bind_all<R>(vars: &mut dyn Iterator<Item = &Var<u32>>, f: impl FnOnce() -> R) -> R {
+        let Some(first) = vars.next() else { return f() };
+        let _guard = first.enter(0);
+        bind_all(vars, f)
+    }
+    bind_all(&mut OTHERS.iter().cycle().take(69), f)
+}
+
+#[test]
+fn one_value_of_a_scope_of_several_ends_although_another_hidden_one_is_far_out() {
+    type In = fn(&Var<Value>, &Var<Value>, [Value; 2], &dyn Fn() -> Context) -> Context;
+    let in_order: In = |x, y, [a, b], f| Scope::new().set(x, a).set(y, b).run(f);
+    let reversed: In = |x, y, [a, b], f| Scope::new().set(y, b).set(x, a).run(f);
+    for (outer, inner) in
+        [(in_order, in_order), (in_order, reversed), (reversed, in_order), (reversed, reversed)]
+    {
+        on_each_stack(|made| {
+            let first = made.make(1);
+            let [around, hiding] = [[2, 3], [4, 5]].map(|two| two.map(|number| made.make(number)));
+            let context = FAR.sync_scope(first, || {
+                far_in(|| {
+                    outer(&NEAR, &BESIDE, around.clone(), &|| {
+                        inner(&FAR, &NEAR, hiding.clone(), &Context::current)
+                    })
+                })
+            });
+            drop((around, hiding));
+            assert!(!made.alive().contains(&2), "{:?}", made.alive());
+            let shown = [&FAR, &NEAR, &BESIDE].map(|var| number(&context, var));
+            assert_eq!(shown, [Some(4), Some(5), Some(3)]);
+            Some(context)
+        });
+    }
+}
+
+#[test]
+fn without_lets_go_of_its_value_however_far_out_that_was_bound() {
+    on_each_stack(|made| {
+        let context = FAR.sync_scope(made.make(1), || far_in(|| Context::current().without(&FAR)));
+        assert_eq!(made.alive(), [0; 0]);
+        Some(context)
+    });
+}
+
+#[test]
 fn a_prepared_checkpoint_lets_go_of_what_it_hides() {
     on_each_stack(|made| {
         let prepared = Checkpoint::prepare().set(&A, made.make(2));

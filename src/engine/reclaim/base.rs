@@ -165,38 +165,37 @@ unsafe fn look_for(frame: *const Frame, nearest: Slot, floor: *const Frame, most
             return at;
         }
         // SAFETY: #1 and #2 of `settle`: what is below the frame is alive.
-        let Some(hidden) = (unsafe { hidden(frame, at.as_frame()) }) else { return at };
+        let Some(is_there) = (unsafe { hides(frame, at.as_frame()) }) else { return at };
         // SAFETY: as above.
-        unsafe {
-            let is_there = hidden == at.as_frame() || Frame::head(hidden) == Some(at.as_frame());
-            at = further_out(at, floor);
-            if is_there {
-                best = at;
-            }
+        at = unsafe { further_out(at, floor) };
+        if is_there {
+            best = at;
         }
     }
     best
 }
 
-/// A frame that `below` shows, that `frame` does not show, and whose value needs a drop.
+/// `None` if `frame` shows each value that `below` shows and that needs a drop. If not, whether one of
+/// those that it does not show is bound by `below` itself, or by its batch.
 ///
 /// # Safety
 /// 1. Both are alive, `below` further out.
-unsafe fn hidden(frame: *const Frame, below: *const Frame) -> Option<*const Frame> {
+unsafe fn hides(frame: *const Frame, below: *const Frame) -> Option<bool> {
     // SAFETY: #1; frames of a batch lie side by side, down to the one that begins its checkpoint.
     unsafe {
-        let mut each = frame;
+        let (mut each, mut found) = (frame, None);
         loop {
             let id = (*each).id;
             if let Some(slot) = trie::find(below.cast(), id) {
                 let there = slot.as_frame();
                 let here = trie::find(frame.cast(), id).map(Slot::as_frame);
                 if here != Some(there) && !(*there).kind.is_plain() {
-                    return Some(there);
+                    found = Some(there == below || Frame::head(there) == Some(below));
                 }
             }
-            if !(*frame).before.is_head() || (*each).is(Traits::BOUNDARY) {
-                return None;
+            let is_last = !(*frame).before.is_head() || (*each).is(Traits::BOUNDARY);
+            if is_last || found == Some(true) {
+                return found;
             }
             each = (*each).parent;
         }
