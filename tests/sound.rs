@@ -215,12 +215,10 @@ mod coroutines {
     use corosensei::{Coroutine, CoroutineResult};
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-    static DROPS: AtomicUsize = AtomicUsize::new(0);
-
-    struct Drops;
+    struct Drops(&'static AtomicUsize);
     impl Drop for Drops {
         fn drop(&mut self) {
-            DROPS.fetch_add(1, SeqCst);
+            self.0.fetch_add(1, SeqCst);
         }
     }
 
@@ -247,7 +245,8 @@ mod coroutines {
     #[test]
     fn reads_end_in_the_order_in_which_they_began() {
         static VALUE: Var<Drops> = Var::new("value");
-        let outer = VALUE.enter(Drops);
+        static DROPS: AtomicUsize = AtomicUsize::new(0);
+        let outer = VALUE.enter(Drops(&DROPS));
         let first = begin(|pause| VALUE.with(|_| pause()));
         let second = begin(|pause| VALUE.with(|_| pause()));
         let third = begin(|pause| VALUE.with(|_| pause()));
@@ -260,6 +259,23 @@ mod coroutines {
         finish(second);
         assert_eq!(DROPS.load(SeqCst), 1);
         A.sync_scope(1, || B.sync_scope(2, || assert_eq!((A.get(), B.get()), (1, 2))));
+    }
+
+    #[test]
+    fn the_outer_one_of_two_reads_ends_first_and_each_keeps_a_value_that_was_left() {
+        static OUTER: Var<Drops> = Var::new("outer");
+        static INNER: Var<Drops> = Var::new("inner");
+        static DROPS: AtomicUsize = AtomicUsize::new(0);
+        let outer = OUTER.enter(Drops(&DROPS));
+        let first = begin(|pause| OUTER.with(|_| pause()));
+        let inner = INNER.enter(Drops(&DROPS));
+        let second = begin(|pause| INNER.with(|_| pause()));
+        drop(inner);
+        drop(outer);
+        finish(first);
+        assert_eq!(DROPS.load(SeqCst), 0, "the inner read has both");
+        finish(second);
+        assert_eq!(DROPS.load(SeqCst), 2);
     }
 }
 
