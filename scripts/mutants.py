@@ -1,17 +1,23 @@
 """The work of `scripts/mutants`: builds all changes into one program; an environment variable
 selects one of them.
 
+What no test notices is counted: `benches/instructions.rs` runs with it, and a row that needs more
+instructions than the allowance of `benches/check-instructions` is a notice too.
+
 It runs in a copy of the package, where `cargo mutants --list` says what to change. Each change
 becomes a branch of the source, `if mutant(7) { a || b } else { a && b }`; those that do not compile
 are taken out again. Then the tests run once for each change, until one fails.
 """
 
-import collections, concurrent.futures, glob, json, os, pathlib, re, resource, signal, subprocess, sys, time
+import collections, concurrent.futures, glob, json, os, pathlib, re, resource, shutil, signal, subprocess, sys, time
 import tree_sitter, tree_sitter_rust
 
 RUST = tree_sitter.Parser(tree_sitter.Language(tree_sitter_rust.language()))
 ROOT = pathlib.Path.cwd()
 TARGET, TESTS = sys.argv[1], sys.argv[2].split()
+# A log of an earlier run: only what was not noticed then is tried.
+AGAIN = os.environ.get("AGAIN")
+ALLOWANCE = 1.03
 BUILD = dict(os.environ, RUSTFLAGS="--cap-lints warn", CARGO_PROFILE_DEV_DEBUG="0", CARGO_PROFILE_DEV_OPT_LEVEL="1")
 
 SWITCH = """
@@ -137,8 +143,13 @@ def weave(mutants, originals, without):
     ROOT.joinpath("src/lib.rs").write_text(originals["src/lib.rs"].decode() + SWITCH)
 
 
+TESTED = ["--all-features", "--target-dir", TARGET]
+COUNTED = ["--manifest-path", "benches/Cargo.toml", "--no-default-features", "--bench", "instructions"]
+COUNTED += ["--target-dir", os.path.join(TARGET, "benches")]
+
+
 def cargo(*arguments):
-    command = ["cargo", *arguments, "--all-features", "--message-format=json", "--target-dir", TARGET]
+    command = ["cargo", *arguments, "--message-format=json"]
     done = subprocess.run(command, env=BUILD, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return done.returncode == 0, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
@@ -170,31 +181,68 @@ def run(program, number, limit):
     return status, time.time() - began, re.findall(r"^test (\S+) \.\.\. FAILED", output, re.M)
 
 
+def counter():
+    """A function that gives the instructions of each operation of the core with a mutant, or none where
+    they cannot be counted."""
+    if not shutil.which("valgrind"):
+        print("SKIPPED: no valgrind, so no instructions are counted", flush=True)
+        return None
+    _, messages = cargo("bench", "--no-run", *COUNTED)
+    program = next(m["executable"] for m in messages if m.get("executable"))
+
+    def count(number):
+        env = dict(os.environ, STACKHOLM_MUTANT=str(number))
+        try:
+            counted = subprocess.run([program], env=env, stdout=subprocess.PIPE, text=True, timeout=600)
+        except subprocess.TimeoutExpired:
+            return None
+        return {name: float(count) for name, count in (line.split() for line in counted.stdout.splitlines())}
+
+    return count
+
+
 def main():
     listed = subprocess.run(["cargo", "mutants", "--list", "--json", "--all-features", *sys.argv[3:]], stdout=subprocess.PIPE)
     mutants = json.loads(listed.stdout)
+    if AGAIN:
+        lines = pathlib.Path(AGAIN).read_text().splitlines()
+        before = {line.removeprefix("NOT NOTICED ").strip() for line in lines if line.startswith("NOT NOTICED ")}
+        mutants = [m for m in mutants if m["name"] in before]
     for n, m in enumerate(mutants, 1):
         m["n"] = n
     originals = {str(file): ROOT.joinpath(file).read_bytes() for file in glob.glob("src/**/*.rs", recursive=True)}
     without, compiles = set(), False
     while not compiles:
         weave(mutants, originals, without)
-        compiles, messages = cargo("check", "--lib")
+        compiles, messages = cargo("check", "--lib", *TESTED)
+        if compiles:
+            # With other features some of the sources are others.
+            compiles, messages = cargo("check", *COUNTED)
         found = set(offenders(messages))
         if not compiles and not found:
             errors = [m["message"]["rendered"] for m in messages if m.get("reason") == "compiler-message" and m["message"]["level"] == "error"]
             sys.exit("what was woven does not compile, and no mutant is to blame:\n" + "\n".join(errors[:5]))
         without |= found
-    built, messages = cargo("test", "--no-run", *TESTS)
+    built, messages = cargo("test", "--no-run", *TESTS, *TESTED)
     if not built:
         sys.exit("the tests do not compile")
     programs = [m["executable"] for m in messages if m.get("executable") and m.get("profile", {}).get("test")]
+    count = counter()
+    counts = count and count(0)
     usual = {}
     for program in programs:
         status, usual[program], failed = run(program, 0, 600)
         if status:
             sys.exit(f"{program} fails without a mutant: {failed or status}")
     lately = {}
+
+    def is_more(now):
+        """The row that the count of instructions fails by, if there is one."""
+        if not now or now.keys() != counts.keys():
+            return "instructions: a row is gone"
+        row = max(counts, key=lambda row: now[row] / counts[row])
+        if now[row] > ALLOWANCE * counts[row]:
+            return f"instructions: {row} {now[row]:.0f} for {counts[row]:.0f}"
 
     def judge(m):
         """What noticed the last changes of a file is asked first, then what takes the least time."""
@@ -207,6 +255,10 @@ def main():
                 verdict = "noticed"
                 m["by"] = failed[0] if failed else f"{os.path.basename(program)}: {status}"
                 break
+        if verdict == "NOT NOTICED" and counts:
+            more = is_more(count(m["n"]))
+            if more:
+                verdict, m["by"] = "noticed", more
         m["verdict"] = verdict
         print(m["verdict"], m["name"], m.get("by", ""), flush=True)
 

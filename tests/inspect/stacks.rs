@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::task::{self, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> task::Poll<F::Output> {
     future.poll(&mut task::Context::from_waker(Waker::noop()))
@@ -354,6 +354,34 @@ fn a_look_has_a_limit_and_says_how_many_more_there_are() {
     assert_eq!((view.stacks().len(), view.truncated()), (0, None));
     drop(tasks);
     assert_eq!(inspect::look().stacks().len(), 0);
+}
+
+#[test]
+fn ages_are_those_of_the_stack_of_its_turn_and_of_what_was_left() {
+    static USER: Var<String> = Var::new("user of some age");
+    static MADE: Var<String> = Var::new("made some time ago");
+    let _watching = inspect::watch();
+    let begun = Instant::now();
+    let (line, mut task) = (here(), Box::pin(pending::<()>().detached()));
+    let left = USER.sync_scope("ada".into(), Context::current);
+    let made = Context::empty().with(&MADE, "now".into());
+    thread::sleep(Duration::from_millis(60));
+    let polled = Instant::now();
+    assert!(poll(task.as_mut()).is_pending());
+    let view = inspect::look();
+    let [stack] = &seen_in(&Look::new().older_than(Duration::from_millis(40)), line)[..] else {
+        panic!("it is older than that");
+    };
+    let State::Idle(idle) = stack.state() else { panic!("it is idle") };
+    // The clock moves on every four or ten milliseconds.
+    let about = |since: Instant| since.elapsed() + Duration::from_millis(20);
+    assert!(idle <= about(polled), "{idle:?} since its turn");
+    let left_ago = view.outlived().iter().find(|it| it.name() == USER.name()).unwrap().left();
+    let age = view.derived().iter().find(|it| it.name() == MADE.name()).unwrap().age();
+    for age in [stack.age(), left_ago, age] {
+        assert!(age >= Duration::from_millis(40) && age <= about(begun), "{age:?}");
+    }
+    drop((left, made));
 }
 
 #[test]
