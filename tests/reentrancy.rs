@@ -905,9 +905,10 @@ impl Drop for BindsAnother {
 #[test]
 fn what_values_bind_as_their_thread_ends_ends_with_it_too() {
     let seen = Arc::new(Mutex::new(Vec::new()));
-    let another = BindsAnother { rest: 5, seen: seen.clone() };
+    let another = BindsAnother { rest: 20, seen: seen.clone() };
     on_a_fresh_thread(|| std::mem::forget(ANOTHER.enter(another)));
-    assert_eq!(*seen.lock().unwrap(), [5, 4, 3, 2, 1, 0].map(|rest| (rest, None)));
+    let all: Vec<_> = (0..=20).rev().map(|rest| (rest, None)).collect();
+    assert_eq!(*seen.lock().unwrap(), all);
 }
 
 #[test]

@@ -122,6 +122,26 @@ fn a_future_that_was_detached_says_so_wherever_it_is_polled() {
 
 #[test]
 #[cfg(debug_assertions)]
+fn a_future_with_a_scope_goes_on_from_where_it_is_polled_and_says_why_as_that_does() {
+    static N: Var<u32> = Var::new("n");
+    static OTHER: Var<u32> = Var::new("other");
+    let seen = || {
+        let mut future = pin!(OTHER.scope(2, async { lost(&N) }));
+        match future.as_mut().poll(&mut task::Context::from_waker(Waker::noop())) {
+            task::Poll::Ready(reason) => reason,
+            task::Poll::Pending => unreachable!("awaits nothing"),
+        }
+    };
+    N.sync_scope(1, || {
+        let detached = stackholm::thread::spawn_detached(seen).join().unwrap();
+        assert!(matches!(detached, Reason::Detached(_)), "{detached:?}");
+        let bare = thread::spawn(seen).join().unwrap();
+        assert!(matches!(bare, Reason::NotHanded(_)), "{bare:?}");
+    });
+}
+
+#[test]
+#[cfg(debug_assertions)]
 fn what_this_thread_bound_itself_has_ended() {
     static N: Var<u32> = Var::new("n");
     let bound = line() + 1;
