@@ -357,6 +357,23 @@ fn a_look_has_a_limit_and_says_how_many_more_there_are() {
 }
 
 #[test]
+fn a_binding_of_short_reach_is_shown_on_the_stack_that_has_it_alone() {
+    static TX: Var<u8> = Var::new("tx").stays_on_stack();
+    static USER: Var<u8> = Var::new("user");
+    let _watching = inspect::watch();
+    let (mut stack, on_stack) = (Stack::new(), here());
+    let mut at = 0;
+    let task = stack.run(|| {
+        std::mem::forget((USER.enter(1), TX.enter(2)));
+        at = here() + 1;
+        pending::<()>().in_current_context()
+    });
+    assert_eq!(names(&seen_in(&Look::new(), on_stack)[0]), ["user", "tx"]);
+    assert_eq!(names(&seen_in(&Look::new(), at)[0]), ["user"], "it was not handed over");
+    drop((task, stack));
+}
+
+#[test]
 fn ages_are_those_of_the_stack_of_its_turn_and_of_what_was_left() {
     static USER: Var<String> = Var::new("user of some age");
     static MADE: Var<String> = Var::new("made some time ago");

@@ -156,12 +156,14 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn numbers_of_several_threads_are_all_different() {
+    fn numbers_of_several_threads_are_all_different_and_none_is_zero() {
         let number = 3 * NUMBERS + 1;
         let take = move || (0..number).map(|_| next()).collect::<Vec<_>>();
         let threads: Vec<_> = (0..4).map(|_| thread::spawn(take)).collect();
         let all = threads.into_iter().flat_map(|thread| thread.join().unwrap());
-        assert_eq!(all.collect::<HashSet<_>>().len(), 4 * number);
+        let all: HashSet<_> = all.collect();
+        assert_eq!(all.len(), 4 * number);
+        assert!(!all.contains(&0), "that says that there is none");
     }
 
     #[test]
