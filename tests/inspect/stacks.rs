@@ -142,6 +142,19 @@ fn each_kind_of_stack_has_its_name_and_the_parent_that_handed_over() {
 }
 
 #[test]
+fn a_thread_on_which_nothing_is_bound_is_the_parent_of_what_it_hands_over() {
+    let _watching = inspect::watch();
+    let hands_over = || {
+        assert_eq!(inspect::this_stack(), None, "it is not listed yet");
+        let (at, task) = (here(), pending::<()>().in_current_context());
+        let parent = opened_in(file!(), at)[0].parent();
+        assert!(parent.is_some() && parent == inspect::this_stack());
+        drop(task);
+    };
+    thread::spawn(hands_over).join().unwrap();
+}
+
+#[test]
 fn the_stack_of_a_thread_is_there_until_the_thread_ends() {
     static N: Var<u8> = Var::new("thread");
     let _watching = inspect::watch();
