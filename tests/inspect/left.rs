@@ -221,6 +221,12 @@ fn a_guard_that_is_forgotten_is_told_with_where_it_was_made() {
     Checkpoint::run(|| {
         std::mem::forget(N.enter(1));
     });
+    let several = here() + 2;
+    Checkpoint::run(|| {
+        std::mem::forget(N.enter(1));
+        std::mem::forget(N.enter(2));
+        std::mem::forget(N.enter(3));
+    });
     let at_end = here() + 1;
     thread::spawn(|| std::mem::forget(N.enter(2))).join().unwrap();
     let view = inspect::look();
@@ -231,6 +237,8 @@ fn a_guard_that_is_forgotten_is_told_with_where_it_was_made() {
     };
     assert_eq!((times(line), times(at_end)), (1, 1), "{view}");
     assert_eq!(times(line - 1), 0, "the outer one was left by its guard");
+    assert_eq!([0, 1, 2].map(|further| times(several + further)), [1; 3], "{view}");
+    assert_eq!(times(several - 1), 0, "the outer one was left by its guard");
 }
 
 #[test]
