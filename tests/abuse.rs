@@ -390,6 +390,29 @@ fn a_stack_of_64_kib_is_enough_for_everything() {
     small.unwrap().join().unwrap();
 }
 
+/// A thread keeps blocks of several sizes for its next scopes, up to a largest one.
+#[test]
+fn scopes_of_each_size_are_entered_left_and_entered_again() {
+    fn of_size<const N: usize>(guards: &mut Vec<stackholm::Entered>) {
+        let var = Var::<[u8; N]>::named("sized");
+        for round in 0..3 {
+            let read = || var.with(|bytes| bytes.iter().all(|byte| *byte == round));
+            assert!(var.sync_scope([round; N], read));
+        }
+        guards.push(var.enter([7; N]));
+    }
+    macro_rules! of_sizes {
+        ($($steps:literal)+) => {{
+            let mut guards = Vec::new();
+            $(of_size::<{ 64 * $steps }>(&mut guards);)+
+            while guards.pop().is_some() {}
+        }};
+    }
+    of_sizes!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
+    of_sizes!(25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46);
+    nothing_is_left();
+}
+
 #[test]
 fn a_value_may_be_larger_than_a_page_and_aligned_to_one() {
     #[repr(align(4096))]
