@@ -241,6 +241,38 @@ fn a_guard_that_is_forgotten_is_told_with_where_it_was_made() {
     assert_eq!(times(several - 1), 0, "the outer one was left by its guard");
 }
 
+/// Alone in its process: the table has no room for others after it.
+#[test]
+fn beyond_sixty_three_places_those_that_are_never_left_are_counted_together() {
+    static N: Var<u8> = Var::new("forgotten at seventy places");
+    if !is_alone("left::beyond_sixty_three_places_those_that_are_never_left_are_counted_together") {
+        return;
+    }
+    let _watching = inspect::watch();
+    #[rustfmt::skip]
+    let enter = || [
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+        N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1), N.enter(1),
+    ];
+    for _ in 0..3 {
+        Checkpoint::run(|| std::mem::forget(enter()));
+    }
+    let view = inspect::look();
+    let (known, others): (Vec<_>, Vec<_>) =
+        view.unclosed().iter().partition(|one| one.entered_at().is_some());
+    assert_eq!(known.len(), 63);
+    assert!(known.iter().all(|one| one.times() == 3), "{view}");
+    assert_eq!(others.iter().map(|one| one.times()).collect::<Vec<_>>(), [3 * 7]);
+}
+
 #[test]
 fn misuse_is_counted() {
     static N: Var<u8> = Var::new("misused guard");
