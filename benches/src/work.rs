@@ -20,6 +20,12 @@ pub fn enter_and_leave<const N: usize>() -> u64 {
     0
 }
 
+/// Enters and leaves two scopes, one after the other.
+#[inline(always)]
+pub fn enter_two_in_turn() -> u64 {
+    enter_and_leave::<8>() + enter_and_leave::<9>()
+}
+
 /// Reads what is bound.
 #[inline(always)]
 pub fn read_present() -> u64 {
@@ -31,6 +37,12 @@ pub fn read_present() -> u64 {
 #[inline(always)]
 pub fn read_of_many() -> u64 {
     VARS[3].with(|number| *number)
+}
+
+/// Reads what was bound when the root of the index had no place for it any more.
+#[inline(always)]
+pub fn read_bound_late() -> u64 {
+    VARS[40].with(|number| *number)
 }
 
 /// Reads what is not bound; 1.
