@@ -28,6 +28,9 @@ const OPERATIONS: &[Operation] = &[
     ("read-present,8-bound", |turns| at(8, turns, work::read_present)),
     ("read-present,64-bound", |turns| at(64, turns, work::read_of_many)),
     ("read-bound-late,64-bound", |turns| at(64, turns, work::read_bound_late)),
+    ("read-inherited,8-bound", |turns| {
+        base(8, 8).run(|| repeat(turns, work::read_inherited));
+    }),
     ("read-absent,8-bound", |turns| at(8, turns, work::read_absent)),
     ("read-default,8-bound", |turns| at(8, turns, work::read_default)),
     ("read-global,8-bound", |turns| at(8, turns, work::read_global)),
@@ -56,6 +59,11 @@ const OPERATIONS: &[Operation] = &[
     }),
     ("run-a-base,8-bound", |turns| run(&base(8, 8), turns)),
     ("run-a-long-base,8-bound", |turns| run(&base(8, LONG), turns)),
+    ("changes-of-a-base,64-bound", |turns| {
+        let before = base(64, 64);
+        let after = before.with(&VARS[40], value(0));
+        repeat(turns, || before.changes(&after).len() as u64);
+    }),
     ("derive-from-a-base,8-bound", |turns| derive(&base(8, 8), turns)),
     ("derive-from-a-long-base,8-bound", |turns| derive(&base(8, LONG), turns)),
 ];

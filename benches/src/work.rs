@@ -39,6 +39,12 @@ pub fn read_of_many() -> u64 {
     VARS[3].with(|number| *number)
 }
 
+/// Reads what came with a context.
+#[inline(always)]
+pub fn read_inherited() -> u64 {
+    VARS[3].with(|number| *number)
+}
+
 /// Reads what was bound when the root of the index had no place for it any more.
 #[inline(always)]
 pub fn read_bound_late() -> u64 {
