@@ -46,6 +46,17 @@ fn a_variable_is_a_field_where_it_is_bound_if_it_is_declared_to_be_logged() {
 }
 
 #[test]
+fn what_was_prepared_or_is_bound_once_more_is_a_field_too() {
+    let prepared = Checkpoint::prepare().set(&REQUEST, 7).set(&USER, "ada");
+    assert_eq!(prepared.run(here), "request.id=7 user=ada");
+    let context = prepared.run(Context::current);
+    assert_eq!(context.fields().to_string(), "request.id=7 user=ada");
+    let one = USER.sync_scope("grace", || Context::current().only(&[&USER]));
+    assert_eq!(one.run(here), "user=grace");
+    assert_eq!(one.fields().to_string(), "user=grace");
+}
+
+#[test]
 fn what_is_handed_over_has_its_fields_and_what_is_detached_has_none() {
     REQUEST.sync_scope(7, || {
         assert_eq!(stackholm::thread::spawn(here).join().unwrap(), "request.id=7");
