@@ -47,7 +47,7 @@
 //! |---|---|
 //! | without the feature | nothing |
 //! | with it, while nobody watches | a word for each binding, four for each stack and three for each envelope; a load and a branch where a stack is opened or runs, and where a binding that was captured is left |
-//! | while somebody watches | a record of eleven words for each stack, two atomic exchanges for each poll, and a record of eleven words for each binding that outlives its stack, or that [`Context::with`] makes |
+//! | while somebody watches | a record of eleven words for each stack, an atomic exchange for each poll, and a record of eleven words for each binding that outlives its stack, or that [`Context::with`] makes |
 //! | a look | O(stacks and records); of the [oldest stacks](Look::limit) also what is bound there |
 //!
 //! Where somebody watches, a poll of a future that was handed over costs some 20 ns more, and to hand
